@@ -1,0 +1,43 @@
+// Flows and listeners: where bytes come from and go to. RFC 3261 §18, RFC 5626 §3.
+
+/** Transports by their name in a Via (RFC 3261 §20.42, RFC 7118 §5.2). */
+export type TransportName = "UDP" | "TCP" | "TLS" | "WS" | "WSS";
+
+/** An address and port, as bound or as seen from outside. IPv6 addresses carry no brackets here. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A socket that waits for peers. Plain data; the driver holds the socket itself under `id`. */
+export interface Listener extends Endpoint {
+  /** Small number, unique in the process; part of every flow id. */
+  readonly id: number;
+  readonly transport: TransportName;
+  /** What Via, Contact and Record-Route say instead of the bound address (containers, cloud NAT). */
+  readonly advertise?: { readonly host: string; readonly port?: number };
+}
+
+/**
+ * A path to one remote endpoint: a connection, or for UDP a pair of (listener, remote endpoint).
+ * `id` is serialisable (node, worker, listener, connection generation), so that a flow found in a store
+ * or token can be looked up, and one that has ended is recognised as such.
+ */
+export interface Flow {
+  readonly id: string;
+  readonly transport: TransportName;
+  /** True for everything but UDP: no retransmission by us (RFC 3261 §17). */
+  readonly isReliable: boolean;
+  /** The listener whose address this flow shows to its peer in Via; also for connections that we opened. */
+  readonly listener: Listener;
+  readonly remote: Endpoint;
+  /** "connecting" until the driver reports it open; "closed" for ever after it reports the end. */
+  state: "connecting" | "open" | "closed";
+}
+
+/** One place to try: the outcome of RFC 3263 for a URI, or a URI with a literal address. */
+export interface Target extends Endpoint {
+  readonly transport: TransportName;
+  /** The name that was asked for: TLS checks the certificate against it (RFC 5922). */
+  readonly hostName?: string;
+}
