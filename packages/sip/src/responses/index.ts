@@ -1,2 +1,23 @@
-// What the folder offers: facts on every response code.
-export * from "./catalogue.ts";
+// Facts on every response code: the catalogue, its texts, the order of best responses, release causes.
+export { preferenceOf } from "./best-response.ts";
+export { catalogue, classOf, factsOf, type ResponseCode, reasonPhrase, treatedAs } from "./catalogue.ts";
+export type {
+  ConditionalHeader,
+  Effect,
+  HeaderRules,
+  Reference,
+  ResponseClass,
+  ResponseFacts,
+  Retry,
+  Role,
+  Standing,
+} from "./facts.ts";
+export {
+  type CauseFacts,
+  causeOfStatus,
+  causesLeadingTo,
+  causeTable,
+  type ReleaseCause,
+  statusOfCause,
+} from "./q850.ts";
+export { type CodeTexts, en } from "./text/en.ts";
