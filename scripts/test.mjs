@@ -1,0 +1,60 @@
+// `npm test [-- PATH … | --flag …]`: one run of Node's test runner, closing with its own summary.
+// Unit tests share one process (scripts/unit-tests.mjs); heavy files (test/interop, *.heavy.test.ts) have one each.
+
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { pinnedNode, setup } from "./setup.mjs";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+// globSync is not in Node 20: started by hand there, go on with the pinned one.
+if (fs.globSync === undefined) {
+  await setup();
+  await run([fileURLToPath(import.meta.url), ...process.argv.slice(2)], {});
+}
+
+const flags = process.argv.slice(2).filter((argument) => argument.startsWith("-"));
+const paths = process.argv.slice(2).filter((argument) => !argument.startsWith("-"));
+const files = (
+  paths.length > 0 ? paths.flatMap(testsUnder) : ["packages", "test"].flatMap(testsUnder)
+).sort();
+if (files.length === 0) {
+  console.error(`offhook: no test file (*.test.ts) under ${paths.join(", ") || "packages, test"}`);
+  process.exit(1);
+}
+const heavy = files.filter((file) => file.endsWith(".heavy.test.ts") || file.startsWith("test/interop/"));
+const unit = files.filter((file) => !heavy.includes(file));
+
+const args = [
+  "--conditions=@offhook/source",
+  "--import=./scripts/leak-check.mjs",
+  "--test",
+  "--test-reporter=spec",
+];
+args.push(...flags, ...(unit.length > 0 ? ["scripts/unit-tests.mjs"] : []), ...heavy);
+await run(args, { OFFHOOK_UNIT_TESTS: unit.join("\n") });
+
+function testsUnder(path) {
+  const place = resolve(root, path);
+  const isFile = fs.statSync(place, { throwIfNoEntry: false })?.isFile() ?? false;
+  const found = isFile
+    ? [place]
+    : fs.globSync("**/*.test.ts", { cwd: place }).map((name) => join(place, name));
+  return found
+    .map((file) => relative(root, file).split(sep).join("/"))
+    .filter((file) => !file.includes("node_modules/") && !file.includes("/dist/"));
+}
+
+async function run(nodeArguments, extra) {
+  const child = spawn(pinnedNode(), nodeArguments, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, ...extra },
+  });
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+  const status = await new Promise((done) =>
+    child.on("exit", (code, signal) => done(signal === null ? code : 1)),
+  );
+  process.exit(status);
+}
