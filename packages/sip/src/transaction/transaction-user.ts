@@ -35,8 +35,11 @@ export interface ServerUser {
 
 /** One request and what was answered to it, RFC 3261 §17.2. Made by the stack, never for ACK. */
 export interface ServerTransaction {
-  /** The request as it arrived, with its own copy of the bytes. */
-  readonly request: SipRequest;
+  /**
+   * The request as it arrived, with its own copy of the bytes; undefined once a final response was sent
+   * (a completed transaction keeps only that). `IncomingRequest.request` stays.
+   */
+  readonly request: SipRequest | undefined;
   /** Where it came from. */
   readonly flow: Flow;
   readonly isInvite: boolean;
@@ -85,7 +88,8 @@ export interface IncomingRequest {
 }
 
 /** A handler may be synchronous or return a promise; `false` means "not mine, go on". */
-export type Handled = boolean | undefined | void;
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has taken the request
+export type Handled = boolean | void;
 export type RequestHandler = (incoming: IncomingRequest) => MaybePromise<Handled>;
 
 /**

@@ -1,0 +1,288 @@
+// What the four transaction machines share: tables of transitions and one way to step through them,
+// durations, and the sink that actions write to. RFC 3261 §17.
+
+import type { OutgoingResponse, SipRequest, SipResponse } from "../message/index.ts";
+import type { Flow } from "../transport/index.ts";
+import { Timer, type TimerOwner } from "./timers.ts";
+import type { ServerTransaction, ServerUser } from "./transaction-user.ts";
+
+/** The next state, then what to do, in this order. */
+export type Row<State, Action> = readonly [next: State, ...actions: Action[]];
+
+/** state → event → row. An event without a row is ignored in that state; "terminated" has no rows. */
+export type Table<State extends string, Event extends string, Action extends string> = {
+  readonly [S in State]: { readonly [E in Event]?: Row<State, Action> };
+};
+
+/** Base values of RFC 3261 §17.1.1.1, milliseconds. */
+export interface TimerOptions {
+  /** Estimate of the round trip, default 500. */
+  T1: number;
+  /** Longest interval between resends of anything but INVITE, default 4000. */
+  T2: number;
+  /** Longest life of a message in the network, default 5000. */
+  T4: number;
+}
+
+/** Durations of one stack, milliseconds, worked out once (RFC 3261 table 4). */
+export interface Durations extends TimerOptions {
+  /** 64·T1: timers B, F, H, J, L, M, and the wait for the end of a cancelled INVITE (§9.1). */
+  readonly T1x64: number;
+  /** Timer D: at least 32 s, whatever T1 is (§17.1.1.2). */
+  readonly D: number;
+  /** §17.2.1: an INVITE that its user has not answered by then gets a 100. */
+  readonly trying: number;
+  /** RFC 4320 §4.1: when a client's timer E first reaches T2, any other request gets its 100. */
+  readonly tryingNonInvite: number;
+  /** From then on until 64·T1 after the request: too late for any answer (RFC 4320 §4.2). */
+  readonly tooLate: number;
+}
+
+export function durationsOf(base: Partial<TimerOptions> = {}): Durations {
+  const T1 = base.T1 ?? 500;
+  const T2 = base.T2 ?? 4000;
+  let interval = T1;
+  let tryingNonInvite = T1;
+  while (interval * 2 < T2) {
+    interval *= 2;
+    tryingNonInvite += interval;
+  }
+  return {
+    T1,
+    T2,
+    T4: base.T4 ?? 5000,
+    T1x64: 64 * T1,
+    D: Math.max(32_000, 64 * T1),
+    trying: 200,
+    tryingNonInvite,
+    tooLate: Math.max(T1, 64 * T1 - tryingNonInvite),
+  };
+}
+
+/** Where the machines' actions go; the transaction layer implements it, a test passes one that takes notes. */
+export interface MachineSink {
+  readonly durations: Durations;
+  /** The time of calls from above. */
+  now(): number;
+  /** A fresh local tag. */
+  newTag(): string;
+  /** Bytes to the flow of the transaction: requests, ACKs, and a server's resends. */
+  send(flow: Flow, bytes: Uint8Array, now: number): void;
+  /** A response by the request's Via (§18.2.2); returns the flow that took it. */
+  sendResponse(request: SipRequest, arrival: Flow, response: OutgoingResponse, now: number): Flow;
+  /** (Re)starts a timer; its owner's `fire` is called when it ends. */
+  startTimer(timer: Timer, duration: number, now: number): void;
+  stopTimer(timer: Timer): void;
+  /** A new request goes to the transaction user. */
+  deliver(transaction: ServerMachineView, now: number): void;
+  /** An ACK that reached an accepted INVITE transaction goes to the transaction user too (RFC 6026 §7.1). */
+  deliverAck(ack: SipRequest, flow: Flow, now: number): void;
+  /** Something was sent again, by a timer or because the peer repeated itself. */
+  resent(method: string, statusCode: number, now: number): void;
+  /** The machine has reached "terminated": forget it. Once. */
+  ended(transaction: Transaction, now: number): void;
+}
+
+/** What the layer's maps hold. */
+export interface Transaction {
+  readonly kind: "client" | "server";
+  /** Its key in the layer's map. */
+  readonly key: string;
+  readonly method: string;
+  readonly state: string;
+  /** Last status code sent (server) or received (client), 0 if none. */
+  readonly statusCode: number;
+  /** The transport could not send on the flow that this transaction uses. */
+  transportError(error: Error, now: number): void;
+}
+
+/** A table at work: state, two timers, and `step`. */
+export abstract class Machine<State extends string, Event extends string, Action extends string, Input>
+  implements Transaction, TimerOwner
+{
+  abstract readonly kind: "client" | "server";
+  readonly key: string;
+  readonly method: string;
+  statusCode = 0;
+  protected readonly sink: MachineSink;
+  #state: State;
+  /** A, E, G or the wait for a 100: what makes the machine send. */
+  #sendTimer: Timer | undefined = undefined;
+  /** B, D, F, H …: what moves the machine on. */
+  #stateTimer: Timer | undefined = undefined;
+
+  constructor(state: State, key: string, method: string, sink: MachineSink) {
+    this.#state = state;
+    this.key = key;
+    this.method = method;
+    this.sink = sink;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  protected abstract get table(): Table<State, Event, Action>;
+  protected abstract perform(action: Action, now: number, input: Input | undefined): void;
+  abstract transportError(error: Error, now: number): void;
+
+  /** Looks the event up and does what its row says; false if the state ignores it. */
+  protected step(event: Event, now: number, input?: Input): boolean {
+    const row = this.table[this.#state][event];
+    if (row === undefined) return false;
+    const next = row[0];
+    if (next !== this.#state) this.#enter(next);
+    for (let i = 1; i < row.length; i++) {
+      this.perform(row[i] as Action, now, input);
+      // An action may lead to another event (a zero timer, an answer given at once): that one had the last word.
+      if (this.#state !== next) return true;
+    }
+    if (next === "terminated") this.#end(now);
+    return true;
+  }
+
+  fire(timer: Timer, now: number): void {
+    this.step(timer.event as Event, now);
+  }
+
+  protected startSendTimer(event: Event, duration: number, now: number): void {
+    this.#sendTimer ??= new Timer(this);
+    this.#sendTimer.event = event;
+    this.sink.startTimer(this.#sendTimer, duration, now);
+  }
+
+  protected stopSendTimer(): void {
+    if (this.#sendTimer !== undefined) this.sink.stopTimer(this.#sendTimer);
+  }
+
+  /** A duration of zero is an event at once: timers D, I, J and K over reliable transports. */
+  protected startStateTimer(event: Event, duration: number, now: number): void {
+    if (duration === 0) {
+      this.step(event, now);
+      return;
+    }
+    this.#stateTimer ??= new Timer(this);
+    this.#stateTimer.event = event;
+    this.sink.startTimer(this.#stateTimer, duration, now);
+  }
+
+  #enter(next: State): void {
+    this.#state = next;
+    const rows = this.table[next];
+    // A timer that the new state has no row for has nothing left to do.
+    if (this.#sendTimer !== undefined && rows[this.#sendTimer.event as Event] === undefined) {
+      this.sink.stopTimer(this.#sendTimer);
+      this.#sendTimer = undefined;
+    }
+    if (this.#stateTimer !== undefined && rows[this.#stateTimer.event as Event] === undefined) {
+      this.sink.stopTimer(this.#stateTimer);
+    }
+  }
+
+  #end(now: number): void {
+    this.#stateTimer = undefined;
+    this.sink.ended(this, now);
+  }
+}
+
+/** The outside of both server machines. */
+export interface ServerMachineView extends Transaction, ServerTransaction {
+  readonly kind: "server";
+  readonly method: string;
+  readonly statusCode: number;
+  start(now: number): void;
+  /** The request came again. */
+  receiveAgain(now: number): void;
+  /** The transport could not send a response. */
+  transportError(error: Error, now: number): void;
+}
+
+/** What a client transaction tells its user. */
+export interface ClientTransactionUser {
+  receiveResponse(response: SipResponse, flow: Flow, now: number): void;
+  /** No (final) response within 64·T1: timer B, timer F, or an INVITE that its CANCEL did not end (§9.1). */
+  timeout(now: number): void;
+  transportError(error: Error, now: number): void;
+}
+
+/** The outside of both client machines. */
+export interface ClientTransaction extends Transaction {
+  readonly kind: "client";
+  readonly flow: Flow;
+  /** The request as on the wire; undefined once it is no longer needed. */
+  readonly bytes: Uint8Array | undefined;
+  user: ClientTransactionUser;
+  start(now: number): void;
+  receiveResponse(response: SipResponse, flow: Flow, now: number): void;
+}
+
+/** The owner of a transaction that nobody has claimed, or that needs none any more. */
+export const nobody: ServerUser = Object.freeze({});
+
+/** What both server machines keep: the request until the final response, then only that response. */
+export abstract class ServerMachine<State extends string, Event extends string, Action extends string>
+  extends Machine<State, Event, Action, OutgoingResponse | SipRequest | Error>
+  implements ServerMachineView
+{
+  readonly flow: Flow;
+  user: ServerUser = nobody;
+  isCanceled = false;
+  #request: SipRequest | undefined;
+  #toTag = "";
+  #lastResponse: Uint8Array | undefined = undefined;
+  #responseFlow: Flow;
+
+  constructor(state: State, key: string, request: SipRequest, flow: Flow, sink: MachineSink) {
+    super(state, key, request.method, sink);
+    this.flow = flow;
+    this.#request = request;
+    this.#responseFlow = flow;
+  }
+
+  get kind(): "server" {
+    return "server";
+  }
+
+  get request(): SipRequest | undefined {
+    return this.#request;
+  }
+
+  get finalSent(): boolean {
+    return this.statusCode >= 200;
+  }
+
+  get toTag(): string {
+    if (this.#toTag === "") this.#toTag = this.sink.newTag();
+    return this.#toTag;
+  }
+
+  /** The last response as sent; the To tag of an RFC 2543 ACK is compared with its own (§17.2.3). */
+  get lastResponse(): Uint8Array | undefined {
+    return this.#lastResponse;
+  }
+
+  abstract get isInvite(): boolean;
+  abstract start(now: number): void;
+  abstract receiveAgain(now: number): void;
+  abstract respond(response: OutgoingResponse): boolean;
+
+  protected sendResponse(response: OutgoingResponse, now: number): void {
+    const request = this.#request;
+    this.statusCode = response.statusCode;
+    this.#lastResponse = response.bytes;
+    if (response.statusCode >= 200) this.#request = undefined;
+    // A 2xx passed again after the request was let go takes the way of the first.
+    if (request === undefined) this.sink.send(this.#responseFlow, response.bytes, now);
+    else this.#responseFlow = this.sink.sendResponse(request, this.flow, response, now);
+  }
+
+  protected resendResponse(now: number): void {
+    if (this.#lastResponse === undefined) return;
+    this.sink.resent(this.method, this.statusCode, now);
+    this.sink.send(this.#responseFlow, this.#lastResponse, now);
+  }
+
+  protected forgetResponse(): void {
+    this.#lastResponse = undefined;
+  }
+}

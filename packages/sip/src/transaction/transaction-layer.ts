@@ -1,0 +1,326 @@
+// The transaction layer, RFC 3261 §17: finds the transaction of each message, makes those that are missing,
+// keeps their timers, and passes on what belongs to none.
+
+import {
+  makeResponse,
+  type OutgoingResponse,
+  parseMessage,
+  type SipRequest,
+  type SipResponse,
+} from "../message/index.ts";
+import type { Flow } from "../transport/index.ts";
+import { InviteClient } from "./invite-client.ts";
+import { InviteServer } from "./invite-server.ts";
+import type {
+  ClientTransaction,
+  ClientTransactionUser,
+  Durations,
+  MachineSink,
+  ServerMachineView,
+  Transaction,
+} from "./machine.ts";
+import { NonInviteClient } from "./non-invite-client.ts";
+import { NonInviteServer } from "./non-invite-server.ts";
+import { type Timer, Timers } from "./timers.ts";
+import { clientKey, hasMagicCookie, serverKey, statelessTag, type UniqueIds } from "./transaction-id.ts";
+import type { StackObserver } from "./transaction-user.ts";
+
+/** What the layer needs from the one below. */
+export interface TransactionTransport {
+  send(flow: Flow, bytes: Uint8Array): void;
+  /** §18.2.2; returns the flow that took the response. */
+  sendResponse(request: SipRequest, arrival: Flow, bytes: Uint8Array, now: number): Flow;
+}
+
+/** What the layer tells the one above. */
+export interface TransactionLayerUser {
+  /** A request for which a transaction was just made. */
+  receiveRequest(transaction: ServerMachineView, now: number): void;
+  /** An ACK that no transaction absorbed; its bytes may be borrowed. */
+  receiveAck(ack: SipRequest, flow: Flow, now: number): void;
+  /** A CANCEL without INVITE: true if it was taken (forwarded statelessly), else it is answered with 481. */
+  strayCancel(cancel: SipRequest, flow: Flow, now: number): boolean;
+  strayResponse(response: SipResponse, flow: Flow, now: number): void;
+}
+
+export interface TransactionLayerOptions {
+  transport: TransactionTransport;
+  user: TransactionLayerUser;
+  /** The time of calls from above. */
+  now: () => number;
+  ids: UniqueIds;
+  durations: Durations;
+  /** Above this number of transactions new requests are refused. */
+  maxTransactions: number;
+  /** Seconds, for the Retry-After of refusals. */
+  retryAfter: number;
+  observer?: StackObserver;
+  /** The earliest deadline is now this, earlier than the last one read. */
+  wake?: (deadline: number) => void;
+}
+
+export class TransactionLayer implements MachineSink {
+  readonly durations: Durations;
+  /** True: requests outside dialogs are refused. */
+  isDraining = false;
+  readonly #options: TransactionLayerOptions;
+  readonly #transport: TransactionTransport;
+  readonly #user: TransactionLayerUser;
+  readonly #observer: StackObserver | undefined;
+  readonly #clients = new Map<string, ClientTransaction>();
+  readonly #servers = new Map<string, ServerMachineView>();
+  /** Who is to hear of a flow's failure: clients that wait, servers that answer over a connection. */
+  readonly #byFlow = new Map<Flow, Set<Transaction>>();
+  readonly #timers: Timers;
+  #announced = Number.POSITIVE_INFINITY;
+  #unanswered = 0;
+  #idleWaiters: { until: "answered" | "ended"; resolve: () => void }[] = [];
+
+  constructor(options: TransactionLayerOptions) {
+    const { durations } = options;
+    this.#options = options;
+    this.#transport = options.transport;
+    this.#user = options.user;
+    this.#observer = options.observer;
+    this.durations = durations;
+    const intervals = [0, 1, 2, 3, 4, 5, 6].map((doublings) => durations.T1 * 2 ** doublings);
+    this.#timers = new Timers([...intervals, ...Object.values(durations)]);
+  }
+
+  /** Live transactions. */
+  get size(): number {
+    return this.#clients.size + this.#servers.size;
+  }
+
+  /** Those of them without a final response. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
+  // --- Inputs ---------------------------------------------------------------------------------------------
+
+  receiveRequest(request: SipRequest, flow: Flow, now: number): void {
+    const method = request.method;
+    if (method === "ACK") {
+      this.#receiveAck(request, flow, now);
+      return;
+    }
+    const key = serverKey(request, method);
+    const transaction = this.#servers.get(key);
+    if (transaction !== undefined) transaction.receiveAgain(now);
+    else if (method === "CANCEL") this.#receiveCancel(key, request, flow, now);
+    else if (this.#isFull || (this.isDraining && !request.hasToTag)) this.#refuse(request, flow, now);
+    else this.#addServer(key, request, flow, now);
+  }
+
+  receiveResponse(response: SipResponse, flow: Flow, now: number): void {
+    const branch = response.topBranch;
+    const transaction =
+      branch === undefined ? undefined : this.#clients.get(clientKey(branch, response.cSeq.method));
+    if (transaction === undefined) {
+      this.#observer?.stray?.(response, flow, now);
+      this.#user.strayResponse(response, flow, now);
+      return;
+    }
+    const before = transaction.statusCode;
+    transaction.receiveResponse(response, flow, now);
+    const after = transaction.statusCode;
+    if (before < 200 && after >= 200) this.#answered();
+    // An INVITE with a provisional response no longer minds its flow, nor does what has its answer.
+    if (after >= 200 || (before === 0 && transaction.method === "INVITE"))
+      this.#unwatch(transaction.flow, transaction);
+  }
+
+  /** The flow cannot carry what was given to it, or has ended. */
+  flowFailed(flow: Flow, error: Error, now: number): void {
+    const watchers = this.#byFlow.get(flow);
+    if (watchers === undefined) return;
+    for (const transaction of [...watchers]) transaction.transportError(error, now);
+  }
+
+  tick(now: number): void {
+    this.#timers.tick(now);
+  }
+
+  get deadline(): number {
+    this.#announced = this.#timers.deadline;
+    return this.#announced;
+  }
+
+  // --- From above -----------------------------------------------------------------------------------------
+
+  /** Sends a request in a new client transaction; `bytes` carry `branch` in their topmost Via. */
+  sendRequest(
+    method: string,
+    branch: string,
+    flow: Flow,
+    bytes: Uint8Array,
+    user: ClientTransactionUser,
+    now: number,
+  ): ClientTransaction {
+    const key = clientKey(branch, method);
+    const transaction =
+      method === "INVITE"
+        ? new InviteClient(key, flow, bytes, user, this)
+        : new NonInviteClient(key, method, flow, bytes, user, this);
+    this.#clients.set(key, transaction);
+    this.#unanswered++;
+    this.#watch(flow, transaction);
+    transaction.start(now);
+    return transaction;
+  }
+
+  /** Resolves when nothing waits for a final response, or when no transaction lives. */
+  idle(until: "answered" | "ended"): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleWaiters.push({ until, resolve });
+      this.#checkIdle();
+    });
+  }
+
+  // --- MachineSink ----------------------------------------------------------------------------------------
+
+  now(): number {
+    return this.#options.now();
+  }
+
+  newTag(): string {
+    return this.#options.ids.tag();
+  }
+
+  send(flow: Flow, bytes: Uint8Array, now: number): void {
+    this.#transport.send(flow, bytes);
+    this.#observer?.sent?.(bytes, flow, now);
+  }
+
+  sendResponse(request: SipRequest, arrival: Flow, response: OutgoingResponse, now: number): Flow {
+    const flow = this.#transport.sendResponse(request, arrival, response.bytes, now);
+    this.#observer?.sent?.(response.bytes, flow, now);
+    if (response.statusCode >= 200) this.#answered();
+    return flow;
+  }
+
+  deliver(transaction: ServerMachineView, now: number): void {
+    if (transaction.method !== "CANCEL") this.#user.receiveRequest(transaction, now);
+  }
+
+  deliverAck(ack: SipRequest, flow: Flow, now: number): void {
+    this.#user.receiveAck(ack, flow, now);
+  }
+
+  startTimer(timer: Timer, duration: number, now: number): void {
+    this.#timers.start(timer, duration, now);
+    if (timer.deadline < this.#announced) {
+      this.#announced = timer.deadline;
+      this.#options.wake?.(timer.deadline);
+    }
+  }
+
+  stopTimer(timer: Timer): void {
+    this.#timers.stop(timer);
+  }
+
+  resent(method: string, statusCode: number, now: number): void {
+    this.#observer?.resent?.(method, statusCode, now);
+  }
+
+  ended(transaction: Transaction, now: number): void {
+    if (transaction.kind === "client") this.#clients.delete(transaction.key);
+    else this.#servers.delete(transaction.key);
+    this.#unwatch((transaction as ClientTransaction | ServerMachineView).flow, transaction);
+    this.#observer?.transactionEnded?.(transaction.kind, transaction.method, transaction.statusCode, now);
+    if (transaction.statusCode < 200) this.#answered();
+    else this.#checkIdle();
+  }
+
+  // --- Helpers --------------------------------------------------------------------------------------------
+
+  get #isFull(): boolean {
+    return this.size >= this.#options.maxTransactions;
+  }
+
+  #addServer(key: string, borrowed: SipRequest, flow: Flow, now: number): ServerMachineView {
+    // The one copy: `receive` only lends the bytes.
+    const request = borrowed.detach();
+    const transaction =
+      request.method === "INVITE"
+        ? new InviteServer(key, request, flow, this)
+        : new NonInviteServer(key, request, flow, this);
+    this.#servers.set(key, transaction);
+    this.#unanswered++;
+    // A connection that ends takes the caller with it; for UDP there is nothing to notice.
+    if (transaction.isInvite && flow.isReliable) this.#watch(flow, transaction);
+    transaction.start(now);
+    return transaction;
+  }
+
+  /** §17.2.3: an ACK belongs to the transaction of its INVITE; a 2xx's ACK usually has a branch of its own. */
+  #receiveAck(ack: SipRequest, flow: Flow, now: number): void {
+    const transaction = hasMagicCookie(ack)
+      ? this.#servers.get(serverKey(ack, "INVITE"))
+      : this.#findByOldRules(ack);
+    if (transaction instanceof InviteServer) transaction.receiveAck(ack, flow, now);
+    else this.#user.receiveAck(ack, flow, now);
+  }
+
+  /** RFC 2543: the ACK's To tag is that of our response, the INVITE had that of the dialog or none. */
+  #findByOldRules(ack: SipRequest): ServerMachineView | undefined {
+    const ofFirstInvite = this.#servers.get(serverKey(ack, "INVITE", ""));
+    if (ofFirstInvite instanceof InviteServer) {
+      const answer = ofFirstInvite.lastResponse;
+      if (answer !== undefined && parseMessage(answer).toTag === ack.toTag) return ofFirstInvite;
+    }
+    return this.#servers.get(serverKey(ack, "INVITE"));
+  }
+
+  /** §9.2. */
+  #receiveCancel(key: string, cancel: SipRequest, flow: Flow, now: number): void {
+    const invite = this.#servers.get(serverKey(cancel, "INVITE"));
+    if (invite === undefined && this.#user.strayCancel(cancel, flow, now)) return;
+    const transaction = this.#addServer(key, cancel, flow, now);
+    const request = transaction.request!;
+    if (invite instanceof InviteServer) {
+      // The same To tag as in the responses to the INVITE, as far as they are made here.
+      transaction.respond(makeResponse(request, 200, { toTag: invite.toTag }));
+      invite.cancel(request);
+    } else {
+      transaction.respond(makeResponse(request, 481, { toTag: transaction.toTag }));
+    }
+  }
+
+  /** Without a transaction, so that a flood costs no memory; the To tag is the same each time (§8.2.7). */
+  #refuse(request: SipRequest, flow: Flow, now: number): void {
+    const response = makeResponse(request, 503, {
+      toTag: statelessTag(request),
+      headers: [["Retry-After", this.#options.retryAfter]],
+    });
+    const by = this.#transport.sendResponse(request, flow, response.bytes, now);
+    this.#observer?.sent?.(response.bytes, by, now);
+    this.#observer?.refused?.(request, 503, flow, now);
+  }
+
+  #watch(flow: Flow, transaction: Transaction): void {
+    const watchers = this.#byFlow.get(flow);
+    if (watchers === undefined) this.#byFlow.set(flow, new Set([transaction]));
+    else watchers.add(transaction);
+  }
+
+  #unwatch(flow: Flow, transaction: Transaction): void {
+    const watchers = this.#byFlow.get(flow);
+    if (watchers?.delete(transaction) === true && watchers.size === 0) this.#byFlow.delete(flow);
+  }
+
+  #answered(): void {
+    this.#unanswered--;
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.#idleWaiters.length === 0) return;
+    this.#idleWaiters = this.#idleWaiters.filter(({ until, resolve }) => {
+      if (until === "answered" ? this.#unanswered > 0 : this.size > 0) return true;
+      resolve();
+      return false;
+    });
+  }
+}
