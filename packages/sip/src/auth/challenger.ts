@@ -1,0 +1,269 @@
+// The server's side of digest: asks for credentials and checks them. RFC 3261 §22, RFC 7616, RFC 8760 §2.3.
+
+import { equalUri, parseUri, type SipRequest, type Uri } from "../message/index.ts";
+import type { Clock, Hash, HashAlgorithm, MaybePromise, Random } from "../ports.ts";
+import {
+  type DigestAlgorithm,
+  digestResponse,
+  equalInConstantTime,
+  hashOf,
+  parseAlgorithm,
+  type QualityOfProtection,
+} from "./digest.ts";
+import { Nonces } from "./nonce.ts";
+import { escapeQuoted, parseAuthValue, unescapeQuoted } from "./parameters.ts";
+
+/** Who asks: a registrar, user agent or notifier with 401, a proxy with 407 (RFC 3261 §22.1). */
+export type ChallengeRole = "user agent" | "proxy";
+
+/**
+ * The port to the accounts: H(user ":" realm ":" password) in lower-case hex under that hash, or undefined
+ * if there is no such user, or none that may authenticate.
+ */
+export type Ha1Lookup = (
+  user: string,
+  realm: string,
+  algorithm: HashAlgorithm,
+) => MaybePromise<string | undefined>;
+
+/** What `verify` found. */
+export type Verification =
+  | { readonly kind: "ok"; readonly user: string; readonly algorithm: DigestAlgorithm }
+  /**
+   * Answer with a challenge. `stale`: the password was right and only the nonce was not, so the client
+   * need not ask its user again. `attempted`: the user name if credentials for the realm were there.
+   */
+  | { readonly kind: "challenge"; readonly stale: boolean; readonly attempted: string | undefined }
+  /** Answer with 400; `reason` fits in a reason phrase and holds nothing secret. */
+  | { readonly kind: "malformed"; readonly reason: string };
+
+export interface ChallengerOptions {
+  readonly clock: Pick<Clock, "now">;
+  readonly hash: Hash;
+  readonly random: Random;
+  /**
+   * Offered in this order, most wanted first (RFC 8760 §2.3). Default `["MD5"]`, because widespread phones
+   * give up when they see any other.
+   */
+  readonly algorithms?: readonly DigestAlgorithm[];
+  /** Offered qualities of protection. Default `["auth"]`; clients that answer without qop are let in too. */
+  readonly qop?: readonly QualityOfProtection[];
+  /** Seconds that a nonce may be used. Default 300. */
+  readonly nonceLifetime?: number;
+  /** Signs nonces; set it when several processes or restarts share clients. Default: random per process. */
+  readonly secret?: Uint8Array;
+  readonly workerNumber?: number;
+  /** How many used nonces are remembered. Default 131 072. */
+  readonly replayCapacity?: number;
+  /**
+   * Whether the digest's `uri` is an address that this server takes requests for (RFC 8760 §2.6 item 6),
+   * asked when it is neither the Request-URI nor at the Request-URI's host. Default: no.
+   */
+  readonly acceptsUri?: (uri: Uri) => boolean;
+}
+
+const notAttempted: Verification = { kind: "challenge", stale: false, attempted: undefined };
+
+/**
+ * Makes the challenges of 401 and 407 and judges what comes back. Unknown users, disabled ones and wrong
+ * passwords get the same answer after the same work.
+ */
+export class Challenger {
+  readonly #hash: Hash;
+  readonly #nonces: Nonces;
+  readonly #algorithms: readonly DigestAlgorithm[];
+  readonly #qop: readonly QualityOfProtection[];
+  readonly #acceptsUri: (uri: Uri) => boolean;
+  /** Stands in for the HA1 of users that do not exist. */
+  readonly #nobody: string;
+
+  constructor(options: ChallengerOptions) {
+    this.#hash = options.hash;
+    this.#algorithms = options.algorithms ?? ["MD5"];
+    this.#qop = options.qop ?? ["auth"];
+    this.#acceptsUri = options.acceptsUri ?? (() => false);
+    this.#nobody = Array.from(options.random.bytes(32), (byte) => byte.toString(16).padStart(2, "0")).join(
+      "",
+    );
+    this.#nonces = new Nonces({
+      clock: options.clock,
+      hash: options.hash,
+      random: options.random,
+      ...(options.secret === undefined ? {} : { secret: options.secret }),
+      ...(options.nonceLifetime === undefined ? {} : { lifetime: options.nonceLifetime }),
+      ...(options.replayCapacity === undefined ? {} : { capacity: options.replayCapacity }),
+      ...(options.workerNumber === undefined ? {} : { workerNumber: options.workerNumber }),
+    });
+  }
+
+  /** The status of a challenge: proxies answer 407, everybody else 401 (RFC 3261 §22.1). */
+  static statusCode(role: ChallengeRole): 401 | 407 {
+    return role === "proxy" ? 407 : 401;
+  }
+
+  /**
+   * The header fields of a challenge, one per offered algorithm, most wanted first (RFC 8760 §2.3).
+   * `algorithms` replaces those of the constructor, e.g. for one domain or listener.
+   */
+  challenge(
+    role: ChallengeRole,
+    realm: string,
+    options: { readonly stale?: boolean; readonly algorithms?: readonly DigestAlgorithm[] } = {},
+  ): [name: string, value: string][] {
+    const name = role === "proxy" ? "Proxy-Authenticate" : "WWW-Authenticate";
+    const nonce = this.#nonces.make(realm);
+    // RFC 7616 §3.3: a client takes the absence of stale for "wrong password", so it is said only when true.
+    const stale = options.stale ? ", stale=true" : "";
+    return (options.algorithms ?? this.#algorithms).map((algorithm) => [
+      name,
+      `Digest realm="${escapeQuoted(realm)}", nonce="${nonce}"${stale}, algorithm=${algorithm}, qop="${this.#qop.join(",")}"`,
+    ]);
+  }
+
+  /**
+   * Checks the credentials of a request for one realm. ACK and CANCEL must not be challenged (RFC 3261
+   * §22.1): do not pass them. The answer is immediate when `ha1` answers at once.
+   */
+  verify(
+    role: ChallengeRole,
+    request: SipRequest,
+    realm: string,
+    ha1: Ha1Lookup,
+    options: { readonly algorithms?: readonly DigestAlgorithm[] } = {},
+  ): MaybePromise<Verification> {
+    const lines = request.headers.rawAll(role === "proxy" ? "Proxy-Authorization" : "Authorization");
+    let malformed: string | undefined;
+    for (const line of lines) {
+      const value = parseAuthValue(line);
+      if (value === undefined) {
+        malformed ??= "Malformed Credentials";
+        continue;
+      }
+      // §22.1: Basic is never accepted; other schemes are nothing that we understand (RFC 4475 §3.3.11).
+      // §22.3: values for other realms are none of our business.
+      if (value.scheme !== "digest") continue;
+      if (unescapeQuoted(value.parameters.get("realm") ?? "") !== realm) continue;
+      const answer = readAnswer(value.parameters, options.algorithms ?? this.#algorithms, this.#qop);
+      if (typeof answer === "string") return { kind: "malformed", reason: answer };
+      if (answer === undefined) continue;
+      if (!this.#isUriAcceptable(answer.uri, request)) {
+        return { kind: "malformed", reason: "Digest URI Does Not Match" };
+      }
+      const expected = ha1(answer.user, realm, hashOf(answer.algorithm));
+      return expected instanceof Promise
+        ? expected.then((value) => this.#judge(request, realm, answer, value))
+        : this.#judge(request, realm, answer, expected);
+    }
+    return malformed === undefined ? notAttempted : { kind: "malformed", reason: malformed };
+  }
+
+  #judge(request: SipRequest, realm: string, answer: Answer, ha1: string | undefined): Verification {
+    const expected = digestResponse(this.#hash, {
+      algorithm: answer.algorithm,
+      ha1: ha1 ?? this.#nobody,
+      method: request.method,
+      uri: answer.uri,
+      nonce: answer.nonce,
+      qop: answer.qop,
+      nonceCount: answer.nonceCount,
+      cnonce: answer.cnonce,
+      body: request.body,
+    });
+    const isRight = equalInConstantTime(expected, answer.response) && ha1 !== undefined;
+    if (!isRight) return { kind: "challenge", stale: false, attempted: answer.user };
+    // The nonce is looked at last: only who knows the password may use it up, and hears that it is stale.
+    const count = answer.nonceCount === undefined ? undefined : Number.parseInt(answer.nonceCount, 16);
+    return this.#nonces.use(answer.nonce, realm, count) === "fresh"
+      ? { kind: "ok", user: answer.user, algorithm: answer.algorithm }
+      : { kind: "challenge", stale: true, attempted: answer.user };
+  }
+
+  /**
+   * RFC 8760 §2.6 item 6: the digest's uri has to be an address that we take requests for; it need not be
+   * the Request-URI, which a proxy may have changed. Phones leave out port and parameters, or name the
+   * user where the Request-URI of a REGISTER names only the domain.
+   */
+  #isUriAcceptable(text: string, request: SipRequest): boolean {
+    if (text === request.requestUriText) return true;
+    let uri: Uri;
+    try {
+      uri = parseUri(text);
+    } catch {
+      return false;
+    }
+    const { requestUri } = request;
+    if (equalUri(uri, requestUri)) return true;
+    if ("host" in uri && "host" in requestUri && uri.host === requestUri.host) {
+      if (uri.user === requestUri.user || request.method === "REGISTER") return true;
+    }
+    return this.#acceptsUri(uri);
+  }
+}
+
+/** Credentials for our realm that can be checked. */
+interface Answer {
+  readonly user: string;
+  readonly algorithm: DigestAlgorithm;
+  readonly nonce: string;
+  readonly uri: string;
+  readonly response: string;
+  readonly qop: QualityOfProtection | undefined;
+  readonly nonceCount: string | undefined;
+  readonly cnonce: string | undefined;
+}
+
+/** Reads digest credentials: undefined if they answer something that we did not offer, a reason if improper. */
+function readAnswer(
+  parameters: ReadonlyMap<string, string>,
+  algorithms: readonly DigestAlgorithm[],
+  offered: readonly QualityOfProtection[],
+): Answer | string | undefined {
+  const nonce = parameters.get("nonce");
+  const uri = parameters.get("uri");
+  const response = parameters.get("response");
+  if (nonce === undefined || uri === undefined || response === undefined) return "Incomplete Credentials";
+  const user = readUser(parameters);
+  if (user === undefined) return "Credentials Without User Name";
+  const algorithm = parseAlgorithm(parameters.get("algorithm"));
+  if (algorithm === undefined || !algorithms.includes(algorithm)) return undefined;
+  const qop = parameters.get("qop")?.toLowerCase();
+  const nonceCount = parameters.get("nc");
+  const cnonce = parameters.get("cnonce");
+  if (qop === undefined) {
+    // RFC 2069 style, which RFC 3261 §22.4 still asks servers to take; -sess cannot do without a cnonce (item 8).
+    if (algorithm.endsWith("-sess")) return "Credentials Without qop";
+    return {
+      user,
+      algorithm,
+      nonce,
+      uri,
+      response: response.toLowerCase(),
+      qop,
+      nonceCount: undefined,
+      cnonce,
+    };
+  }
+  if (!isOffered(qop, offered)) return undefined;
+  if (nonceCount === undefined || cnonce === undefined) return "Incomplete Credentials";
+  // RFC 7616 §3.4: nc is eight hex digits; fewer or more are no reason to lock a phone out.
+  if (!/^[0-9a-f]{1,8}$/i.test(nonceCount)) return "Malformed Nonce Count";
+  return { user, algorithm, nonce, uri, response: response.toLowerCase(), qop, nonceCount, cnonce };
+}
+
+function isOffered(qop: string, offered: readonly QualityOfProtection[]): qop is QualityOfProtection {
+  return (offered as readonly string[]).includes(qop);
+}
+
+/** The user name, from `username` or the extended `username*` (RFC 7616 §3.4), never from both. */
+function readUser(parameters: ReadonlyMap<string, string>): string | undefined {
+  const plain = parameters.get("username");
+  const extended = parameters.get("username*");
+  if (extended === undefined) return plain;
+  const encoded = /^UTF-8'[^']*'(.*)$/i.exec(extended)?.[1];
+  if (plain !== undefined || encoded === undefined) return undefined;
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,145 @@
+// Digest computation against the examples of RFC 2617 §3.5, RFC 7616 §3.9 and RFC 8760 §2.6, and text ↔ parameters.
+import assert from "node:assert/strict";
+import { createHash, createHmac } from "node:crypto";
+import { test } from "node:test";
+import type { Hash } from "../ports.ts";
+import {
+  computeHa1,
+  type DigestAlgorithm,
+  digestResponse,
+  equalInConstantTime,
+  hashOf,
+  parseAlgorithm,
+} from "./digest.ts";
+import { escapeQuoted, parseAuthValue, unescapeQuoted } from "./parameters.ts";
+
+const names = { MD5: "md5", "SHA-256": "sha256", "SHA-512-256": "sha512-256" };
+const hash: Hash = {
+  hex: (algorithm, data) => createHash(names[algorithm]).update(data).digest("hex"),
+  hmac: (key, data) => createHmac("sha256", key).update(data).digest("hex"),
+};
+
+const mufasa = {
+  ...{ method: "GET", uri: "/dir/index.html", qop: "auth", nonceCount: "00000001" },
+  nonce: "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+  cnonce: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+} as const;
+const lion = { user: "Mufasa", realm: "http-auth@example.org", password: "Circle of Life" };
+
+for (const [title, algorithm, credential, input, response] of [
+  [
+    "RFC 2617 §3.5: the example of HTTP",
+    "MD5",
+    { user: "Mufasa", realm: "testrealm@host.com", password: "Circle Of Life" },
+    { ...mufasa, nonce: "dcd98b7102dd2f0e8b11d0f600bfb0c093", cnonce: "0a4f113b" },
+    "6629fae49393a05397450978507c4ef1",
+  ],
+  ["RFC 7616 §3.9.1: MD5", "MD5", lion, mufasa, "8ca523f5e9506fed4657c9700eebdbec"],
+  [
+    "RFC 7616 §3.9.1: SHA-256",
+    "SHA-256",
+    lion,
+    mufasa,
+    "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1",
+  ],
+  [
+    // The RFC prints the value of SHA-512 cut to 256 bits; erratum 4897 has that of SHA-512/256.
+    "RFC 7616 §3.9.2, erratum 4897: SHA-512-256, UTF-8 user name",
+    "SHA-512-256",
+    { user: "J\u00e4s\u00f8n Doe", realm: "api@example.org", password: "Secret, or not?" },
+    {
+      ...{ method: "GET", uri: "/doe.json", qop: "auth", nonceCount: "00000001" },
+      nonce: "5TsQWLVdgBdmrQ0XsxbDODV+57QdFR34I9HAbC/RVvkK",
+      cnonce: "NTg6RKcb9boFIAS3KrFK9BGeh+iDa/sm6jUMp2wds69v",
+    },
+    "3798d4131c277846293534c3edc11bd8a5e4cdcbff78b05db9d95eeb1cec68a5",
+  ],
+] as const) {
+  test(title, () => {
+    const ha1 = computeHa1(hash, algorithm, credential);
+    assert.equal(digestResponse(hash, { ...input, algorithm, ha1 }), response);
+  });
+}
+
+test("RFC 7616 §3.4.2: a session algorithm hashes HA1 with nonce and cnonce first", () => {
+  for (const name of ["MD5", "SHA-256", "SHA-512-256"] as const) {
+    const ha1 = computeHa1(hash, name, lion);
+    const session = hash.hex(name, `${ha1}:${mufasa.nonce}:${mufasa.cnonce}`);
+    assert.equal(
+      digestResponse(hash, { ...mufasa, algorithm: `${name}-sess`, ha1 }),
+      digestResponse(hash, { ...mufasa, algorithm: name, ha1: session }),
+    );
+  }
+});
+
+test("RFC 8760 §2.6 item 7: auth-int of an empty body is that of the hash of nothing", () => {
+  const ha1 = computeHa1(hash, "SHA-256", lion);
+  const input = { ...mufasa, algorithm: "SHA-256", ha1, qop: "auth-int" } as const;
+  const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+  const ha2 = hash.hex("SHA-256", `GET:/dir/index.html:${empty}`);
+  const expected = hash.hex("SHA-256", `${ha1}:${mufasa.nonce}:00000001:${mufasa.cnonce}:auth-int:${ha2}`);
+  assert.equal(digestResponse(hash, input), expected);
+  assert.equal(digestResponse(hash, { ...input, body: new Uint8Array(0) }), expected);
+  assert.notEqual(digestResponse(hash, { ...input, body: new Uint8Array([1]) }), expected);
+});
+
+test("RFC 3261 §22.4, RFC 2069: without qop neither nc nor cnonce counts", () => {
+  const ha1 = computeHa1(hash, "MD5", lion);
+  const input = { algorithm: "MD5", ha1, method: "REGISTER", uri: "sip:a", nonce: "n" } as const;
+  assert.equal(digestResponse(hash, input), hash.hex("MD5", `${ha1}:n:${hash.hex("MD5", "REGISTER:sip:a")}`));
+});
+
+for (const [text, algorithm] of [
+  [undefined, "MD5"],
+  ["md5", "MD5"],
+  ["MD5-Sess", "MD5-sess"],
+  ["sha-256", "SHA-256"],
+  ["SHA-512-256-sess", "SHA-512-256-sess"],
+  ["SHA-512", undefined],
+  ["", undefined],
+] as const) {
+  test(`RFC 8760 §2.7: algorithm ${text ?? "absent"} is ${algorithm ?? "unknown"}`, () => {
+    assert.equal(parseAlgorithm(text), algorithm);
+  });
+}
+
+test("the hash behind an algorithm", () => {
+  const rows: [DigestAlgorithm, string][] = [
+    ["MD5", "MD5"],
+    ["SHA-512-256-sess", "SHA-512-256"],
+  ];
+  for (const [algorithm, name] of rows) assert.equal(hashOf(algorithm), name);
+});
+
+test("constant-time comparison", () => {
+  assert.ok(equalInConstantTime("abc", "abc"));
+  assert.ok(!equalInConstantTime("abc", "abd"));
+  assert.ok(!equalInConstantTime("abc", "ab"));
+});
+
+for (const [title, text, expected] of [
+  ["quoted and not", 'Digest realm="a, b" , nc=1,qop=auth', { realm: "a, b", nc: "1", qop: "auth" }],
+  ["names in any case, white space around =", 'digest Realm = "x"', { realm: "x" }],
+  ["a comma too many", 'Digest ,realm="x",, nonce="y",', { realm: "x", nonce: "y" }],
+  ["escapes stay", 'Digest realm="a\\"b"', { realm: 'a\\"b' }],
+  ["folded line", 'Digest realm="x",\r\n nonce="y"', { realm: "x", nonce: "y" }],
+  ["an empty value in quotes", 'Digest realm=""', { realm: "" }],
+  ["a token value with base64 characters", "Digest nonce=ab/+c==", { nonce: "ab/+c==" }],
+  ["extended user name", "Digest username*=UTF-8''J%C3%A4", { "username*": "UTF-8''J%C3%A4" }],
+  ["no parameters", "Digest", {}],
+  ["a parameter without value", "Digest realm", undefined],
+  ["an open quote", 'Digest realm="x', undefined],
+  ["a parameter twice", 'Digest realm="x", realm="y"', undefined],
+  ["no comma between", 'Digest realm="x" nonce="y"', undefined],
+  ["nothing", "", undefined],
+] as const) {
+  test(`§25.1 credentials: ${title}`, () => {
+    const value = parseAuthValue(text);
+    assert.deepEqual(value && Object.fromEntries(value.parameters), expected);
+    if (value) assert.equal(value.scheme, "digest");
+  });
+}
+
+test("§25.1 quoted-string: escapes are undone and made", () => {
+  for (const text of ["plain", 'a"b', "a\\b", '\\"']) assert.equal(unescapeQuoted(escapeQuoted(text)), text);
+});

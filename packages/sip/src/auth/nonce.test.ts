@@ -1,0 +1,95 @@
+// Nonces: life, signature, counts, and what is forgotten. RFC 7616 §3.3–3.4.
+import assert from "node:assert/strict";
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import { test } from "node:test";
+import { Nonces } from "./nonce.ts";
+
+const hash = {
+  hex: (_: string, data: string | Uint8Array) => createHash("md5").update(data).digest("hex"),
+  hmac: (key: Uint8Array, data: string) => createHmac("sha256", key).update(data).digest("hex"),
+};
+const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
+
+function setUp(
+  options: { capacity?: number; secret?: Uint8Array; workerNumber?: number; start?: number } = {},
+) {
+  const clock = { time: options.start ?? 1_800_000_000_000, now: () => clock.time };
+  return { clock, nonces: new Nonces({ clock, hash, random, lifetime: 60, ...options }) };
+}
+
+test("RFC 7616 §3.4: each count once, and rising", () => {
+  const { nonces } = setUp();
+  const nonce = nonces.make("r");
+  for (const [count, verdict] of [
+    [1, "fresh"],
+    [1, "replayed"],
+    [2, "fresh"],
+    [7, "fresh"],
+    [5, "replayed"],
+    [undefined, "replayed"],
+    [8, "fresh"],
+  ] as const) {
+    assert.equal(nonces.use(nonce, "r", count), verdict, `nc ${count}`);
+  }
+});
+
+test("RFC 2069: without a count a nonce is good for one request", () => {
+  const { nonces } = setUp();
+  const nonce = nonces.make("r");
+  assert.equal(nonces.use(nonce, "r", undefined), "fresh");
+  assert.equal(nonces.use(nonce, "r", undefined), "replayed");
+});
+
+test("RFC 7616 §3.3: a nonce expires, used or not", () => {
+  const { clock, nonces } = setUp();
+  const [used, unused] = [nonces.make("r"), nonces.make("r")];
+  assert.equal(nonces.use(used, "r", 1), "fresh");
+  clock.time += 60_000;
+  assert.equal(nonces.use(used, "r", 2), "fresh");
+  clock.time += 1;
+  assert.equal(nonces.use(used, "r", 3), "expired");
+  assert.equal(nonces.use(unused, "r", 1), "expired");
+});
+
+test("a nonce that was changed, invented, of another realm, secret or worker is foreign", () => {
+  const { nonces } = setUp();
+  const nonce = nonces.make("r");
+  const later = nonce.replace(/^[^.]+/, (time) => (Number.parseInt(time, 36) + 60_000).toString(36));
+  for (const [title, text, realm] of [
+    ["changed time", later, "r"],
+    ["other realm", nonce, "s"],
+    ["more at the end", `${nonce}.x`, "r"],
+    ["cut", nonce.slice(0, -1), "r"],
+    ["invented", "dcd98b7102dd2f0e8b11d0f600bfb0c093", "r"],
+    ["empty", "", "r"],
+    ["other secret", setUp().nonces.make("r"), "r"],
+  ] as const) {
+    assert.equal(nonces.use(text, realm, 1), "foreign", title);
+  }
+  const secret = new Uint8Array(32);
+  const other = setUp({ secret, workerNumber: 1 }).nonces.make("r");
+  assert.equal(setUp({ secret, workerNumber: 2 }).nonces.use(other, "r", 1), "foreign");
+  assert.equal(nonces.use(nonce, "r", 1), "fresh");
+});
+
+test("after a restart with the same secret, nonces of before may have been used", () => {
+  const secret = new Uint8Array(32).fill(7);
+  const before = setUp({ secret });
+  const nonce = before.nonces.make("r");
+  assert.equal(setUp({ secret, start: before.clock.time + 1 }).nonces.use(nonce, "r", 1), "foreign");
+});
+
+test("the table is bounded; what it forgot is never accepted again", () => {
+  const { clock, nonces } = setUp({ capacity: 3 });
+  const made = Array.from({ length: 5 }, () => nonces.make("r"));
+  for (const nonce of made) assert.equal(nonces.use(nonce, "r", 1), "fresh");
+  assert.equal(nonces.size, 3);
+  assert.deepEqual(
+    made.map((nonce) => nonces.use(nonce, "r", 1)),
+    ["forgotten", "forgotten", "replayed", "replayed", "replayed"],
+  );
+  // New ones are not affected, and expired ones make room.
+  clock.time += 61_000;
+  assert.equal(nonces.use(nonces.make("r"), "r", 1), "fresh");
+  assert.equal(nonces.size, 1);
+});

@@ -1,0 +1,113 @@
+// Nonces that carry their time and our signature, and the bounded memory of how often each was used.
+// RFC 7616 §3.3 (nonce, stale), §3.4 (nc), §5.
+
+import type { Clock, Hash, Random } from "../ports.ts";
+import { equalInConstantTime } from "./digest.ts";
+
+/** What a nonce turned out to be. Everything but "fresh" is answered with a new nonce. */
+export type NonceVerdict = "fresh" | "expired" | "foreign" | "replayed" | "forgotten";
+
+export interface NonceOptions {
+  readonly clock: Pick<Clock, "now">;
+  readonly hash: Hash;
+  readonly random: Random;
+  /** Signs nonces; by default 32 random bytes, so that nonces of an earlier process are not accepted. */
+  readonly secret?: Uint8Array;
+  /** How long a nonce may be used, in seconds. Default 300. */
+  readonly lifetime?: number;
+  /** How many used nonces are remembered at most. Default 131 072, about 10 MB when full. */
+  readonly capacity?: number;
+  /** Which process of several made a nonce; only that one can count its uses. Default 0. */
+  readonly workerNumber?: number;
+}
+
+/** A nonce that was used. */
+interface Use {
+  /** The highest nc accepted. */
+  count: number;
+  readonly madeAt: number;
+}
+
+const signatureLength = 32;
+
+/**
+ * Makes nonces and judges them when they come back. A nonce is `time.serial.worker.signature`; no memory
+ * is spent until it comes back with a right digest, so unanswered challenges cost nothing.
+ */
+export class Nonces {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #hash: Hash;
+  readonly #secret: Uint8Array;
+  readonly #lifetime: number;
+  readonly #capacity: number;
+  readonly #worker: string;
+  /** Used nonces by serial, in the order of first use, so the first key is the one to evict. */
+  readonly #uses = new Map<number, Use>();
+  /** Unused nonces with serials up to this one may have been used and forgotten. */
+  #forgottenSerial = 0;
+  /** Nonces made before this may have been used with an earlier process that had the same secret. */
+  readonly #startedAt: number;
+  #serial = 0;
+
+  constructor(options: NonceOptions) {
+    this.#clock = options.clock;
+    this.#hash = options.hash;
+    this.#secret = options.secret ?? options.random.bytes(32);
+    this.#lifetime = (options.lifetime ?? 300) * 1000;
+    this.#capacity = options.capacity ?? 131_072;
+    this.#worker = (options.workerNumber ?? 0).toString(36);
+    this.#startedAt = Math.floor(this.#clock.now());
+  }
+
+  /** How many used nonces are remembered now. */
+  get size(): number {
+    return this.#uses.size;
+  }
+
+  /** A new nonce: 128 bits of HMAC after time, serial and worker, so that nobody guesses the next one. */
+  make(realm: string): string {
+    const body = `${Math.floor(this.#clock.now()).toString(36)}.${(++this.#serial).toString(36)}.${this.#worker}`;
+    return `${body}.${this.#sign(body, realm)}`;
+  }
+
+  /**
+   * Judges a nonce and, if it is fresh, remembers that `count` was used. Call it only once the digest was
+   * found right: others must not use counts up. `count` is undefined for clients without qop, which then
+   * may use each nonce once (RFC 2069 has no protection against replay).
+   */
+  use(nonce: string, realm: string, count: number | undefined): NonceVerdict {
+    const now = this.#clock.now();
+    const [time = "", serialText = "", worker = "", signature = "", ...rest] = nonce.split(".");
+    const expected = this.#sign(`${time}.${serialText}.${worker}`, realm);
+    if (rest.length > 0 || !equalInConstantTime(signature, expected)) return "foreign";
+    const madeAt = Number.parseInt(time, 36);
+    const serial = Number.parseInt(serialText, 36);
+    if (now - madeAt > this.#lifetime) return "expired";
+    if (worker !== this.#worker || madeAt < this.#startedAt) return "foreign";
+    const known = this.#uses.get(serial);
+    if (known !== undefined) {
+      // RFC 7616 §3.4: a count seen before is a replay; stricter, it has to rise.
+      if (count === undefined || count <= known.count) return "replayed";
+      known.count = count;
+      return "fresh";
+    }
+    if (serial <= this.#forgottenSerial) return "forgotten";
+    this.#remember(serial, { count: count ?? 1, madeAt }, now);
+    return "fresh";
+  }
+
+  #remember(serial: number, use: Use, now: number): void {
+    this.#uses.set(serial, use);
+    // The oldest go when they have expired anyway, or when the table is full.
+    for (const [oldest, { madeAt }] of this.#uses) {
+      const isExpired = now - madeAt > this.#lifetime;
+      if (!isExpired && this.#uses.size <= this.#capacity) break;
+      this.#uses.delete(oldest);
+      if (!isExpired) this.#forgottenSerial = Math.max(this.#forgottenSerial, oldest);
+    }
+  }
+
+  #sign(body: string, realm: string): string {
+    return this.#hash.hmac(this.#secret, `${body}.${realm}`).slice(0, signatureLength);
+  }
+}

@@ -1,0 +1,23 @@
+// The registrar and the location service, RFC 3261 §10.3.
+
+export {
+  type Binding,
+  type BindingChange,
+  type ChangePlan,
+  type ChangeRefusal,
+  type ContactChange,
+  detachText,
+  equalContact,
+  planChange,
+  type ReceivedFrom,
+  type WhenFull,
+} from "./binding.ts";
+export {
+  type LocationObserver,
+  type LocationService,
+  type LocationServiceOptions,
+  MemoryLocationService,
+  reachableBindings,
+  type UpdateResult,
+} from "./location-service.ts";
+export { Registrar, type RegistrarAuthentication, type RegistrarOptions } from "./registrar.ts";

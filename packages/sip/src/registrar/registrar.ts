@@ -1,0 +1,389 @@
+// The registrar: REGISTER in eight steps, RFC 3261 §10.3, with Path (RFC 3327) and the SIPS rules of RFC 5630 §5.2.
+
+import type { Challenger, DigestAlgorithm, Ha1Lookup } from "../auth/index.ts";
+import {
+  aorOf,
+  type HeaderInit,
+  isSipUri,
+  parseNameAddr,
+  printParams,
+  type SipHeaders,
+  type SipRequest,
+  type SipUri,
+} from "../message/index.ts";
+import type { Clock, MaybePromise } from "../ports.ts";
+import type { IncomingRequest } from "../stack.ts";
+import type { Flow } from "../transport/flow.ts";
+import { type Binding, type ContactChange, detachText, type ReceivedFrom } from "./binding.ts";
+import type { LocationService, UpdateResult } from "./location-service.ts";
+
+export interface RegistrarOptions {
+  readonly locations: LocationService;
+  readonly clock: Pick<Clock, "now">;
+  /** Steps 1 and 5: whether bindings for this host are kept here. */
+  readonly isOurDomain: (host: string) => boolean;
+  /** Step 3; without it everybody may register everything that `authorize` allows. */
+  readonly authentication?: RegistrarAuthentication;
+  /**
+   * Step 4: whether the authenticated user may change the bindings of the address in To; `user` is undefined
+   * without authentication. Default: the user part of To is the user's name, or anybody if not authenticated.
+   */
+  readonly authorize?: (user: string | undefined, to: SipUri, request: SipRequest) => MaybePromise<boolean>;
+  /**
+   * Step 5: the key for the bindings of the address in To, e.g. of the account behind an alias; undefined if
+   * there is no such user (404). Default: `aorOf(to)`.
+   */
+  readonly addressOfRecord?: (to: SipUri) => MaybePromise<string | undefined>;
+  /** Seconds. Default 3600. */
+  readonly defaultExpires?: number;
+  /** Seconds; shorter requests get 423, unless they ask for an hour or more (step 7). Default 60. */
+  readonly minExpires?: number;
+  /** Seconds; longer requests are cut to this. Default 7200. */
+  readonly maxExpires?: number;
+  /** A Path in a REGISTER whose sender does not support it (RFC 3327 §5.3). Default "accept". */
+  readonly unsupportedPath?: "accept" | "reject";
+  /** Told of each REGISTER that changed bindings, after its 200. */
+  readonly onRegistered?: (aor: string, bindings: readonly Binding[], request: SipRequest) => void;
+}
+
+export interface RegistrarAuthentication {
+  readonly challenger: Challenger;
+  readonly ha1: Ha1Lookup;
+  /** The realm to ask for, by the host of the Request-URI. */
+  readonly realm: string | ((host: string) => string);
+  /** Offered instead of the challenger's own algorithms. */
+  readonly algorithms?: readonly DigestAlgorithm[];
+}
+
+/** Option tags that a REGISTER may require of us. */
+const supportedExtensions: ReadonlySet<string> = new Set(["path"]);
+/** More contacts in one request than any device has. */
+const maxContacts = 64;
+const maxUserAgentLength = 200;
+const maxInterned = 1000;
+
+/** Answers REGISTER. Give `handle` to the stack: `methods: new Map([["REGISTER", registrar.handle]])`. */
+export class Registrar {
+  readonly #options: RegistrarOptions;
+  readonly #defaultExpires: number;
+  readonly #minExpires: number;
+  readonly #maxExpires: number;
+  /** Few values, many bindings: one string or object for all of them. */
+  readonly #userAgents = new Map<string, string>();
+  readonly #origins = new WeakMap<Flow, ReceivedFrom>();
+  #date = "";
+  #dateSecond = Number.NaN;
+
+  constructor(options: RegistrarOptions) {
+    this.#options = options;
+    this.#defaultExpires = options.defaultExpires ?? 3600;
+    this.#minExpires = options.minExpires ?? 60;
+    this.#maxExpires = options.maxExpires ?? 7200;
+  }
+
+  /**
+   * Handles one REGISTER to its final response.
+   * @throws {ParseError} for a header field that cannot be read; the stack answers with its status
+   */
+  readonly handle = (incoming: IncomingRequest): MaybePromise<void> => {
+    const { request } = incoming;
+    const { requestUri } = request;
+    // Step 1: is the domain in the Request-URI one that we keep bindings for?
+    if (!isSipUri(requestUri) || !this.#options.isOurDomain(requestUri.host)) {
+      refuse(incoming, 404, "Not a Registrar for This Domain");
+      return;
+    }
+    // Step 2, before authentication: extensions that we would have to understand (§8.2.2.3).
+    const unsupported = optionTags(request.headers, "Require").filter((tag) => !supportedExtensions.has(tag));
+    if (unsupported.length > 0) {
+      incoming.respond(420, { headers: [["Unsupported", unsupported.join(", ")]] });
+      return;
+    }
+    const { authentication } = this.#options;
+    if (authentication === undefined) return this.#authorize(incoming, undefined);
+    // Step 3.
+    const { realm } = authentication;
+    const ourRealm = typeof realm === "string" ? realm : realm(requestUri.host);
+    const { challenger, ha1, algorithms } = authentication;
+    const options = algorithms === undefined ? {} : { algorithms };
+    return next(challenger.verify("user agent", request, ourRealm, ha1, options), (verification) => {
+      switch (verification.kind) {
+        case "ok":
+          return this.#authorize(incoming, verification.user);
+        case "malformed":
+          refuse(incoming, 400, verification.reason);
+          return;
+        case "challenge": {
+          const { stale } = verification;
+          const headers = challenger.challenge("user agent", ourRealm, { ...options, stale });
+          incoming.respond(401, { headers });
+          return;
+        }
+      }
+    });
+  };
+
+  /** Steps 4 and 5. */
+  #authorize(incoming: IncomingRequest, user: string | undefined): MaybePromise<void> {
+    const { request } = incoming;
+    const to = request.to.uri;
+    // RFC 4475 §3.3.4 (unksm2): bindings exist only for sip and sips addresses.
+    if (!isSipUri(to)) return refuse(incoming, 400, "To Is Not a SIP Address");
+    const { authorize = mayChangeOwn, addressOfRecord = aorOf, isOurDomain } = this.#options;
+    return next(authorize(user, to, request), (isAllowed) => {
+      if (!isAllowed) return refuse(incoming, 403);
+      if (!isOurDomain(to.host)) return refuse(incoming, 404);
+      return next(addressOfRecord(to), (aor) => {
+        if (aor === undefined) return refuse(incoming, 404);
+        return this.#register(incoming, aor);
+      });
+    });
+  }
+
+  /** Steps 6 to 8. */
+  #register(incoming: IncomingRequest, aor: string): MaybePromise<void> {
+    const { request, flow } = incoming;
+    const { headers } = request;
+    const { locations } = this.#options;
+    const path = headers.has("Path") ? headers.rawAll("Path").flatMap(splitList) : [];
+    // RFC 3327 §5.3: a proxy has put itself on the path of a phone that knows nothing of it.
+    if (path.length > 0 && this.#options.unsupportedPath === "reject") {
+      const knowsPath = [...optionTags(headers, "Supported"), ...optionTags(headers, "Require")].includes(
+        "path",
+      );
+      if (!knowsPath) {
+        incoming.respond(420, { headers: [["Unsupported", "path"]] });
+        return;
+      }
+    }
+    const now = this.#options.clock.now();
+    // Step 6: without Contact the request only asks (§10.2.3).
+    if (!headers.has("Contact")) {
+      return next(locations.lookup(aor), (bindings) => this.#accept(incoming, bindings, path, now));
+    }
+    const contacts = this.#readContacts(request, path);
+    if ("status" in contacts) {
+      incoming.respond(contacts.status, {
+        ...(contacts.reason === undefined ? {} : { reasonPhrase: contacts.reason }),
+        ...(contacts.headers === undefined ? {} : { headers: contacts.headers }),
+      });
+      return;
+    }
+    const { callId, cSeq } = request;
+    const change = {
+      ...{ callId, cSeq: cSeq.sequence, contacts: contacts.list, path, now },
+      flowId: flow.id,
+      received: this.#originOf(flow),
+      userAgent: this.#userAgentOf(headers),
+    };
+    return next(locations.update(aor, change), (result) => {
+      if (!result.ok) return refuseChange(incoming, result);
+      this.#accept(incoming, result.bindings, path, now);
+      this.#options.onRegistered?.(result.bindings[0]?.aor ?? aor, result.bindings, request);
+    });
+  }
+
+  /** The Contact values with the expiry of each decided on, or the response that refuses them. */
+  #readContacts(request: SipRequest, path: readonly string[]): { list: ContactChange[] | "*" } | Refusal {
+    const { headers } = request;
+    const values = headers.getAll("Contact");
+    const texts = headers.rawAll("Contact").flatMap(splitList);
+    const expiresHeader = readDelta(headers.raw("Expires"));
+    if (values.includes("*")) {
+      // Step 6: "*" stands alone, and only with an expiry of zero.
+      return values.length === 1 && expiresHeader === 0
+        ? { list: "*" }
+        : { status: 400, reason: "Contact * Needs Expires 0 and Stands Alone" };
+    }
+    if (values.length > maxContacts) return { status: 403, reason: "Too Many Contacts" };
+    const list: ContactChange[] = [];
+    let sips = 0;
+    let added = 0;
+    let hasRegId = false;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (value === undefined || value === "*") continue;
+      // Step 7: the contact's own parameter, else the header field, else our default.
+      const requested =
+        readContactExpires(value.params.get("expires")) ?? expiresHeader ?? this.#defaultExpires;
+      if (requested > 0 && requested < 3600 && requested < this.#minExpires) {
+        return { status: 423, headers: [["Min-Expires", this.#minExpires]] };
+      }
+      if (requested > 0) {
+        added++;
+        if (value.uri.scheme === "sips") sips++;
+        if (value.params.has("reg-id")) hasRegId = true;
+      }
+      list.push({
+        uri: uriTextOf(texts[i] ?? ""),
+        expires: Math.min(requested, this.#maxExpires),
+        q: value.q ?? 1,
+        instanceId: value.params.get("+sip.instance"),
+        params: printOtherParams(value.params),
+      });
+    }
+    // RFC 5626 §6: with reg-id there is one contact per request.
+    if (hasRegId && added > 1) return { status: 400, reason: "Several Contacts with reg-id" };
+    // RFC 5630 §5.2: a SIPS contact only if everything on the way to it is SIPS.
+    if (sips > 0) {
+      const isWhole = request.requestUri.scheme === "sips" && sips === added && path.every(isSipsRoute);
+      if (!isWhole) return { status: 400, reason: "SIPS Contact with Other URIs Not SIPS" };
+    }
+    return { list };
+  }
+
+  /** Step 8: all current bindings, each with its expiry, and the date. */
+  #accept(
+    incoming: IncomingRequest,
+    bindings: readonly Binding[],
+    path: readonly string[],
+    now: number,
+  ): void {
+    const headers: HeaderInit[] = [];
+    for (const binding of bindings) headers.push(["Contact", printBinding(binding, now)]);
+    // RFC 3327 §5.3: shows the phone which proxies have put themselves in between.
+    for (const route of path) headers.push(["Path", route]);
+    headers.push(["Date", this.#dateAt(now)]);
+    incoming.respond(200, { headers });
+  }
+
+  #dateAt(now: number): string {
+    const second = Math.floor(now / 1000);
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second;
+      // RFC 1123 form, always GMT (§20.17).
+      this.#date = new Date(second * 1000).toUTCString();
+    }
+    return this.#date;
+  }
+
+  #originOf(flow: Flow): ReceivedFrom {
+    let origin = this.#origins.get(flow);
+    if (origin === undefined) {
+      origin = { transport: flow.transport, address: flow.remote.address, port: flow.remote.port };
+      this.#origins.set(flow, origin);
+    }
+    return origin;
+  }
+
+  #userAgentOf(headers: SipHeaders): string | undefined {
+    const text = headers.raw("User-Agent")?.slice(0, maxUserAgentLength);
+    if (text === undefined) return undefined;
+    const known = this.#userAgents.get(text);
+    if (known !== undefined) return known;
+    const own = detachText(text);
+    if (this.#userAgents.size < maxInterned) this.#userAgents.set(own, own);
+    return own;
+  }
+}
+
+/** A final response that changes nothing. */
+interface Refusal {
+  readonly status: number;
+  readonly reason?: string;
+  readonly headers?: readonly HeaderInit[];
+}
+
+function refuse(incoming: IncomingRequest, status: number, reasonPhrase?: string): void {
+  incoming.respond(status, reasonPhrase === undefined ? {} : { reasonPhrase });
+}
+
+function refuseChange(incoming: IncomingRequest, result: UpdateResult & { ok: false }): void {
+  switch (result.reason) {
+    case "out of order":
+      // Step 7: the update is aborted and the request fails, as every update that cannot be made: with 500.
+      refuse(incoming, 500, "CSeq Out of Order");
+      return;
+    case "too many bindings":
+      refuse(incoming, 403, "Too Many Registrations");
+      return;
+  }
+}
+
+function mayChangeOwn(user: string | undefined, to: SipUri): boolean {
+  return user === undefined || user === to.user || user === `${to.user}@${to.host}`;
+}
+
+/** Calls `then` now, or once the promise is there: a store in memory costs no turn of the event loop. */
+function next<T, R>(value: MaybePromise<T>, then: (value: T) => MaybePromise<R>): MaybePromise<R> {
+  return value instanceof Promise ? value.then(then) : then(value);
+}
+
+/** The option tags in all lines of a header field; compared without regard to case. */
+function optionTags(headers: SipHeaders, name: "Require" | "Supported"): string[] {
+  if (!headers.has(name)) return [];
+  return headers
+    .rawAll(name)
+    .flatMap(splitList)
+    .map((tag) => tag.toLowerCase());
+}
+
+/** The values of a comma-separated field line, white space cut off; commas in quotes or brackets do not part. */
+function splitList(line: string): string[] {
+  const values: string[] = [];
+  let start = 0;
+  let inQuotes = false;
+  let inBrackets = false;
+  for (let i = 0; i <= line.length; i++) {
+    const c = line[i];
+    if (c === "\\" && inQuotes) i++;
+    else if (c === '"' && !inBrackets) inQuotes = !inQuotes;
+    else if (c === "<" && !inQuotes) inBrackets = true;
+    else if (c === ">" && !inQuotes) inBrackets = false;
+    else if (c === undefined || (c === "," && !inQuotes && !inBrackets)) {
+      const value = line.slice(start, i).trim();
+      if (value !== "") values.push(value);
+      start = i + 1;
+    }
+  }
+  return values;
+}
+
+/** The URI of a contact as it was written. The value has been parsed before, so its form is known to be right. */
+function uriTextOf(contact: string): string {
+  let position = 0;
+  // A display name in quotes may hold a bracket.
+  if (contact[0] === '"') {
+    position = 1;
+    while (position < contact.length && contact[position] !== '"')
+      position += contact[position] === "\\" ? 2 : 1;
+  }
+  const open = contact.indexOf("<", position);
+  if (open >= 0) return contact.slice(open + 1, contact.indexOf(">", open));
+  // §20: without brackets, parameters belong to the header field.
+  const semicolon = contact.indexOf(";");
+  return (semicolon < 0 ? contact : contact.slice(0, semicolon)).trim();
+}
+
+/** A delta-seconds; undefined if there is none or it is no number, so that the default counts. */
+function readDelta(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d+$/.test(text) ? Math.min(Number(text), 0xffffffff) : undefined;
+}
+
+/** §20.10: a malformed expires parameter counts as 3600. */
+function readContactExpires(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : (readDelta(text) ?? 3600);
+}
+
+const ownParams: ReadonlySet<string> = new Set(["expires", "q", "+sip.instance"]);
+
+function printOtherParams(params: ReadonlyMap<string, string>): string | undefined {
+  let others: Map<string, string> | undefined;
+  for (const [name, value] of params) {
+    if (!ownParams.has(name)) (others ??= new Map()).set(name, value);
+  }
+  return others === undefined ? undefined : printParams(others);
+}
+
+function printBinding(binding: Binding, now: number): string {
+  let text = `<${binding.contact}>;expires=${Math.ceil((binding.expiresAt - now) / 1000)}`;
+  if (binding.q !== 1) text += `;q=${binding.q}`;
+  if (binding.instanceId !== undefined) text += `;+sip.instance="${binding.instanceId}"`;
+  if (binding.params !== undefined) text += binding.params;
+  return text;
+}
+
+/** @throws {ParseError} for a Path value that is no address */
+function isSipsRoute(route: string): boolean {
+  return parseNameAddr(route).uri.scheme === "sips";
+}
