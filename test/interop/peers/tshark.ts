@@ -1,0 +1,120 @@
+// tshark as witness: captures what is on the wire, counts RTP, and finds fault with what we sent.
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { findProgram, Program, until } from "./program.ts";
+
+const run = promisify(execFile);
+
+export interface RtpStream {
+  from: string;
+  to: string;
+  packets: number;
+}
+
+export class Capture {
+  readonly file: string;
+  readonly folder: string;
+  readonly program: Program;
+  readonly ports: number[] = [];
+
+  private constructor(program: Program, folder: string, file: string) {
+    this.program = program;
+    this.folder = folder;
+    this.file = file;
+  }
+
+  /** Captures everything on the loopback interface until `stop`. */
+  static async start(): Promise<Capture> {
+    const folder = await mkdtemp(join(tmpdir(), "capture-"));
+    const file = join(folder, "run.pcapng");
+    const program = new Program("tshark", ["-i", "lo", "-w", file, "-B", "32"], { name: "tshark" });
+    await program.says(/Capture started/, 20_000);
+    return new Capture(program, folder, file);
+  }
+
+  /** Ends the capture once it holds what was sent before this call. */
+  async stop(): Promise<void> {
+    await this.program.stop("SIGINT", 10_000);
+  }
+
+  async read(...args: string[]): Promise<string> {
+    const decode = this.ports.flatMap((port) => [
+      "-d",
+      `udp.port==${port},sip`,
+      "-d",
+      `tcp.port==${port},sip`,
+    ]);
+    const { stdout } = await run(findProgram("tshark") ?? "tshark", ["-r", this.file, ...decode, ...args], {
+      maxBuffer: 64 << 20,
+    });
+    return stdout;
+  }
+
+  /** SIP messages that were sent from one of our ports, and among them those that tshark objects to. */
+  async sentFrom(port: number): Promise<{ messages: number; faults: string }> {
+    if (!this.ports.includes(port)) this.ports.push(port);
+    const ours = `sip && (udp.srcport == ${port} || tcp.srcport == ${port})`;
+    const lines = await this.read("-Y", ours, "-T", "fields", "-e", "frame.number");
+    const faults = await this.read(
+      "-Y",
+      `(udp.srcport == ${port} || tcp.srcport == ${port}) && (_ws.malformed || _ws.expert.severity == error) && !icmp`,
+      "-V",
+    );
+    return { messages: lines.split("\n").filter(Boolean).length, faults };
+  }
+
+  /** The RTP streams seen (set up by SDP that tshark understood), most packets first. */
+  async rtpStreams(): Promise<RtpStream[]> {
+    const lines = await this.read(
+      "-Y",
+      "rtp && !icmp",
+      "-T",
+      "fields",
+      "-e",
+      "ip.src",
+      "-e",
+      "udp.srcport",
+      "-e",
+      "ip.dst",
+      "-e",
+      "udp.dstport",
+      "-e",
+      "rtp.ssrc",
+    );
+    const streams = new Map<string, RtpStream>();
+    for (const line of lines.split("\n").filter(Boolean)) {
+      const [source, sourcePort, destination, destinationPort] = line.split("\t");
+      const stream = streams.get(line) ?? {
+        from: `${source}:${sourcePort}`,
+        to: `${destination}:${destinationPort}`,
+        packets: 0,
+      };
+      stream.packets++;
+      streams.set(line, stream);
+    }
+    return [...streams.values()].sort((a, b) => b.packets - a.packets);
+  }
+
+  /** Waits until some pair of RTP streams has carried `packets` in each of its two directions. */
+  async rtpBothWays(packets: number, limit = 20_000): Promise<void> {
+    let seen: RtpStream[] = [];
+    await until(
+      `${packets} RTP packets in each direction`,
+      async () => {
+        seen = (await this.rtpStreams().catch(() => [])).filter((stream) => stream.packets >= packets);
+        return seen.some((one) => seen.some((other) => one.from === other.to && one.to === other.from));
+      },
+      limit,
+    ).catch((error) => {
+      throw new Error(`${error.message}; seen: ${JSON.stringify(seen)}`);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
