@@ -1,7 +1,7 @@
 // `npm test [-- PATH … | --flag …]`: one run of Node's test runner, closing with its own summary.
 // Unit tests share one process (scripts/unit-tests.mjs); heavy files (test/interop, *.heavy.test.ts) have one each.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -33,7 +33,12 @@ const args = [
   "--test-reporter=spec",
 ];
 args.push(...flags, ...(unit.length > 0 ? ["scripts/unit-tests.mjs"] : []), ...heavy);
-await run(args, { OFFHOOK_UNIT_TESTS: unit.join("\n") });
+const namespace = heavy.length > 0 ? networkNamespace() : [];
+await run(
+  args,
+  { OFFHOOK_UNIT_TESTS: unit.join("\n"), OFFHOOK_TEST_NETNS: namespace.length > 0 ? "1" : "" },
+  namespace,
+);
 
 function testsUnder(path) {
   const place = resolve(root, path);
@@ -46,8 +51,28 @@ function testsUnder(path) {
     .filter((file) => !file.includes("node_modules/") && !file.includes("/dist/"));
 }
 
-async function run(nodeArguments, extra) {
-  const child = spawn(pinnedNode(), nodeArguments, {
+/**
+ * A command prefix that runs what follows in a network of its own, where real phones find an address that is not
+ * 127/8 and nobody else's ports; empty where the system does not allow it (tests that need it are then skipped).
+ */
+function networkNamespace() {
+  if (process.platform !== "linux") return [];
+  const prepare =
+    'ip link set lo up && ip address add 10.99.0.1/32 dev lo && ip route add default dev lo && exec "$@"';
+  for (const rights of [[], ["--user", "--map-root-user"]]) {
+    const prefix = ["unshare", ...rights, "--net", "sh", "-c", prepare, "sh"];
+    const env = { ...process.env, PATH: `${process.env["PATH"]}:/usr/sbin:/sbin` };
+    if (spawnSync(prefix[0], [...prefix.slice(1), "true"], { env, stdio: "ignore" }).status === 0) {
+      process.env["PATH"] = env.PATH;
+      return prefix;
+    }
+  }
+  return [];
+}
+
+async function run(nodeArguments, extra, prefix = []) {
+  const [command, ...args] = [...prefix, pinnedNode(), ...nodeArguments];
+  const child = spawn(command, args, {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, ...extra },

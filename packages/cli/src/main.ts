@@ -24,7 +24,9 @@ try {
 
 /** Says what went wrong in one line; gives the exit code: 2 for a wrong command line or file, 1 for the rest. */
 function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has said it already
+  // Commander has said it already; what a command reports through it keeps its own code.
+  if (error instanceof CommanderError)
+    return error.exitCode === 0 || error.code === "commander.error" ? error.exitCode : 2;
   const message = error instanceof Error ? error.message : String(error);
   console.error(`offhook: ${message}`);
   if (error instanceof CliError) return error.exitCode;
