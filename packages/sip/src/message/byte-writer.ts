@@ -1,0 +1,68 @@
+// Puts messages together from text and ranges of other messages. One buffer is reused; `finish` copies out of it.
+import { encodeText } from "./text.ts";
+
+/** Collects bytes; not for use across an `await`, since `writer` is shared. */
+export class ByteWriter {
+  #buffer = new Uint8Array(4096);
+  #length = 0;
+
+  #room(extra: number): void {
+    const needed = this.#length + extra;
+    if (needed <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
+    larger.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = larger;
+  }
+
+  start(): this {
+    this.#length = 0;
+    return this;
+  }
+
+  /** Appends text; ASCII is the quick case. */
+  text(text: string): this {
+    const length = text.length;
+    this.#room(length);
+    const buffer = this.#buffer;
+    const at = this.#length;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code > 0x7f) {
+        const encoded = encodeText(text);
+        this.bytes(encoded, 0, encoded.length);
+        return this;
+      }
+      buffer[at + i] = code;
+    }
+    this.#length = at + length;
+    return this;
+  }
+
+  /** Appends source[start, end). */
+  bytes(source: Uint8Array, start: number, end: number): this {
+    const length = end - start;
+    if (length <= 0) return this;
+    this.#room(length);
+    if (length < 48) {
+      const buffer = this.#buffer;
+      for (let i = start, at = this.#length; i < end; i++, at++) buffer[at] = source[i]!;
+    } else {
+      this.#buffer.set(
+        start === 0 && end === source.length ? source : source.subarray(start, end),
+        this.#length,
+      );
+    }
+    this.#length += length;
+    return this;
+  }
+
+  /** What was collected, as bytes of its own. */
+  finish(): Uint8Array {
+    const out = this.#buffer.slice(0, this.#length);
+    if (this.#buffer.length > 262144) this.#buffer = new Uint8Array(4096);
+    return out;
+  }
+}
+
+/** The writer that everything in this folder uses, one message at a time. */
+export const writer: ByteWriter = new ByteWriter();

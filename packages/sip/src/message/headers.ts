@@ -1,0 +1,144 @@
+// The header fields of one message: an index into its bytes; values are decoded on first use and kept.
+import { COLON, classes, elementEnd, skipWhite, WHITE } from "./grammar.ts";
+import { isBlank } from "./header/token.ts";
+import { type HeaderName, type HeaderValue, headerEntries, headerEntry, headerIdOf } from "./header-table.ts";
+import { decodeAscii, decodeText } from "./text.ts";
+
+/** Numbers per header field in the index: header number, start of the name, start and end of the value. */
+export const STRIDE = 4;
+
+/** The header fields of a message, in its order. Names are case-insensitive, compact forms equal the long ones. */
+export class SipHeaders {
+  readonly #bytes: Uint8Array;
+  readonly #index: readonly number[];
+  /** First values and lists by header number (lists at id + table length), filled on first use. */
+  #values: Map<number, unknown> | undefined;
+
+  /** For the parser only. */
+  constructor(bytes: Uint8Array, index: readonly number[]) {
+    this.#bytes = bytes;
+    this.#index = index;
+  }
+
+  /**
+   * The first value of a header field: typed if the name is in the table, else its text. Undefined if the
+   * field is absent (or a list without elements). Throws ParseError if the value is malformed.
+   */
+  get<N extends HeaderName>(name: N): HeaderValue<N> | undefined;
+  get(name: string): string | undefined;
+  get(name: string): unknown {
+    const id = headerIdOf(name);
+    if (id === 0) return this.raw(name);
+    const known = this.#values?.get(id);
+    if (known !== undefined) return known;
+    const { isList, parse, name: field } = headerEntry(id);
+    const index = this.#index;
+    for (let i = 0; i < index.length; i += STRIDE) {
+      if (index[i] !== id) continue;
+      const start = index[i + 2]!;
+      let end = index[i + 3]!;
+      if (isList) {
+        if (isBlank(this.#bytes, start, end)) continue;
+        end = trimmedEnd(this.#bytes, start, elementEnd(this.#bytes, start, end));
+      }
+      const value = parse(this.#bytes, start, end, field);
+      this.#keep(id, value);
+      return value;
+    }
+    return undefined;
+  }
+
+  /** All values of a header field over all its lines, in order. Throws ParseError if one is malformed. */
+  getAll<N extends HeaderName>(name: N): HeaderValue<N>[];
+  getAll(name: string): string[];
+  getAll(name: string): unknown[] {
+    const id = headerIdOf(name);
+    if (id === 0) return this.rawAll(name);
+    const key = id + headerEntries.length;
+    const known = this.#values?.get(key);
+    // A copy, so that nobody changes the message by changing the list.
+    if (known !== undefined) return (known as unknown[]).slice();
+    const { isList, parse, name: field } = headerEntry(id);
+    const values: unknown[] = [];
+    const index = this.#index;
+    const bytes = this.#bytes;
+    for (let i = 0; i < index.length; i += STRIDE) {
+      if (index[i] !== id) continue;
+      const start = index[i + 2]!;
+      const end = index[i + 3]!;
+      if (!isList) {
+        values.push(parse(bytes, start, end, field));
+        continue;
+      }
+      if (isBlank(bytes, start, end)) continue;
+      for (let p = start; ; ) {
+        const stop = elementEnd(bytes, p, end);
+        values.push(parse(bytes, p, trimmedEnd(bytes, p, stop), field));
+        if (stop >= end) break;
+        p = skipWhite(bytes, stop + 1, end);
+      }
+    }
+    this.#keep(key, values);
+    return values.slice();
+  }
+
+  #keep(key: number, value: unknown): void {
+    this.#values ??= new Map();
+    this.#values.set(key, value);
+  }
+
+  /** True if the header field is there, even empty. */
+  has(name: string): boolean {
+    return this.#find(name, 0) >= 0;
+  }
+
+  /** The first field line of that name as text, folds replaced by a space. */
+  raw(name: string): string | undefined {
+    const at = this.#find(name, 0);
+    return at < 0 ? undefined : this.#text(at);
+  }
+
+  /** All field lines of that name as text. */
+  rawAll(name: string): string[] {
+    const out: string[] = [];
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + STRIDE)) out.push(this.#text(at));
+    return out;
+  }
+
+  /** All field lines as [name as written, text]. */
+  *entries(): Iterable<[string, string]> {
+    for (let i = 0; i < this.#index.length; i += STRIDE) yield [this.#name(i), this.#text(i)];
+  }
+
+  /** How many field lines there are. */
+  get size(): number {
+    return this.#index.length / STRIDE;
+  }
+
+  #find(name: string, from: number): number {
+    const id = headerIdOf(name);
+    const index = this.#index;
+    const lower = id === 0 ? name.toLowerCase() : "";
+    for (let i = from; i < index.length; i += STRIDE) {
+      if (index[i] === id && (id !== 0 || this.#name(i).toLowerCase() === lower)) return i;
+    }
+    return -1;
+  }
+
+  #name(at: number): string {
+    const start = this.#index[at + 1]!;
+    let end = start;
+    while (this.#bytes[end] !== COLON && (classes[this.#bytes[end]!]! & WHITE) === 0) end++;
+    return decodeAscii(this.#bytes, start, end);
+  }
+
+  #text(at: number): string {
+    return decodeText(this.#bytes, this.#index[at + 2]!, this.#index[at + 3]!);
+  }
+}
+
+/** `end` moved back over white space, not below `start`. */
+export function trimmedEnd(bytes: Uint8Array, start: number, end: number): number {
+  while (end > start && (classes[bytes[end - 1]!]! & WHITE) !== 0) end--;
+  return end;
+}

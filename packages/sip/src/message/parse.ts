@@ -1,0 +1,394 @@
+// Parsing: one scan over the bytes, then checks of what every element relies on. RFC 3261 §7, §16.3, §25.
+// The judge in doubtful cases is RFC 4475; see test/torture.test.ts.
+import { ParseError } from "../errors.ts";
+import {
+  COLON,
+  CR,
+  classes,
+  DIGIT,
+  LESS,
+  LF,
+  parseDigits,
+  SPACE,
+  skipClass,
+  TAB,
+  TOKEN,
+  tokenLower,
+  WHITE,
+} from "./grammar.ts";
+import { cSeqParts, scanCSeq } from "./header/cseq.ts";
+import { scanVia, viaParts } from "./header/via.ts";
+import {
+  CALL_ID,
+  CONTENT_LENGTH,
+  CSEQ,
+  FROM,
+  hashStep,
+  headerIdAt,
+  MAX_FORWARDS,
+  ROUTE,
+  TO,
+  VIA,
+} from "./header-table.ts";
+import { STRIDE, trimmedEnd } from "./headers.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import { type Layout, type SipMessage, SipRequest, SipResponse } from "./message.ts";
+import { methodIdAt } from "./method.ts";
+import { nameAddrParts, scanNameAddr } from "./name-addr.ts";
+import { scanUri, found as uriParts } from "./uri.ts";
+
+/**
+ * Reads one message that fills `bytes` (a datagram, or a frame cut out of a stream). Checks start line, top Via,
+ * From, To, Call-ID, CSeq, Max-Forwards, Content-Length and Route; other headers are read when asked for.
+ * Octets behind the body that Content-Length ends are ignored (§18.3). The result is a view: the bytes must not
+ * change while it is used. Throws ParseError only, with the status to answer.
+ */
+export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits): SipMessage {
+  if (bytes.length > limits.messageSize) throw tooLarge("message", `more than ${limits.messageSize} bytes`);
+  const layout: Layout = {
+    headersStart: 0,
+    bodyStart: 0,
+    bodyEnd: 0,
+    targetStart: 0,
+    targetEnd: 0,
+    methodId: 0,
+    methodEnd: 0,
+    startLineStart: 0,
+    statusCode: 0,
+    viaStart: -1,
+    viaEnd: -1,
+    branchStart: -1,
+    branchEnd: -1,
+    fromStart: -1,
+    fromEnd: -1,
+    fromTagStart: -1,
+    fromTagEnd: -1,
+    toStart: -1,
+    toEnd: -1,
+    toTagStart: -1,
+    toTagEnd: -1,
+    callIdStart: -1,
+    callIdEnd: -1,
+    cSeqStart: -1,
+    cSeqEnd: -1,
+    cSeqNumber: 0,
+    maxForwards: -1,
+    hasRoute: false,
+  };
+  let start = 0;
+  // §7.5: empty lines before the start line are ignored.
+  while (bytes[start] === CR && bytes[start + 1] === LF) start += 2;
+  layout.startLineStart = start;
+  const isResponse = isStatusLine(bytes, start);
+  if (isResponse) scanStatusLine(bytes, layout, limits);
+  else scanRequestLine(bytes, layout, limits);
+  const index = scanHeaders(bytes, layout, limits);
+  checkCore(bytes, layout);
+  const message = layout.bodyEnd === bytes.length ? bytes : bytes.subarray(0, layout.bodyEnd);
+  return isResponse ? new SipResponse(message, layout, index) : new SipRequest(message, layout, index);
+}
+
+function tooLarge(field: string, reason: string, offset: number = -1): ParseError {
+  // §21.5.7: more than this element wants to process.
+  return new ParseError(field, reason, { status: 513, offset });
+}
+
+function isStatusLine(bytes: Uint8Array, start: number): boolean {
+  // No method holds a slash.
+  return (
+    (bytes[start]! | 0x20) === 115 &&
+    (bytes[start + 1]! | 0x20) === 105 &&
+    (bytes[start + 2]! | 0x20) === 112 &&
+    bytes[start + 3] === 47
+  );
+}
+
+/** True if "SIP/2.0" stands at `at`, in any case (§7.1). */
+function isSip20(bytes: Uint8Array, at: number): boolean {
+  return isStatusLine(bytes, at) && bytes[at + 4] === 50 && bytes[at + 5] === 46 && bytes[at + 6] === 48;
+}
+
+/** Throws the error for a version that is not SIP/2.0: 505 if it is a version at all. */
+function refuseVersion(bytes: Uint8Array, start: number, end: number): never {
+  if (isStatusLine(bytes, start)) {
+    const major = skipClass(bytes, start + 4, end, DIGIT);
+    const minor = skipClass(bytes, major + 1, end, DIGIT);
+    if (major > start + 4 && bytes[major] === 46 && minor > major + 1 && minor === end) {
+      // §21.5.6, RFC 4475 §3.1.2.16.
+      throw new ParseError("start line", "another version than SIP/2.0", { status: 505, offset: start });
+    }
+  }
+  throw new ParseError("start line", "no SIP version", { offset: start });
+}
+
+/** The position of the CR that ends the start line. */
+function startLineEnd(bytes: Uint8Array, start: number, limits: Limits): number {
+  let p = start;
+  const end = bytes.length;
+  while (p < end && bytes[p] !== CR && bytes[p] !== LF) p++;
+  if (p - start > limits.lineLength)
+    throw tooLarge("start line", `longer than ${limits.lineLength} bytes`, start);
+  if (p + 1 >= end || bytes[p] !== CR || bytes[p + 1] !== LF) {
+    throw new ParseError("start line", "does not end with CR LF", { offset: p });
+  }
+  return p;
+}
+
+/** Request-Line = Method SP Request-URI SP SIP-Version CRLF. */
+function scanRequestLine(bytes: Uint8Array, layout: Layout, limits: Limits): void {
+  const start = layout.startLineStart;
+  const end = bytes.length;
+  let p = start;
+  while (p < end && (classes[bytes[p]!]! & TOKEN) !== 0) p++;
+  if (p === start || bytes[p] !== SPACE) throw new ParseError("start line", "no method", { offset: p });
+  layout.methodId = methodIdAt(bytes, start, p);
+  layout.methodEnd = p;
+  const uriStart = ++p;
+  while (p < end && bytes[p]! > SPACE) p++;
+  if (p - uriStart > limits.uriLength) {
+    // §21.4.12
+    throw new ParseError("Request-URI", `longer than ${limits.uriLength} bytes`, {
+      status: 414,
+      offset: uriStart,
+    });
+  }
+  if (bytes[p] !== SPACE || p === uriStart) {
+    throw new ParseError("start line", "not a method, a URI and a version, each after one space", {
+      offset: p,
+    });
+  }
+  layout.targetStart = uriStart;
+  layout.targetEnd = p;
+  const version = p + 1;
+  if (!isSip20(bytes, version) || bytes[version + 7] !== CR || bytes[version + 8] !== LF) {
+    refuseVersion(bytes, version, startLineEnd(bytes, version, limits));
+  }
+  scanUri(bytes, uriStart, layout.targetEnd, "Request-URI");
+  // §19.1.1: no headers in a Request-URI (RFC 4475 §3.1.2.11).
+  if (uriParts.headersStart >= 0) {
+    throw new ParseError("Request-URI", "a URI with headers in it", { offset: uriParts.headersStart });
+  }
+  layout.headersStart = version + 9;
+}
+
+/** Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF. */
+function scanStatusLine(bytes: Uint8Array, layout: Layout, limits: Limits): void {
+  const start = layout.startLineStart;
+  const end = startLineEnd(bytes, start, limits);
+  let p = start;
+  while (p < end && bytes[p] !== SPACE) p++;
+  if (p !== start + 7 || !isSip20(bytes, start)) refuseVersion(bytes, start, p);
+  const codeEnd = skipClass(bytes, p + 1, end, DIGIT);
+  // Status-Code has three digits; RFC 4475 §3.1.2.19: above 699 there is no class.
+  if (codeEnd - p !== 4 || (codeEnd < end && bytes[codeEnd] !== SPACE)) {
+    throw new ParseError("start line", "no status code", { offset: p + 1 });
+  }
+  layout.statusCode = parseDigits(bytes, p + 1, codeEnd, "start line", 699);
+  if (layout.statusCode < 100)
+    throw new ParseError("start line", "a status code below 100", { offset: p + 1 });
+  // RFC 4475 §3.1.1.13: the phrase may be empty; the space before it may then be missing (lenient).
+  layout.targetStart = Math.min(codeEnd + 1, end);
+  layout.targetEnd = end;
+  layout.headersStart = end + 2;
+}
+
+/** Walks over all header fields up to the empty line, building the index and noting the core fields. */
+function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[] {
+  const index: number[] = [];
+  const end = bytes.length;
+  const mostNumbers = limits.headerCount * STRIDE;
+  let contentLength = -1;
+  let p = layout.headersStart;
+  while (true) {
+    if (p >= end) throw new ParseError("message", "no empty line ends the header", { offset: p });
+    if (bytes[p] === CR) {
+      if (bytes[p + 1] !== LF) throw new ParseError("message", "a stray CR", { offset: p });
+      break;
+    }
+    const nameStart = p;
+    let hash = 0;
+    let lower = tokenLower[bytes[p]!]!;
+    while (lower !== 0 && ++p < end) {
+      hash = hashStep(hash, lower);
+      lower = tokenLower[bytes[p]!]!;
+    }
+    const nameEnd = p;
+    // HCOLON = *( SP / HTAB ) ":" SWS
+    while (p < end && (bytes[p] === SPACE || bytes[p] === TAB)) p++;
+    if (nameEnd === nameStart || p >= end || bytes[p] !== COLON) {
+      throw new ParseError("message", "a line that is no header field", { offset: nameStart });
+    }
+    p++;
+    const afterColon = p;
+    // To the CR LF that no white space follows; a CR or LF anywhere else is an attempt to smuggle.
+    while (true) {
+      while (p < end && bytes[p]! > CR) p++;
+      if (p >= end) throw new ParseError("message", "no empty line ends the header", { offset: nameStart });
+      const c = bytes[p]!;
+      if (c === CR) {
+        if (bytes[p + 1] !== LF) throw new ParseError("message", "a stray CR", { offset: p });
+        const next = bytes[p + 2];
+        if (next !== SPACE && next !== TAB) break;
+        p += 3;
+      } else if (c === LF) {
+        throw new ParseError("message", "a stray LF", { offset: p });
+      } else {
+        p++;
+      }
+    }
+    if (p - nameStart > limits.lineLength) {
+      throw tooLarge("message", `a header field longer than ${limits.lineLength} bytes`, nameStart);
+    }
+    let valueEnd = p;
+    while (valueEnd > afterColon && (classes[bytes[valueEnd - 1]!]! & WHITE) !== 0) valueEnd--;
+    let valueStart = afterColon;
+    while (valueStart < valueEnd && (classes[bytes[valueStart]!]! & WHITE) !== 0) valueStart++;
+    p += 2;
+    const id = headerIdAt(bytes, nameStart, nameEnd, hash);
+    if (index.length >= mostNumbers)
+      throw tooLarge("message", `more than ${limits.headerCount} header fields`, nameStart);
+    index.push(id, nameStart, valueStart, valueEnd);
+    switch (id) {
+      case VIA:
+        if (layout.viaStart < 0) {
+          layout.viaStart = valueStart;
+          layout.viaEnd = valueEnd;
+        }
+        break;
+      case FROM:
+        if (layout.fromStart >= 0) refuseSecond("From", nameStart);
+        layout.fromStart = valueStart;
+        layout.fromEnd = valueEnd;
+        break;
+      case TO:
+        if (layout.toStart >= 0) refuseSecond("To", nameStart);
+        layout.toStart = valueStart;
+        layout.toEnd = valueEnd;
+        break;
+      case CALL_ID:
+        if (layout.callIdStart >= 0) refuseSecond("Call-ID", nameStart);
+        layout.callIdStart = valueStart;
+        layout.callIdEnd = valueEnd;
+        break;
+      case CSEQ:
+        if (layout.cSeqStart >= 0) refuseSecond("CSeq", nameStart);
+        layout.cSeqStart = valueStart;
+        layout.cSeqEnd = valueEnd;
+        break;
+      case MAX_FORWARDS:
+        if (layout.maxForwards >= 0) refuseSecond("Max-Forwards", nameStart);
+        // §20.22: 0 … 255.
+        layout.maxForwards = parseDigits(bytes, valueStart, valueEnd, "Max-Forwards", 255);
+        break;
+      case CONTENT_LENGTH:
+        // Stricter than the RFC: two of them are refused even if equal (request smuggling). RFC 4475 §3.3.9.
+        if (contentLength >= 0) refuseSecond("Content-Length", nameStart);
+        contentLength = parseDigits(bytes, valueStart, valueEnd, "Content-Length");
+        break;
+      case ROUTE:
+        layout.hasRoute = true;
+        checkRoute(bytes, valueStart, valueEnd);
+        break;
+    }
+  }
+  layout.bodyStart = p + 2;
+  layout.bodyEnd = end;
+  if (contentLength >= 0) {
+    // §18.3: over UDP, fewer octets than announced make the message malformed; more are ignored.
+    if (layout.bodyStart + contentLength > end) {
+      throw new ParseError("Content-Length", "larger than what follows the header", {
+        offset: layout.bodyStart,
+      });
+    }
+    layout.bodyEnd = layout.bodyStart + contentLength;
+  }
+  return index;
+}
+
+function refuseSecond(field: string, offset: number): never {
+  // RFC 4475 §3.3.8.
+  throw new ParseError(field, "more than one", { offset });
+}
+
+function checkRoute(bytes: Uint8Array, start: number, end: number): void {
+  let p = start;
+  while (true) {
+    p = scanNameAddr(bytes, p, end, "Route", true);
+    // §25.1: route-param = name-addr, so always with brackets.
+    if (bytes[nameAddrParts.uriStart - 1] !== LESS) {
+      throw new ParseError("Route", "the URI is not in angle brackets", { offset: nameAddrParts.uriStart });
+    }
+    if (p >= end) return;
+    p++;
+  }
+}
+
+/** §8.1.1, §16.3: what every message must have, well-formed. */
+function checkCore(bytes: Uint8Array, layout: Layout): void {
+  if (layout.viaStart < 0) throw missing("Via");
+  if (layout.fromStart < 0) throw missing("From");
+  if (layout.toStart < 0) throw missing("To");
+  if (layout.callIdStart < 0) throw missing("Call-ID");
+  if (layout.cSeqStart < 0) throw missing("CSeq");
+
+  const stop = scanVia(bytes, layout.viaStart, layout.viaEnd, "Via");
+  if (stop + 1 === layout.viaEnd) throw new ParseError("Via", "nothing after a comma", { offset: stop });
+  layout.viaEnd = trimmedEnd(bytes, layout.viaStart, stop);
+  layout.branchStart = viaParts.branchStart;
+  layout.branchEnd = viaParts.branchEnd;
+  // RFC 4475 §3.2.1: the magic cookie alone identifies nothing.
+  if (layout.branchEnd - layout.branchStart === 7 && isBareCookie(bytes, layout.branchStart)) {
+    throw new ParseError("Via", "a branch of nothing but the magic cookie", { offset: layout.branchStart });
+  }
+
+  scanNameAddr(bytes, layout.fromStart, layout.fromEnd, "From", false);
+  layout.fromTagStart = nameAddrParts.tagStart;
+  layout.fromTagEnd = nameAddrParts.tagEnd;
+  scanNameAddr(bytes, layout.toStart, layout.toEnd, "To", false);
+  layout.toTagStart = nameAddrParts.tagStart;
+  layout.toTagEnd = nameAddrParts.tagEnd;
+
+  checkWord(bytes, layout.callIdStart, layout.callIdEnd);
+  scanCSeq(bytes, layout.cSeqStart, layout.cSeqEnd, "CSeq");
+  layout.cSeqNumber = cSeqParts.sequence;
+  if (layout.statusCode > 0) {
+    layout.methodId = methodIdAt(bytes, cSeqParts.methodStart, cSeqParts.methodEnd);
+  } else {
+    checkSameMethod(bytes, layout);
+  }
+}
+
+function missing(field: string): ParseError {
+  return new ParseError(field, "missing");
+}
+
+function isBareCookie(bytes: Uint8Array, at: number): boolean {
+  const cookie = "z9hg4bk";
+  for (let i = 0; i < cookie.length; i++) if ((bytes[at + i]! | 0x20) !== cookie.charCodeAt(i)) return false;
+  return true;
+}
+
+function checkWord(bytes: Uint8Array, start: number, end: number): void {
+  for (let i = start; i < end; i++) {
+    const c = bytes[i]!;
+    if (c <= SPACE || c >= 0x7f) throw new ParseError("Call-ID", "not one word", { offset: i });
+  }
+  if (start === end) throw new ParseError("Call-ID", "empty", { offset: start });
+}
+
+/** §8.1.1.5: the method of CSeq is that of the request. */
+function checkSameMethod(bytes: Uint8Array, layout: Layout): void {
+  const { methodStart, methodEnd } = cSeqParts;
+  const length = methodEnd - methodStart;
+  const start = layout.startLineStart;
+  let i = 0;
+  if (length === layout.methodEnd - start) {
+    while (i < length && bytes[methodStart + i] === bytes[start + i]) i++;
+    if (i === length) return;
+  }
+  // RFC 4475 §3.1.2.17, §3.1.2.18: 400, but rather 501 if nobody knows the method anyway.
+  throw new ParseError("CSeq", "another method than the request's", {
+    status: layout.methodId === 0 ? 501 : 400,
+    offset: methodStart,
+  });
+}

@@ -1,0 +1,99 @@
+// Responses that go out: made here (RFC 3261 §8.2.6) or passed back with our Via taken off (§16.7 item 3).
+import { ArgumentError, ParseError } from "../errors.ts";
+import { reasonPhrase } from "../responses/index.ts";
+import { writer } from "./byte-writer.ts";
+import { CALL_ID, CSEQ, FROM, headerIdOf, TO, VIA } from "./header-table.ts";
+import { STRIDE } from "./headers.ts";
+import type { SipRequest, SipResponse } from "./message.ts";
+import { isToken } from "./params.ts";
+import { parseMessage } from "./parse.ts";
+import { bodyBytes, checkLine, type HeaderInit, printHeaders } from "./serialize.ts";
+import { splice } from "./splice.ts";
+
+/** A response ready to be sent. */
+export interface OutgoingResponse {
+  readonly statusCode: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface ResponseOptions {
+  /** Default: the registered phrase of the code. */
+  readonly reasonPhrase?: string;
+  /** Put into To if the request's has none (§8.2.6.2). */
+  readonly toTag?: string;
+  readonly headers?: readonly HeaderInit[];
+  readonly body?: Uint8Array | string;
+  /** Content-Type of the body, if it is not among `headers`. */
+  readonly contentType?: string;
+}
+
+const unlimited = {
+  messageSize: Number.POSITIVE_INFINITY,
+  headerCount: Number.POSITIVE_INFINITY,
+  lineLength: Number.POSITIVE_INFINITY,
+  uriLength: Number.POSITIVE_INFINITY,
+};
+const timestamp = headerIdOf("Timestamp");
+
+/**
+ * The response of a UAS to a request: Via, From, To, Call-ID and CSeq as in the request (§8.2.6.2), then the
+ * given headers. Throws ArgumentError for a status code outside 100–699, line breaks, a tag that is no token.
+ */
+export function makeResponse(
+  request: SipRequest,
+  statusCode: number,
+  options: ResponseOptions = {},
+): SipResponse {
+  if (!Number.isInteger(statusCode) || statusCode < 100 || statusCode > 699) {
+    throw new ArgumentError("a status code is 100 … 699");
+  }
+  const phrase = checkLine(options.reasonPhrase ?? reasonPhrase(statusCode), "the reason phrase");
+  const { toTag, headers = [], contentType } = options;
+  if (toTag !== undefined && !isToken(toTag)) throw new ArgumentError("a tag is a token");
+  const body = bodyBytes(options.body);
+  // All printing before the shared writer is in use.
+  let tail = printHeaders(headers);
+  if (contentType !== undefined) tail += `Content-Type: ${checkLine(contentType, "Content-Type")}\r\n`;
+  tail += `Content-Length: ${body?.length ?? 0}\r\n\r\n`;
+  writer.start().text(`SIP/2.0 ${statusCode} ${phrase}\r\n`);
+  copyFields(request, VIA);
+  copyFields(request, FROM);
+  copyTo(request, toTag);
+  copyFields(request, CALL_ID);
+  copyFields(request, CSEQ);
+  // §8.2.6.1: a 100 repeats the Timestamp.
+  if (statusCode === 100) copyFields(request, timestamp);
+  writer.text(tail);
+  if (body !== undefined) writer.bytes(body, 0, body.length);
+  try {
+    return parseMessage(writer.finish(), unlimited) as SipResponse;
+  } catch (error) {
+    // The copied parts were checked when the request came: only what the caller gave can be wrong.
+    if (error instanceof ParseError)
+      throw new ArgumentError(`the response would be malformed (${error.message})`);
+    throw error;
+  }
+}
+
+/** Appends the whole lines of that header, as they came. */
+function copyFields(request: SipRequest, id: number): void {
+  const { index, bytes } = request;
+  for (let i = 0; i < index.length; i += STRIDE) {
+    if (index[i] === id) writer.bytes(bytes, index[i + 1]!, index[i + 3]!).text("\r\n");
+  }
+}
+
+function copyTo(request: SipRequest, toTag: string | undefined): void {
+  const { index, bytes } = request;
+  for (let i = 0; i < index.length; i += STRIDE) {
+    if (index[i] !== TO) continue;
+    writer.bytes(bytes, index[i + 1]!, index[i + 3]!);
+    if (toTag !== undefined && !request.hasToTag) writer.text(`;tag=${toTag}`);
+    writer.text("\r\n");
+  }
+}
+
+/** The response as a proxy passes it back: without its first Via value (§16.7 item 3). */
+export function forwardResponse(response: SipResponse): OutgoingResponse {
+  return { statusCode: response.statusCode, bytes: splice(response, { popVia: true }) };
+}

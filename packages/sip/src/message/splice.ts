@@ -1,0 +1,204 @@
+// Forwarding: the received bytes with a few edits in them, everything else as it came. RFC 3261 §16.6, §16.7, §18.2.1.
+import { ArgumentError } from "../errors.ts";
+import { writer } from "./byte-writer.ts";
+import { COMMA, elementEnd, SEMICOLON, skipWhite, spells } from "./grammar.ts";
+import { scanVia, viaParts } from "./header/via.ts";
+import { headerIdOf, MAX_FORWARDS, ROUTE, VIA } from "./header-table.ts";
+import { STRIDE } from "./headers.ts";
+import type { SipMessage } from "./message.ts";
+import { param, scanParam } from "./params.ts";
+import { checkLine, type HeaderInit, printHeaders } from "./serialize.ts";
+import { decodeAscii } from "./text.ts";
+import { printUri, type Uri } from "./uri.ts";
+
+/** What a proxy changes in a request before it sends it on (§16.6). Values of routes are as in the header: `<sip:…;lr>`. */
+export interface ForwardEdits {
+  /** Item 2. */
+  readonly requestUri?: string | Uri;
+  /** Item 3: the new value. */
+  readonly maxForwards?: number;
+  /** How many Route values go from the top. */
+  readonly removeRoutes?: number;
+  /** Replaces all Route values; `[]` removes them. */
+  readonly routes?: readonly string[];
+  /** Put before what is left of the Route values. */
+  readonly pushRoutes?: readonly string[];
+  /** Item 4: put on top of the Record-Route values, in this order. */
+  readonly recordRoutes?: readonly string[];
+  /** RFC 3327: put on top of the Path values, in this order. */
+  readonly path?: readonly string[];
+  /** Header fields added at the end. */
+  readonly add?: readonly HeaderInit[];
+  /** Names of header fields of which all lines go. Done before the other edits add any. */
+  readonly remove?: readonly string[];
+}
+
+/** All that can be changed in a message. */
+export interface Edits extends ForwardEdits {
+  /** A Via value put on top (§16.6 item 8). */
+  readonly pushVia?: string;
+  /** Takes the first Via value off (§16.7 item 3), though others share its line. */
+  readonly popVia?: boolean;
+  /** Written into the top Via (§18.2.1), replacing one that is there. */
+  readonly received?: string;
+  /** Written into the top Via (RFC 3581 §4). */
+  readonly rport?: number;
+}
+
+/** The bytes in [start, end) are replaced by `text`. */
+interface Edit {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
+}
+
+/** The message's bytes with the edits done. Everything else stays byte for byte. Throws ArgumentError for line breaks in edits. */
+export function splice(message: SipMessage, edits: Edits): Uint8Array {
+  return applyEdits(message, collectEdits(message, edits));
+}
+
+/** Where the line of the header field at `i` in the index ends: behind its CR LF. */
+function lineEnd(message: SipMessage, i: number): number {
+  return i + STRIDE < message.index.length ? message.index[i + STRIDE + 1]! : message.layout.bodyStart - 2;
+}
+
+/** The edits in the order of their places. */
+export function collectEdits(message: SipMessage, edits: Edits): Edit[] {
+  const { layout } = message;
+  const list: Edit[] = [];
+  // What goes in at the same place stands in the order of this function: Via on top, then Record-Route, Path, Route.
+  if (edits.pushVia !== undefined) insertAt(list, layout.headersStart, fieldLine("Via", edits.pushVia));
+  if (edits.requestUri !== undefined) {
+    if (message.kind !== "request") throw new ArgumentError("a response has no Request-URI to replace");
+    const uri = typeof edits.requestUri === "string" ? edits.requestUri : printUri(edits.requestUri);
+    if (/\s/.test(uri) || uri === "") throw new ArgumentError("a Request-URI holds no white space");
+    list.push({ start: layout.targetStart, end: layout.targetEnd, text: uri });
+  }
+  if (edits.popVia === true) popVia(message, list);
+  else if (edits.received !== undefined || edits.rport !== undefined) editVia(message, edits, list);
+  if (edits.recordRoutes !== undefined) pushLines(message, "Record-Route", edits.recordRoutes, list);
+  if (edits.path !== undefined) pushLines(message, "Path", edits.path, list);
+  editRoutes(message, edits, list);
+  if (edits.maxForwards !== undefined) editMaxForwards(message, edits.maxForwards, list);
+  if (edits.remove !== undefined) for (const name of edits.remove) removeAll(message, name, list);
+  if (edits.add !== undefined && edits.add.length > 0) {
+    insertAt(list, layout.bodyStart - 2, printHeaders(edits.add));
+  }
+  return list.length < 2 ? list : list.sort((a, b) => a.start - b.start);
+}
+
+/** Writes the message with edits that `collectEdits` made for it. */
+export function applyEdits(message: SipMessage, edits: readonly Edit[]): Uint8Array {
+  const { bytes, layout } = message;
+  writer.start();
+  let at = layout.startLineStart;
+  for (const { start, end, text } of edits) {
+    // Two edits that take the same bytes away (remove and removeRoutes, say) count once.
+    if (start > at) writer.bytes(bytes, at, start);
+    writer.text(text);
+    if (end > at) at = end;
+    else if (start > at) at = start;
+  }
+  return writer.bytes(bytes, at, layout.bodyEnd).finish();
+}
+
+function insertAt(list: Edit[], at: number, text: string): void {
+  list.push({ start: at, end: at, text });
+}
+
+function fieldLine(name: string, value: string): string {
+  return `${name}: ${checkLine(value, name)}\r\n`;
+}
+
+function firstOf(message: SipMessage, id: number): number {
+  for (let i = 0; i < message.index.length; i += STRIDE) if (message.index[i] === id) return i;
+  return -1;
+}
+
+/** Removes the line of the field at `i`, or (if values are left) only what is before `keepFrom`. */
+function removeValues(message: SipMessage, i: number, keepFrom: number, list: Edit[]): void {
+  const { index } = message;
+  if (keepFrom >= index[i + 3]!) list.push({ start: index[i + 1]!, end: lineEnd(message, i), text: "" });
+  else list.push({ start: index[i + 2]!, end: keepFrom, text: "" });
+}
+
+function popVia(message: SipMessage, list: Edit[]): void {
+  const i = firstOf(message, VIA);
+  const end = message.index[i + 3]!;
+  const stop = elementEnd(message.bytes, message.index[i + 2]!, end);
+  // SIPp and others put several values on one line.
+  removeValues(message, i, stop >= end ? end : skipWhite(message.bytes, stop + 1, end), list);
+}
+
+function editVia(message: SipMessage, edits: Edits, list: Edit[]): void {
+  const { bytes, layout } = message;
+  const { viaStart, viaEnd } = layout;
+  scanVia(bytes, viaStart, viaEnd, "Via");
+  let p = viaParts.paramsStart;
+  let received = edits.received === undefined ? "" : `;received=${checkLine(edits.received, "received")}`;
+  let rport = edits.rport === undefined ? "" : `;rport=${edits.rport}`;
+  while (p < viaEnd && bytes[p] === SEMICOLON) {
+    const next = scanParam(bytes, p, viaEnd, "Via");
+    const end = param.valueStart < 0 ? param.nameEnd : param.valueEnd;
+    if (received !== "" && spells(bytes, param.nameStart, param.nameEnd, "received")) {
+      list.push({ start: p, end, text: received });
+      received = "";
+    } else if (rport !== "" && spells(bytes, param.nameStart, param.nameEnd, "rport")) {
+      list.push({ start: p, end, text: rport });
+      rport = "";
+    }
+    p = next;
+  }
+  if (received !== "" || rport !== "") insertAt(list, viaEnd, received + rport);
+}
+
+/** New lines above the first field of that name, or at the top of the header if there is none. */
+function pushLines(message: SipMessage, name: string, values: readonly string[], list: Edit[]): void {
+  if (values.length === 0) return;
+  const i = firstOf(message, headerIdOf(name));
+  const at = i < 0 ? message.layout.headersStart : message.index[i + 1]!;
+  insertAt(list, at, values.map((value) => fieldLine(name, value)).join(""));
+}
+
+function editRoutes(message: SipMessage, edits: ForwardEdits, list: Edit[]): void {
+  const { routes, removeRoutes = 0, pushRoutes = [] } = edits;
+  if (routes === undefined && removeRoutes === 0 && pushRoutes.length === 0) return;
+  pushLines(message, "Route", [...pushRoutes, ...(routes ?? [])], list);
+  if (routes !== undefined) {
+    removeAll(message, "Route", list);
+    return;
+  }
+  let left = removeRoutes;
+  for (let i = 0; i < message.index.length && left > 0; i += STRIDE) {
+    if (message.index[i] !== ROUTE) continue;
+    const end = message.index[i + 3]!;
+    let keepFrom = message.index[i + 2]!;
+    while (left > 0 && keepFrom < end) {
+      const stop = elementEnd(message.bytes, keepFrom, end);
+      keepFrom = stop < end && message.bytes[stop] === COMMA ? skipWhite(message.bytes, stop + 1, end) : end;
+      left--;
+    }
+    removeValues(message, i, keepFrom, list);
+  }
+}
+
+function editMaxForwards(message: SipMessage, value: number, list: Edit[]): void {
+  if (!Number.isInteger(value) || value < 0 || value > 255)
+    throw new ArgumentError("Max-Forwards is 0 … 255");
+  const i = firstOf(message, MAX_FORWARDS);
+  if (i < 0) insertAt(list, message.layout.bodyStart - 2, fieldLine("Max-Forwards", String(value)));
+  else list.push({ start: message.index[i + 2]!, end: message.index[i + 3]!, text: String(value) });
+}
+
+function removeAll(message: SipMessage, name: string, list: Edit[]): void {
+  const id = headerIdOf(name);
+  const lower = name.toLowerCase();
+  for (let i = 0; i < message.index.length; i += STRIDE) {
+    if (message.index[i] !== id) continue;
+    const start = message.index[i + 1]!;
+    if (id === 0 && decodeAscii(message.bytes, start, start + lower.length).toLowerCase() !== lower) continue;
+    if (id === 0 && /[^\s:]/.test(decodeAscii(message.bytes, start + lower.length, start + lower.length + 1)))
+      continue;
+    list.push({ start, end: lineEnd(message, i), text: "" });
+  }
+}

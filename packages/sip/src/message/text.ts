@@ -1,0 +1,158 @@
+// Bytes to strings and back. ASCII by a fast path where the runtime has one; UTF-8 only where a byte asks for it.
+import { BACKSLASH, CR, classes, LF, PERCENT, SPACE, WHITE } from "./grammar.ts";
+
+/** Turns [start, end) into a string, one character per byte (Latin-1). */
+export type DecodeAscii = (bytes: Uint8Array, start: number, end: number) => string;
+
+function portableDecodeAscii(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let from = start; from < end; from += 4096) {
+    text += String.fromCharCode.apply(
+      null,
+      bytes.subarray(from, Math.min(end, from + 4096)) as unknown as number[],
+    );
+  }
+  return text;
+}
+
+// Node's byte arrays carry this method; it works on any Uint8Array. Looked up by feature, so that browsers
+// (whose "latin1" TextDecoder is windows-1252) take the portable way.
+type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;
+const runtime = globalThis as { Buffer?: { prototype?: { latin1Slice?: Latin1Slice } } };
+const latin1Slice: unknown = runtime.Buffer?.prototype?.latin1Slice;
+
+let port: DecodeAscii =
+  typeof latin1Slice === "function"
+    ? (bytes, start, end) => (latin1Slice as Latin1Slice).call(bytes, start, end)
+    : portableDecodeAscii;
+
+/** Replaces the decoder that all parsing uses; `undefined` brings back the portable one. For runtimes with a fast path of their own. */
+export function setDecodeAscii(decode: DecodeAscii | undefined): void {
+  port = decode ?? portableDecodeAscii;
+}
+
+/** The bytes in [start, end) as a string, one character per byte. */
+export function decodeAscii(bytes: Uint8Array, start: number, end: number): string {
+  return start >= end ? "" : port(bytes, start, end);
+}
+
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const encoder = new TextEncoder();
+
+/** The bytes in [start, end) as text for people: UTF-8 if a byte asks for it, bad sequences as U+FFFD. */
+export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string {
+  for (let i = start; i < end; i++) {
+    if (bytes[i]! >= 0x80) return utf8.decode(bytes.subarray(start, end));
+  }
+  return decodeAscii(bytes, start, end);
+}
+
+/** A header value as text: UTF-8, each fold (§7.3.1) and the white space around it replaced by one space. */
+export function decodeText(bytes: Uint8Array, start: number, end: number): string {
+  let folded = false;
+  for (let i = start; i < end && !folded; i++) folded = bytes[i] === CR || bytes[i] === LF;
+  if (!folded) return decodeUtf8(bytes, start, end);
+  let text = "";
+  let from = start;
+  for (let i = start; i < end; i++) {
+    if (bytes[i] !== CR && bytes[i] !== LF) continue;
+    let before = i;
+    while (before > from && (classes[bytes[before - 1]!]! & WHITE) !== 0) before--;
+    while (i < end && (classes[bytes[i]!]! & WHITE) !== 0) i++;
+    text += `${decodeUtf8(bytes, from, before)} `;
+    from = i;
+  }
+  return text + decodeUtf8(bytes, from, end);
+}
+
+/** The contents of a quoted string, quotes excluded: quoted-pairs undone, folds replaced by a space. */
+export function decodeQuoted(bytes: Uint8Array, start: number, end: number): string {
+  let plain = true;
+  for (let i = start; i < end && plain; i++) {
+    const c = bytes[i]!;
+    plain = c !== BACKSLASH && c !== CR && c !== LF;
+  }
+  if (plain) return decodeUtf8(bytes, start, end);
+  const out = new Uint8Array(end - start);
+  let length = 0;
+  for (let i = start; i < end; i++) {
+    let c = bytes[i]!;
+    if (c === BACKSLASH && i + 1 < end && bytes[i + 1] !== CR && bytes[i + 1] !== LF) {
+      c = bytes[++i]!;
+    } else if (c === CR || c === LF) {
+      while (i + 1 < end && (classes[bytes[i + 1]!]! & WHITE) !== 0) i++;
+      while (length > 0 && out[length - 1] === SPACE) length--;
+      c = SPACE;
+    }
+    out[length++] = c;
+  }
+  return decodeUtf8(out, 0, length);
+}
+
+/** Text as bytes (UTF-8). */
+export function encodeText(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+
+/**
+ * Undoes %HH escapes. The result is read as UTF-8; a byte that is none becomes the lone surrogate U+DC80…U+DCFF,
+ * so that `escapeUri` can bring back exactly the byte that came.
+ */
+export function decodeEscaped(bytes: Uint8Array, start: number, end: number): string {
+  const out = new Uint8Array(end - start);
+  let length = 0;
+  let ascii = true;
+  for (let i = start; i < end; i++) {
+    let c = bytes[i]!;
+    if (c === PERCENT) {
+      c = (hexValue(bytes[i + 1]!) << 4) | hexValue(bytes[i + 2]!);
+      i += 2;
+    }
+    if (c >= 0x80) ascii = false;
+    out[length++] = c;
+  }
+  return ascii ? decodeAscii(out, 0, length) : decodeUtf8Exactly(out, length);
+}
+
+function hexValue(c: number): number {
+  return c <= 57 ? c - 48 : (c | 0x20) - 87;
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decodeUtf8Exactly(bytes: Uint8Array, length: number): string {
+  let text = "";
+  for (let i = 0; i < length; ) {
+    const c = bytes[i]!;
+    const size = c < 0x80 ? 1 : c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    try {
+      text += strictUtf8.decode(bytes.subarray(i, Math.min(length, i + size)));
+      i += size;
+    } catch {
+      text += String.fromCharCode(0xdc00 + c);
+      i++;
+    }
+  }
+  return text;
+}
+
+const hex = "0123456789ABCDEF";
+
+/** Escapes what the class (`USER`, `URI_PARAM`, …) does not allow, as %HH of its UTF-8 bytes. */
+export function escapeUri(text: string, allowed: number, not: string = ""): string {
+  let out = "";
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    if (code < 0x80) {
+      out +=
+        (classes[code]! & allowed) !== 0 && !not.includes(character)
+          ? character
+          : `%${hex[code >> 4]}${hex[code & 15]}`;
+    } else if (code >= 0xdc80 && code <= 0xdcff) {
+      out += `%${hex[(code & 0xff) >> 4]}${hex[code & 15]}`;
+    } else {
+      for (const byte of encoder.encode(character)) out += `%${hex[byte >> 4]}${hex[byte & 15]}`;
+    }
+  }
+  return out;
+}
