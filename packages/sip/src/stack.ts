@@ -1,86 +1,355 @@
-// The spine: joins transport, transactions and dispatch; owns next-target failover (RFC 3263 §4.3).
-// (Type skeleton; bodies follow.)
+// The spine: joins transport, transactions and dispatch, and owns next-target failover (RFC 3263 §4.3).
+// Beside it: stack-dispatch.ts (requests that come in), stack-request.ts (those that go out), stack-targets.ts.
 
-import type { Limits, OutgoingResponse, RequestDraft, SipRequest } from "./message/index.ts";
+import type {
+  Limits,
+  OutgoingResponse,
+  RequestDraft,
+  SipRequest,
+  SipResponse,
+  Uri,
+} from "./message/index.ts";
+import { parseMessage } from "./message/index.ts";
 import type { Clock, Random } from "./ports.ts";
+import { dispatch, Incoming } from "./stack-dispatch.ts";
+import { OutgoingRequest, type RequestHost } from "./stack-request.ts";
+import { TargetMemory } from "./stack-targets.ts";
+import { durationsOf, type ServerMachineView, type TimerOptions } from "./transaction/machine.ts";
+import { UniqueIds } from "./transaction/transaction-id.ts";
+import { TransactionLayer } from "./transaction/transaction-layer.ts";
 import type {
   ClientRequest,
   IncomingRequest,
+  RequestFailure,
   RequestOptions,
   Roles,
   StackObserver,
   StatelessOptions,
 } from "./transaction/transaction-user.ts";
-import type { Flow, Listener, Target, TransportSink } from "./transport/index.ts";
+import {
+  type Endpoint,
+  type Flow,
+  type Listener,
+  type StackInput,
+  type Target,
+  TransportLayer,
+  type TransportLimits,
+  type TransportSink,
+  UDP_SIZE_LIMIT,
+} from "./transport/index.ts";
 
+export type { TimerOptions } from "./transaction/machine.ts";
+export { magicCookie, statelessBranch, statelessTag } from "./transaction/transaction-id.ts";
 export type * from "./transaction/transaction-user.ts";
 
-/** The driver's side: what the transport layer asks for, and when to call `tick`. */
-export interface StackSink extends TransportSink {
-  /**
-   * The earliest deadline has moved forward because of a call from above (request, respond, …).
-   * After an input (`receive`, `flowOpened`, `tick`, …) the driver reads `deadline` itself.
-   */
-  wake?(deadline: number): void;
-}
-
-/** Base values of RFC 3261 §17.1.1.1, milliseconds. */
-export interface TimerOptions {
-  T1: number;
-  T2: number;
-  T4: number;
-}
-
 export interface StackOptions {
-  sink: StackSink;
+  sink: TransportSink;
   clock: Pick<Clock, "now">;
   random: Random;
   roles?: Roles;
   timers?: Partial<TimerOptions>;
   /** First part of branches and tags, so that several processes can share an address. Default 0. */
   workerNumber?: number;
-  limits?: Partial<Limits>;
+  limits?: Partial<Limits & TransportLimits>;
   /** Above this number of transactions, new requests get 503 with Retry-After. Default 1 000 000. */
   maxTransactions?: number;
-  /** Requests longer than this go by TCP instead of UDP if they can (§18.1.1). Default 1300. */
+  /** Seconds in the Retry-After of those 503, and of the ones while draining. Default 10. */
+  retryAfter?: number;
+  /** Requests longer than this many bytes go by TCP instead of UDP (§18.1.1). Default 1300; Infinity: never. */
   udpSizeLimit?: number;
   observer?: StackObserver;
-  /** Told of what a role threw (answered with 500). */
+  /** Told of what a role or a user threw. A request in hand was answered with 500. Default: nobody is told. */
   onError?(error: unknown, incoming: IncomingRequest | undefined): void;
 }
 
-export declare class Stack {
-  constructor(options: StackOptions);
-  /** Settable at any time. */
+/** Without roles: no request finds anybody. */
+const noRoles: Roles = { isOurs: () => true };
+
+/**
+ * One SIP element. A driver feeds it (`StackInput`), roles take its requests, and `request` sends.
+ * Nothing in it waits or sleeps: time comes in with every call.
+ */
+export class Stack implements StackInput {
+  /** Settable at any time; the next request goes by the new ones. */
   roles: Roles;
-  // Inputs of the driver
-  addListener(listener: Listener): void;
-  removeListener(id: number): void;
-  acceptFlow(listener: Listener, remote: { address: string; port: number }): Flow;
-  receive(bytes: Uint8Array, flow: Flow, now: number): void;
-  flowOpened(flow: Flow, now: number): void;
-  flowClosed(flow: Flow, error: Error | undefined, now: number): void;
-  sendFailed(flow: Flow, error: Error, now: number): void;
-  resolved(queryId: number, result: readonly Target[] | Error, now: number): void;
-  tick(now: number): void;
-  /** When to call `tick`, ms since the epoch; Infinity if nothing waits. */
-  get deadline(): number;
-  // For transaction users
-  request(draft: RequestDraft, options: RequestOptions): ClientRequest;
-  /** ACK to a 2xx (§13.2.2.4), or any request forwarded statelessly (§16.11). */
-  sendAck(draft: RequestDraft, options?: StatelessOptions): void;
-  sendStateless(draft: RequestDraft, options?: StatelessOptions): void;
-  /** A response without transaction, by its topmost Via (§16.11); `flow` is where the request came from, if known. */
-  sendStatelessResponse(request: SipRequest, flow: Flow, response: OutgoingResponse): void;
-  newTag(): string;
-  newBranch(): string;
-  newCallId(): string;
-  flowById(id: string): Flow | undefined;
-  /** The sent-by of requests on this flow: for Contact, Record-Route. */
-  sentBy(flow: Flow): string;
-  /** Live transactions, and how many of them still wait for a final response. */
-  readonly transactionCount: number;
-  readonly unansweredCount: number;
-  /** New requests outside dialogs get 503; resolves when nothing waits for an answer, or when no transaction lives. */
-  drain(until?: "answered" | "ended"): Promise<void>;
+  readonly #sink: TransportSink;
+  readonly #clock: Pick<Clock, "now">;
+  readonly #ids: UniqueIds;
+  readonly #observer: StackObserver | undefined;
+  readonly #reportError: StackOptions["onError"];
+  readonly #transport: TransportLayer;
+  readonly #transactions: TransactionLayer;
+  readonly #host: RequestHost;
+  readonly #queries = new Map<number, (result: readonly Target[] | Error, now: number) => void>();
+  #queryId = 0;
+  #isInInput = false;
+
+  constructor(options: StackOptions) {
+    const { sink, observer } = options;
+    this.#sink = sink;
+    this.#clock = options.clock;
+    this.#observer = observer;
+    this.#reportError = options.onError;
+    this.roles = options.roles ?? noRoles;
+    this.#ids = new UniqueIds(options.random, options.workerNumber);
+    this.#transport = new TransportLayer({
+      sink,
+      user: {
+        receiveRequest: (request, flow, now) => this.#receiveRequest(request, flow, now),
+        receiveResponse: (response, flow, now) => this.#receiveResponse(response, flow, now),
+        malformed: (error, flow, now) => observer?.malformed?.(error, flow, now),
+        flowFailed: (flow, error, now) => this.#transactions.flowFailed(flow, error, now),
+        flowClosed: (flow, now) => this.roles.flowClosed?.(flow, now),
+      },
+      random: options.random,
+      ...(options.limits && { limits: options.limits }),
+      ...(options.workerNumber !== undefined && { workerNumber: options.workerNumber }),
+    });
+    this.#transactions = new TransactionLayer({
+      transport: this.#transport,
+      user: {
+        receiveRequest: (transaction, now) => this.#newRequest(transaction, now),
+        receiveAck: (ack, flow, now) => this.#dispatch(new Incoming(ack.detach(), flow, undefined, now)),
+        strayCancel: (cancel, flow, now) => this.#strayCancel(cancel, flow, now),
+        strayResponse: (response, flow) => this.roles.strayResponse?.(response, flow),
+      },
+      now: () => this.#clock.now(),
+      ids: this.#ids,
+      durations: durationsOf(options.timers),
+      maxTransactions: options.maxTransactions ?? 1_000_000,
+      retryAfter: options.retryAfter ?? 10,
+      ...(observer && { observer }),
+      wake: (deadline) => {
+        if (!this.#isInInput) sink.wake?.(deadline);
+      },
+    });
+    const transport = this.#transport;
+    this.#host = {
+      transactions: this.#transactions,
+      memory: new TargetMemory(),
+      udpSizeLimit: options.udpSizeLimit ?? UDP_SIZE_LIMIT,
+      now: () => this.#clock.now(),
+      newBranch: () => this.#ids.branch(),
+      flowTo: (target, now) => transport.flowTo(target, now),
+      via: (flow, branch) => this.#via(flow, branch),
+      canUseTcp: () => true,
+      locate: (uri, then, now) => this.#locate(uri, then, now),
+      onError: (error) => this.#reportError?.(error, undefined),
+    };
+  }
+
+  // --- Inputs of the driver -------------------------------------------------------------------------------
+
+  addListener(listener: Listener): void {
+    this.#transport.addListener(listener);
+  }
+
+  removeListener(id: number): void {
+    this.#transport.removeListener(id);
+  }
+
+  acceptFlow(listener: Listener, remote: Endpoint, now: number): Flow {
+    return this.#transport.acceptFlow(listener, remote, now);
+  }
+
+  receive(bytes: Uint8Array, flow: Flow, now: number): void {
+    this.#isInInput = true;
+    try {
+      this.#transport.receive(bytes, flow, now);
+    } catch (error) {
+      this.#reportError?.(error, undefined);
+    }
+    this.#isInInput = false;
+  }
+
+  flowOpened(flow: Flow, now: number): void {
+    this.#input(() => this.#transport.flowOpened(flow, now));
+  }
+
+  flowClosed(flow: Flow, error: Error | undefined, now: number): void {
+    this.#input(() => this.#transport.flowClosed(flow, error, now));
+  }
+
+  sendFailed(flow: Flow, error: Error, now: number): void {
+    this.#input(() => this.#transport.sendFailed(flow, error, now));
+  }
+
+  resolved(queryId: number, result: readonly Target[] | Error, now: number): void {
+    const then = this.#queries.get(queryId);
+    this.#queries.delete(queryId);
+    if (then !== undefined) this.#input(() => then(result, now));
+  }
+
+  tick(now: number): void {
+    this.#input(() => {
+      this.#transport.tick(now);
+      this.#transactions.tick(now);
+    });
+  }
+
+  get deadline(): number {
+    return Math.min(this.#transport.deadline, this.#transactions.deadline);
+  }
+
+  // --- For transaction users ------------------------------------------------------------------------------
+
+  /**
+   * Sends a request and looks after it until a final response: locates the next hop, resends, and goes on to
+   * the next target after a timeout without any response, a transport error or a 503.
+   * The user hears nothing before this returns.
+   */
+  request(draft: RequestDraft, options: RequestOptions): ClientRequest {
+    const request = new OutgoingRequest(this.#host, draft, options);
+    request.start(options, this.#clock.now());
+    return request;
+  }
+
+  /** The ACK of a 2xx (§13.2.2.4): outside any transaction, passed again for each 2xx that comes. */
+  sendAck(draft: RequestDraft, options: StatelessOptions = {}): void {
+    this.sendStateless(draft, options);
+  }
+
+  /** A request without transaction: ACK of a 2xx, or what a proxy forwards statelessly (§16.11). */
+  sendStateless(draft: RequestDraft, options: StatelessOptions = {}): void {
+    const now = this.#clock.now();
+    if (options.flow !== undefined) {
+      this.#sendOnce(draft, options, options.flow, now);
+      return;
+    }
+    const then = (result: readonly Target[] | Error, when: number) => {
+      const target = result instanceof Error ? undefined : this.#host.memory.inOrder(result, when)[0];
+      if (target !== undefined) {
+        this.#sendOnce(draft, options, this.#transport.flowTo(target, when), when, target);
+      } else {
+        const failure: RequestFailure =
+          result instanceof Error ? { kind: "unresolved", error: result } : { kind: "unresolved" };
+        options.onFailure?.(failure);
+      }
+    };
+    if (options.targets !== undefined) then(options.targets, now);
+    else this.#locate(options.uri ?? draft.topRoute ?? draft.requestUri, then, now);
+  }
+
+  /** A response that no transaction sends, to where its topmost Via says (§16.11, §18.2.2). */
+  sendStatelessResponse(response: OutgoingResponse): void {
+    const now = this.#clock.now();
+    const { topVia } = parseMessage(response.bytes);
+    const flow = this.#transport.flowForResponse(topVia, now);
+    if (flow !== undefined) this.#sendBytes(flow, response.bytes, now);
+  }
+
+  newTag(): string {
+    return this.#ids.tag();
+  }
+
+  newBranch(): string {
+    return this.#ids.branch();
+  }
+
+  newCallId(): string {
+    return this.#ids.callId();
+  }
+
+  /** A live flow by its id, as kept in a binding or token. */
+  flowById(id: string): Flow | undefined {
+    return this.#transport.flowById(id);
+  }
+
+  /** host[:port] of our side as Via shows it on this flow: for Contact and Record-Route. */
+  sentBy(flow: Flow): string {
+    return this.#transport.sentBy(flow);
+  }
+
+  /** True if this is where one of our listeners is reached, its `advertise` address included. */
+  isLocalAddress(host: string, port?: number, transport?: Flow["transport"]): boolean {
+    return this.#transport.isLocalAddress(host, port, transport);
+  }
+
+  /** Live transactions, those that only absorb retransmissions included. */
+  get transactionCount(): number {
+    return this.#transactions.size;
+  }
+
+  /** Transactions that wait for a final response. */
+  get unansweredCount(): number {
+    return this.#transactions.unanswered;
+  }
+
+  /**
+   * From now on new requests get 503 with Retry-After; those in dialogs, ACK and CANCEL go on.
+   * Resolves when nothing waits for a final response any more ("answered"), or when no transaction lives
+   * ("ended": up to 64·T1 later over UDP, when the last resend has been absorbed).
+   */
+  drain(until: "answered" | "ended" = "ended"): Promise<void> {
+    this.#transactions.isDraining = true;
+    return this.#transactions.idle(until);
+  }
+
+  // --- Helpers --------------------------------------------------------------------------------------------
+
+  #input(work: () => void): void {
+    this.#isInInput = true;
+    try {
+      work();
+    } catch (error) {
+      this.#reportError?.(error, undefined);
+    }
+    this.#isInInput = false;
+  }
+
+  #receiveRequest(request: SipRequest, flow: Flow, now: number): void {
+    this.#observer?.received?.(request, flow, now);
+    this.#transactions.receiveRequest(request, flow, now);
+  }
+
+  #receiveResponse(response: SipResponse, flow: Flow, now: number): void {
+    this.#observer?.received?.(response, flow, now);
+    this.#transactions.receiveResponse(response, flow, now);
+  }
+
+  #newRequest(transaction: ServerMachineView, now: number): void {
+    this.#dispatch(new Incoming(transaction.request!, transaction.flow, transaction, now));
+  }
+
+  #dispatch(incoming: Incoming): void {
+    dispatch(this.roles, incoming, (error, which) => this.#reportError?.(error, which));
+  }
+
+  #strayCancel(cancel: SipRequest, flow: Flow, now: number): boolean {
+    const strayCancel = this.roles.strayCancel;
+    if (strayCancel === undefined) return false;
+    return strayCancel.call(this.roles, new Incoming(cancel.detach(), flow, undefined, now));
+  }
+
+  /** §18.1.1 for a single message: by size UDP or TCP, without a second try. */
+  #sendOnce(draft: RequestDraft, options: StatelessOptions, flow: Flow, now: number, target?: Target): void {
+    const branch = options.branch ?? this.#ids.branch();
+    const suffix = options.branchSuffix === undefined ? "" : `.${options.branchSuffix}`;
+    const bytes = draft.withVia(this.#via(flow, branch + suffix));
+    const { memory, udpSizeLimit } = this.#host;
+    if (target?.transport === "UDP" && bytes.length > udpSizeLimit && !memory.isWithoutTcp(target, now)) {
+      const stream = this.#transport.flowTo({ ...target, transport: "TCP" }, now);
+      this.#sendBytes(stream, draft.withVia(this.#via(stream, branch + suffix)), now);
+    } else {
+      this.#sendBytes(flow, bytes, now);
+    }
+  }
+
+  #sendBytes(flow: Flow, bytes: Uint8Array, now: number): void {
+    this.#transactions.send(flow, bytes, now);
+  }
+
+  /** RFC 3581 §3: rport asks for the answer to where the request came from. Connections need no asking. */
+  #via(flow: Flow, branch: string): string {
+    const start = `SIP/2.0/${flow.transport} ${this.#transport.sentBy(flow)};branch=${branch}`;
+    return flow.isReliable ? start : `${start};rport`;
+  }
+
+  #locate(uri: Uri, then: (result: readonly Target[] | Error, now: number) => void, now: number): void {
+    void uri;
+    void then;
+    void now;
+    void this.#queryId++;
+    void this.#sink;
+  }
 }

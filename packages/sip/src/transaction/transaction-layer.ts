@@ -115,8 +115,9 @@ export class TransactionLayer implements MachineSink {
 
   receiveResponse(response: SipResponse, flow: Flow, now: number): void {
     const branch = response.topBranch;
-    const transaction =
-      branch === undefined ? undefined : this.#clients.get(clientKey(branch, response.cSeq.method));
+    // Only a CANCEL shares its branch with another transaction, so no other method has to be spelt out.
+    const method = response.methodId === CANCEL ? "CANCEL" : "";
+    const transaction = branch === undefined ? undefined : this.#clients.get(clientKey(branch, method));
     if (transaction === undefined) {
       this.#observer?.stray?.(response, flow, now);
       this.#user.strayResponse(response, flow, now);
@@ -149,14 +150,13 @@ export class TransactionLayer implements MachineSink {
 
   // --- From above -----------------------------------------------------------------------------------------
 
-  /** Sends a request in a new client transaction; `bytes` carry `branch` in their topmost Via. */
-  sendRequest(
+  /** A new client transaction, to be started by the caller; `bytes` carry `branch` in their topmost Via. */
+  addClient(
     method: string,
     branch: string,
     flow: Flow,
     bytes: Uint8Array,
     user: ClientTransactionUser,
-    now: number,
   ): ClientTransaction {
     const key = clientKey(branch, method);
     const transaction =
@@ -166,7 +166,6 @@ export class TransactionLayer implements MachineSink {
     this.#clients.set(key, transaction);
     this.#unanswered++;
     this.#watch(flow, transaction);
-    transaction.start(now);
     return transaction;
   }
 

@@ -120,6 +120,8 @@ export interface Roles {
   strayCancel?(incoming: IncomingRequest): boolean;
   /** A response that matches no transaction. Only what a stateless hop forwarded may go on (RFC 6026 §7.3). */
   strayResponse?(response: SipResponse, flow: Flow): void;
+  /** A connection has ended: registrations that came by it cannot be reached by it any more (RFC 5626). */
+  flowClosed?(flow: Flow, now: number): void;
   /** Methods for Allow in the stack's 405; default: those in `methods`, with ACK and CANCEL. */
   readonly allow?: readonly string[];
 }

@@ -1,0 +1,288 @@
+// One request of a transaction user on its way out: target after target until somebody answers
+// (RFC 3263 §4.3), UDP or TCP by size (§18.1.1), CANCEL (§9.1).
+
+import { StateError } from "./errors.ts";
+import type { Uri } from "./message/index.ts";
+import {
+  type HeaderInit,
+  makeCancel,
+  parseMessage,
+  type RequestDraft,
+  SipRequest,
+  type SipResponse,
+} from "./message/index.ts";
+import type { TargetMemory } from "./stack-targets.ts";
+import { type ClientTransaction, type ClientTransactionUser, InviteClient } from "./transaction/index.ts";
+import { Timer, type TimerOwner } from "./transaction/timers.ts";
+import type { TransactionLayer } from "./transaction/transaction-layer.ts";
+import type {
+  ClientRequest,
+  RequestFailure,
+  RequestOptions,
+  RequestUser,
+} from "./transaction/transaction-user.ts";
+import type { Flow, Target } from "./transport/index.ts";
+
+/** What a request needs of its stack. */
+export interface RequestHost {
+  readonly transactions: TransactionLayer;
+  readonly memory: TargetMemory;
+  readonly udpSizeLimit: number;
+  now(): number;
+  newBranch(): string;
+  flowTo(target: Target, now: number): Flow;
+  /** Topmost Via for a request on that flow. */
+  via(flow: Flow, branch: string): string;
+  canUseTcp(target: Target): boolean;
+  /** RFC 3263; calls back at once if nothing needs to be asked. */
+  locate(uri: Uri, then: (result: readonly Target[] | Error, now: number) => void, now: number): void;
+  onError(error: unknown): void;
+}
+
+/** Listens to a transaction that nobody cares for any more: a CANCEL's, an abandoned target's. */
+const ignoring: ClientTransactionUser = { receiveResponse() {}, timeout() {}, transportError() {} };
+
+export class OutgoingRequest implements ClientRequest, ClientTransactionUser, TimerOwner {
+  readonly method: string;
+  state: ClientRequest["state"] = "locating";
+  isCanceled = false;
+  flow: Flow | undefined = undefined;
+  branch: string | undefined = undefined;
+  readonly #host: RequestHost;
+  readonly #user: RequestUser;
+  readonly #branchSuffix: string;
+  #draft: RequestDraft | undefined;
+  #targets: readonly Target[] = [];
+  #next = 0;
+  /** The target of the present attempt, unless it is a given flow. */
+  #target: Target | undefined = undefined;
+  /** Where to go by UDP if TCP, taken only for the size, fails (§18.1.1). */
+  #smallTarget: Target | undefined = undefined;
+  #transaction: ClientTransaction | undefined = undefined;
+  #bytes: Uint8Array | undefined = undefined;
+  #sent: SipRequest | undefined = undefined;
+  #cancelHeaders: readonly HeaderInit[] | undefined = undefined;
+  #someTimedOut = false;
+  #unavailable: SipResponse | undefined = undefined;
+  #failure: RequestFailure | undefined = undefined;
+  #isStarting = true;
+
+  constructor(host: RequestHost, draft: RequestDraft, options: RequestOptions) {
+    this.#host = host;
+    this.#user = options.user;
+    this.#branchSuffix = options.branchSuffix === undefined ? "" : `.${options.branchSuffix}`;
+    this.#draft = draft;
+    this.method = draft.method;
+  }
+
+  get sent(): SipRequest | undefined {
+    if (this.#sent === undefined && this.#bytes !== undefined) {
+      const message = parseMessage(this.#bytes);
+      if (message instanceof SipRequest) this.#sent = message;
+    }
+    return this.#sent;
+  }
+
+  start(options: RequestOptions, now: number): void {
+    const draft = this.#draft!;
+    if (options.flow !== undefined) this.#attempt(options.flow, draft, now);
+    else if (options.targets !== undefined) this.#located(options.targets, now);
+    else {
+      // §8.1.2: the topmost Route, if there is one, else the Request-URI.
+      const uri = options.uri ?? draft.topRoute ?? draft.requestUri;
+      this.#host.locate(uri, (result, then) => this.#located(result, then), now);
+    }
+    this.#isStarting = false;
+  }
+
+  cancel(headers?: readonly HeaderInit[]): void {
+    if (this.method !== "INVITE")
+      throw new StateError(`${this.method} cannot be cancelled, only INVITE (RFC 3261 §9.1)`);
+    if (this.state === "done" || this.isCanceled) return;
+    this.isCanceled = true;
+    this.#cancelHeaders = headers;
+    if (this.state === "locating") this.#fail({ kind: "canceled" }, this.#host.now());
+    // §9.1: not before a provisional response, or the CANCEL might overtake its INVITE.
+    else if (this.state === "proceeding") this.#sendCancel(this.#host.now());
+  }
+
+  // --- ClientTransactionUser ------------------------------------------------------------------------------
+
+  receiveResponse(response: SipResponse, flow: Flow, now: number): void {
+    const status = response.statusCode;
+    if (status < 200) {
+      this.state = "proceeding";
+      this.#tell(response, flow);
+      if (this.isCanceled && this.#cancelHeaders !== sentAlready && this.state === "proceeding")
+        this.#sendCancel(now);
+      return;
+    }
+    if (status === 503) {
+      this.#noteRest(response, now);
+      if (this.#hasNext) {
+        this.#unavailable = response.detach();
+        this.#tryNext(now);
+        return;
+      }
+    }
+    this.state = "done";
+    this.#tell(response, flow);
+    this.#release();
+  }
+
+  timeout(now: number): void {
+    const answered = this.#transaction!.statusCode !== 0;
+    this.#someTimedOut = true;
+    if (!answered && this.#hasNext) this.#tryNext(now);
+    else this.#fail({ kind: "timeout" }, now);
+  }
+
+  transportError(error: Error, now: number): void {
+    if (this.state === "done") return;
+    const small = this.#smallTarget;
+    if (small !== undefined && this.state === "calling") {
+      // §18.1.1: chosen for the size only, so UDP after all, and at once next time.
+      this.#smallTarget = undefined;
+      this.#host.memory.refusedTcp(small, now);
+      this.#abandon();
+      this.#target = small;
+      this.#attempt(this.#host.flowTo(small, now), this.#draft!, now);
+    } else if (this.#hasNext) {
+      this.#tryNext(now);
+    } else {
+      this.#fail({ kind: this.#someTimedOut ? "timeout" : "transport", error }, now);
+    }
+  }
+
+  // --- Targets --------------------------------------------------------------------------------------------
+
+  #located(result: readonly Target[] | Error, now: number): void {
+    if (this.state === "done") return;
+    if (result instanceof Error) {
+      this.#fail({ kind: "unresolved", error: result }, now);
+    } else if (result.length === 0) {
+      this.#fail({ kind: "unresolved" }, now);
+    } else {
+      this.#targets = this.#host.memory.inOrder(result, now);
+      this.#tryNext(now);
+    }
+  }
+
+  /** Another target may be tried: there is one, and the user has not given up. */
+  get #hasNext(): boolean {
+    return !this.isCanceled && this.#next < this.#targets.length;
+  }
+
+  /** RFC 3263 §4.3: a new transaction with a new branch, otherwise the same request. */
+  #tryNext(now: number): void {
+    this.#abandon();
+    const target = this.#targets[this.#next++]!;
+    this.#target = target;
+    this.#smallTarget = undefined;
+    const draft = this.#draft!;
+    const host = this.#host;
+    const flow = host.flowTo(target, now);
+    if (target.transport !== "UDP") {
+      this.#attempt(flow, draft, now);
+      return;
+    }
+    const branch = this.#newBranch();
+    const bytes = draft.withVia(host.via(flow, branch));
+    if (
+      bytes.length <= host.udpSizeLimit ||
+      !host.canUseTcp(target) ||
+      host.memory.isWithoutTcp(target, now)
+    ) {
+      this.#send(flow, branch, bytes, now);
+      return;
+    }
+    // §18.1.1: too long for a datagram that nobody shall fragment; the Via says TCP then.
+    this.#smallTarget = target;
+    this.#attempt(host.flowTo({ ...target, transport: "TCP" }, now), draft, now);
+  }
+
+  #attempt(flow: Flow, draft: RequestDraft, now: number): void {
+    const branch = this.#newBranch();
+    this.#send(flow, branch, draft.withVia(this.#host.via(flow, branch)), now);
+  }
+
+  #newBranch(): string {
+    return this.#host.newBranch() + this.#branchSuffix;
+  }
+
+  #send(flow: Flow, branch: string, bytes: Uint8Array, now: number): void {
+    this.flow = flow;
+    this.branch = branch;
+    this.state = "calling";
+    this.#bytes = bytes;
+    this.#sent = undefined;
+    this.#transaction = this.#host.transactions.addClient(this.method, branch, flow, bytes, this);
+    this.#transaction.start(now);
+  }
+
+  #abandon(): void {
+    if (this.#transaction !== undefined) this.#transaction.user = ignoring;
+  }
+
+  #noteRest(response: SipResponse, now: number): void {
+    const target = this.#target;
+    if (target === undefined || !response.headers.has("Retry-After")) return;
+    // §21.5.4. A number of seconds comes first, whatever follows it; anything else is no request to rest.
+    const seconds = Number.parseInt(response.headers.raw("Retry-After") ?? "", 10);
+    if (seconds > 0) this.#host.memory.rest(target, seconds, now);
+  }
+
+  // --- CANCEL ---------------------------------------------------------------------------------------------
+
+  #sendCancel(now: number): void {
+    const invite = this.sent;
+    const transaction = this.#transaction;
+    if (invite === undefined || !(transaction instanceof InviteClient)) return;
+    const headers = this.#cancelHeaders;
+    this.#cancelHeaders = sentAlready;
+    const bytes = makeCancel(invite, headers === undefined ? undefined : [...headers]);
+    // §9.1: to where the INVITE went; a lost connection is opened anew.
+    let flow = transaction.flow;
+    if (flow.state === "closed") flow = this.#host.flowTo({ ...flow.remote, transport: flow.transport }, now);
+    this.#host.transactions.addClient("CANCEL", this.branch!, flow, bytes, ignoring).start(now);
+    transaction.canceled(now);
+  }
+
+  // --- To the user ----------------------------------------------------------------------------------------
+
+  #tell(response: SipResponse, flow: Flow): void {
+    try {
+      this.#user.onResponse(this.#user.borrowsResponses === true ? response : response.detach(), this, flow);
+    } catch (error) {
+      this.#host.onError(error);
+    }
+  }
+
+  /** Never from within `Stack.request`, whose caller does not know the request yet. */
+  #fail(failure: RequestFailure, now: number): void {
+    this.state = "done";
+    this.#failure = this.#unavailable === undefined ? failure : { ...failure, response: this.#unavailable };
+    this.#abandon();
+    this.#release();
+    if (this.#isStarting) this.#host.transactions.startTimer(new Timer(this), 0, now);
+    else this.fire();
+  }
+
+  fire(): void {
+    try {
+      this.#user.onFailure(this.#failure!, this);
+    } catch (error) {
+      this.#host.onError(error);
+    }
+  }
+
+  #release(): void {
+    this.#draft = undefined;
+    this.#bytes = undefined;
+    this.#targets = [];
+    this.#next = 0;
+    this.#unavailable = undefined;
+  }
+}
+
+const sentAlready: readonly HeaderInit[] = [];
