@@ -1,5 +1,7 @@
 // Every error class of the library, each with a stable `code` (see docs/errors.md for the list).
 
+import type { SipResponse } from "./message/index.ts";
+
 /** Base of all errors that this library throws on purpose. `code` is stable across releases. */
 export class SipError extends Error {
   readonly code: string;
@@ -40,5 +42,69 @@ export class StateError extends SipError {
 export class ArgumentError extends SipError {
   constructor(message: string) {
     super("SIP_ARGUMENT", message);
+  }
+}
+
+/**
+ * The call or request failed: `response` is the final response, made here if nobody answered (`SIP_TIMEOUT`,
+ * a 408) or nobody could be reached (`SIP_TRANSPORT`, a 503), RFC 3261 §8.1.3.1. Otherwise `SIP_REJECTED`.
+ */
+export class Rejected extends SipError {
+  readonly response: SipResponse;
+  /** Who made the response: the peer or a proxy, or this side. */
+  readonly origin: "peer" | "timeout" | "transport" | "canceled";
+  /** Seconds that the peer asked to wait before another try (§20.33). */
+  readonly retryAfter: number | undefined;
+  /** Automatic retries before the failure was final. */
+  readonly retries: number;
+
+  constructor(
+    response: SipResponse,
+    details: {
+      origin?: "peer" | "timeout" | "transport" | "canceled";
+      retryAfter?: number | undefined;
+      retries?: number;
+      cause?: unknown;
+    } = {},
+  ) {
+    const { origin = "peer", cause } = details;
+    const code = { peer: "SIP_REJECTED", canceled: "SIP_REJECTED", timeout: "SIP_TIMEOUT", transport: "SIP_TRANSPORT" };
+    super(
+      code[origin],
+      `${response.statusCode} ${response.reasonPhrase}`,
+      cause === undefined ? undefined : { cause },
+    );
+    this.response = response;
+    this.origin = origin;
+    this.retryAfter = details.retryAfter;
+    this.retries = details.retries ?? 0;
+  }
+
+  get statusCode(): number {
+    return this.response.statusCode;
+  }
+}
+
+/** The call ended before what was asked for could be done, e.g. the caller gave up while `answer()` was under way. */
+export class CallEndedError extends SipError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("SIP_CALL_ENDED", message, options);
+  }
+}
+
+/** Offer and answer do not go together, RFC 3264. `warning` is a warn-code of RFC 3261 §20.43 if one fits. */
+export class NegotiationError extends SipError {
+  readonly warning: number | undefined;
+
+  constructor(message: string, options: { warning?: number; cause?: unknown } = {}) {
+    super("SIP_NEGOTIATION", message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.warning = options.warning;
+  }
+}
+
+/** Bytes could not be brought to the peer: no way there, refused, broken, timed out. */
+export class TransportError extends SipError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("SIP_TRANSPORT", message, options);
   }
 }

@@ -9,6 +9,12 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** An address of this host with the length of its network's prefix in bits. */
+export interface LocalAddress {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
 /** A socket that waits for peers. Plain data; the driver holds the socket itself under `id`. */
 export interface Listener extends Endpoint {
   /** Small number, unique in the process; part of every flow id. */
@@ -16,6 +22,8 @@ export interface Listener extends Endpoint {
   readonly transport: TransportName;
   /** What Via, Contact and Record-Route say instead of the bound address (containers, cloud NAT). */
   readonly advertise?: { readonly host: string; readonly port?: number };
+  /** For a wildcard address (0.0.0.0, ::): the addresses of that family that peers may see instead. */
+  readonly localAddresses?: readonly LocalAddress[];
 }
 
 /**
@@ -32,7 +40,9 @@ export interface Flow {
   readonly listener: Listener;
   readonly remote: Endpoint;
   /** "connecting" until the driver reports it open; "closed" for ever after it reports the end. */
-  state: "connecting" | "open" | "closed";
+  readonly state: "connecting" | "open" | "closed";
+  /** For the driver alone: its socket, or whatever it keeps for this flow. */
+  handle?: unknown;
 }
 
 /** One place to try: the outcome of RFC 3263 for a URI, or a URI with a literal address. */

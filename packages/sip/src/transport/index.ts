@@ -1,0 +1,7 @@
+// Transports, RFC 3261 §18: the public face of this folder.
+export { canonicalHost, defaultPort, isIpv6, isLiteralAddress, isLoopback, isWildcard } from "./address.ts";
+export * from "./flow.ts";
+export { type FramingUser, StreamFraming } from "./framing.ts";
+export { type Location, locate, targetsFor } from "./locate.ts";
+export * from "./transport.ts";
+export { TransportLayer, type TransportLayerOptions } from "./transport-layer.ts";

@@ -1,0 +1,106 @@
+// Our own sockets: which one a request leaves by, what Via says about it, which hosts are ours.
+// RFC 3261 §18.1.1 (sent-by), §18.1.2 (is a response ours).
+
+import { canonicalHost, defaultPort, isIpv6, isLoopback, isWildcard, localAddressFor } from "./address.ts";
+import type { Endpoint, Listener, TransportName } from "./flow.ts";
+
+/** The sockets that wait for peers, by id. */
+export class Listeners {
+  readonly #byId = new Map<number, Listener>();
+  /** Every host and port that Via of ours can say, and every address that a URI can name us by. */
+  readonly #own = new Map<string, { port: number; transport: TransportName }[]>();
+
+  add(listener: Listener): void {
+    this.#byId.set(listener.id, listener);
+    this.#index();
+  }
+
+  remove(id: number): Listener | undefined {
+    const listener = this.#byId.get(id);
+    this.#byId.delete(id);
+    this.#index();
+    return listener;
+  }
+
+  get(id: number): Listener | undefined {
+    return this.#byId.get(id);
+  }
+
+  all(): Iterable<Listener> {
+    return this.#byId.values();
+  }
+
+  /**
+   * The listener that a flow to this address shows to its peer: same transport and family, and reachable
+   * from there. For connections one of another transport will do, its address is all that is used of it.
+   */
+  choose(transport: TransportName, address: string): Listener | undefined {
+    let best: Listener | undefined;
+    let bestScore = 0;
+    for (const listener of this.#byId.values()) {
+      if (isIpv6(listener.address) !== isIpv6(address)) continue;
+      let score = 1;
+      if (listener.transport === transport) score += 4;
+      else if (transport === "UDP") continue;
+      // A socket on a loopback address reaches nobody outside, and outside ones should not show inside.
+      if (isLoopback(listener.address) === isLoopback(address)) score += 2;
+      else if (isWildcard(listener.address)) score += 1;
+      else if (isLoopback(listener.address)) continue;
+      if (score > bestScore) {
+        best = listener;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+
+  /** The sent-by of requests from this listener to that peer; IPv6 in brackets, the default port left out never. */
+  sentBy(listener: Listener, remote: Endpoint): string {
+    const { advertise } = listener;
+    if (advertise) {
+      const host = bracketed(advertise.host);
+      return advertise.port === undefined ? host : `${host}:${advertise.port}`;
+    }
+    return `${bracketed(this.addressFor(listener, remote))}:${listener.port}`;
+  }
+
+  /** The address of ours that this peer sees, whatever is advertised. */
+  addressFor(listener: Listener, remote: Endpoint): string {
+    const { address, localAddresses } = listener;
+    if (!isWildcard(address) || !localAddresses) return address;
+    return localAddressFor(remote.address, localAddresses) ?? address;
+  }
+
+  /** True if host and port name one of our sockets; a missing port is the transport's default. */
+  isLocal(host: string, port: number | undefined, transport?: TransportName): boolean {
+    const own = this.#own.get(host) ?? this.#own.get(canonicalHost(host));
+    if (!own) return false;
+    for (const socket of own) {
+      if (transport !== undefined && socket.transport !== transport) continue;
+      if (socket.port === (port ?? defaultPort(transport ?? socket.transport))) return true;
+    }
+    return false;
+  }
+
+  #index(): void {
+    this.#own.clear();
+    for (const { address, port, transport, advertise, localAddresses } of this.#byId.values()) {
+      this.#enter(address, port, transport);
+      for (const local of localAddresses ?? []) this.#enter(local.address, port, transport);
+      if (advertise) {
+        this.#enter(advertise.host, advertise.port ?? defaultPort(transport), transport);
+      }
+    }
+  }
+
+  #enter(host: string, port: number, transport: TransportName): void {
+    const key = canonicalHost(host);
+    const list = this.#own.get(key);
+    if (list) list.push({ port, transport });
+    else this.#own.set(key, [{ port, transport }]);
+  }
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}

@@ -1,0 +1,90 @@
+// Locating servers, RFC 3263 §4: from a URI to the places to try. What can be said without asking anybody
+// is said here; names become a query for the driver.
+
+import { TransportError } from "../errors.ts";
+import type { SipUri, Uri } from "../message/index.ts";
+import { isSipUri } from "../message/index.ts";
+import { canonicalHost, defaultPort, isLiteralAddress } from "./address.ts";
+import type { Target, TransportName } from "./flow.ts";
+import type { ResolveQuery } from "./transport.ts";
+
+/** What is known about the next hop: targets, a question to ask, or why there is no way to it. */
+export type Location =
+  | { readonly kind: "targets"; readonly targets: readonly Target[] }
+  | { readonly kind: "query"; readonly query: Omit<ResolveQuery, "id"> }
+  | { readonly kind: "error"; readonly error: TransportError };
+
+/**
+ * The next hop of a URI: literal addresses as targets at once, names as a query. Only sip and sips URIs have
+ * one; a tel URI must be mapped to one of them first (RFC 3966 §5).
+ */
+export function locate(uri: Uri): Location {
+  if (!isSipUri(uri)) return failure(`a ${uri.scheme} URI names no host`);
+  const secure = uri.scheme === "sips";
+  const transport = namedTransport(uri);
+  if (transport === "unknown") return failure(`transport ${uri.params.get("transport")} is not known here`);
+  // RFC 3263 §4: TARGET is maddr if present, else the host.
+  const host = canonicalHost(unbracketed(uri.params.get("maddr") || uri.host));
+  const { port } = uri;
+  if (!isLiteralAddress(host)) {
+    return {
+      kind: "query",
+      query: {
+        host,
+        secure,
+        uri,
+        ...(port === undefined ? {} : { port }),
+        ...(transport === undefined ? {} : { transport }),
+      },
+    };
+  }
+  // §4.1: a numeric address without transport is UDP for sip, TCP with TLS for sips.
+  const chosen = transport ?? (secure ? "TLS" : "UDP");
+  return {
+    kind: "targets",
+    targets: [{ transport: chosen, address: host, port: port ?? defaultPort(chosen) }],
+  };
+}
+
+/** The targets for a name's addresses when no SRV or NAPTR record says more: §4.1, §4.2 last cases. */
+export function targetsFor(query: Omit<ResolveQuery, "id">, addresses: readonly string[]): Target[] {
+  const transport = query.transport ?? (query.secure ? "TLS" : "UDP");
+  const port = query.port ?? defaultPort(transport);
+  return addresses.map((address) => ({
+    transport,
+    address: canonicalHost(address),
+    port,
+    hostName: query.host,
+  }));
+}
+
+/** The transport parameter (§19.1.1) as one of ours; sips turns each into its TLS twin (RFC 5630 §3.1.3). */
+function namedTransport(uri: SipUri): TransportName | "unknown" | undefined {
+  const secure = uri.scheme === "sips";
+  switch (uri.params.get("transport")?.toLowerCase()) {
+    case undefined:
+    case "":
+      return undefined;
+    case "udp":
+      // §4.1: sips needs a reliable, secured transport.
+      return secure ? "TLS" : "UDP";
+    case "tcp":
+      return secure ? "TLS" : "TCP";
+    case "tls":
+      return "TLS";
+    case "ws":
+      return secure ? "WSS" : "WS";
+    case "wss":
+      return "WSS";
+    default:
+      return "unknown";
+  }
+}
+
+function failure(reason: string): Location {
+  return { kind: "error", error: new TransportError(reason) };
+}
+
+function unbracketed(host: string): string {
+  return host.startsWith("[") ? host.slice(1, -1) : host;
+}

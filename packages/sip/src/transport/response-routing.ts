@@ -1,0 +1,55 @@
+// Where a response goes: RFC 3261 §18.2.2, RFC 3581 §4, and what §18.2.1 notes in the Via for it.
+
+import type { Via } from "../message/index.ts";
+import { canonicalHost, defaultPort, isLiteralAddress } from "./address.ts";
+import type { Endpoint, Flow, TransportName } from "./flow.ts";
+
+/** What to add to the top Via of a request that came from `remote`; undefined if nothing. */
+export function viaAdditions(via: Via, remote: Endpoint): { received?: string; rport?: number } | undefined {
+  // RFC 3581 §4: fill in rport only if the client asked; then received too, whatever sent-by says.
+  // What the sender claims to have received itself is never believed.
+  const asked = via.rport !== undefined;
+  if (!asked && via.received === undefined && sameHost(via.host, remote.address)) return undefined;
+  return asked ? { received: remote.address, rport: remote.port } : { received: remote.address };
+}
+
+/** The endpoint that a response over UDP goes to. */
+export function datagramResponseTarget(via: Via, source: Endpoint): Endpoint {
+  // maddr before all others. A name there would have to be looked up; the source is the better guess.
+  if (via.maddr !== undefined && isLiteralAddress(via.maddr)) {
+    return { address: canonicalHost(via.maddr), port: via.port ?? defaultPort("UDP") };
+  }
+  const address = via.received ?? source.address;
+  // RFC 3581 §4: back to the port that it came from.
+  if (typeof via.rport === "number") return { address, port: via.rport };
+  return { address, port: via.port ?? defaultPort("UDP") };
+}
+
+/** Where to connect when the connection that brought the request is gone; undefined for WebSocket clients. */
+export function streamResponseTarget(via: Via, arrival: Flow): Endpoint | undefined {
+  const { transport } = arrival;
+  // RFC 7118 §5: nobody listens at the other end of a WebSocket.
+  if (transport === "WS" || transport === "WSS") return undefined;
+  return {
+    address: via.received ?? arrival.remote.address,
+    port: via.port ?? defaultPort(transport),
+  };
+}
+
+/** The transport's name in a Via as one of ours. */
+export function viaTransport(via: Via): TransportName | undefined {
+  switch (via.transport) {
+    case "UDP":
+    case "TCP":
+    case "TLS":
+    case "WS":
+    case "WSS":
+      return via.transport;
+    default:
+      return undefined;
+  }
+}
+
+function sameHost(host: string, address: string): boolean {
+  return host === address || (host.includes(":") && canonicalHost(host) === address);
+}
