@@ -2,7 +2,7 @@
 // RFC 3261 §8.2, §12.2.2, §16.
 
 import { ParseError } from "./errors.ts";
-import { makeResponse, methodNames, type SipRequest } from "./message/index.ts";
+import { isSipUri, isTelUri, makeResponse, methodNames, type SipRequest } from "./message/index.ts";
 import type {
   IncomingRequest,
   RespondOptions,
@@ -70,15 +70,15 @@ function offer(roles: Roles, arrived: IncomingRequest): unknown {
   if (request.hasRoute || !isOurs) {
     if (roles.proxy !== undefined) return roles.proxy(incoming);
     // §8.2.2.1: a scheme that we do not know cannot name anybody here.
-    if (uri.scheme !== "sip" && uri.scheme !== "sips" && uri.scheme !== "tel") return incoming.respond(416);
+    if (!isSipUri(uri) && !isTelUri(uri)) return incoming.respond(416);
   }
   // Step 4: a dialog of ours.
   if (request.hasToTag) {
     if (roles.dialog?.(incoming) === true) return undefined;
-    const names = uri.scheme === "sip" || uri.scheme === "sips" ? (uri.user ?? "") : "?";
     const isEndPoint = roles.route === undefined && roles.proxy === undefined;
+    const isThisServer = isOurs && isSipUri(uri) && (uri.user ?? "") === "";
     // §12.2.2: nobody further on could know the dialog either. (An ACK has no transaction: nothing is sent.)
-    if (isEndPoint || (isOurs && names === "")) return incoming.respond(481);
+    if (isEndPoint || isThisServer) return incoming.respond(481);
   }
   // Step 5: by method.
   const handler = roles.methods?.get(request.method);

@@ -33,7 +33,6 @@ export interface RequestHost {
   flowTo(target: Target, now: number): Flow;
   /** Topmost Via for a request on that flow. */
   via(flow: Flow, branch: string): string;
-  canUseTcp(target: Target): boolean;
   /** RFC 3263; calls back at once if nothing needs to be asked. */
   locate(uri: Uri, then: (result: readonly Target[] | Error, now: number) => void, now: number): void;
   onError(error: unknown): void;
@@ -188,11 +187,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     }
     const branch = this.#newBranch();
     const bytes = draft.withVia(host.via(flow, branch));
-    if (
-      bytes.length <= host.udpSizeLimit ||
-      !host.canUseTcp(target) ||
-      host.memory.isWithoutTcp(target, now)
-    ) {
+    if (bytes.length <= host.udpSizeLimit || host.memory.isWithoutTcp(target, now)) {
       this.#send(flow, branch, bytes, now);
       return;
     }

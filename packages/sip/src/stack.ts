@@ -27,13 +27,17 @@ import type {
   StatelessOptions,
 } from "./transaction/transaction-user.ts";
 import {
+  defaultPort,
   type Endpoint,
   type Flow,
+  isLiteralAddress,
   type Listener,
+  locate,
   type StackInput,
   type Target,
   TransportLayer,
   type TransportLimits,
+  type TransportName,
   type TransportSink,
   UDP_SIZE_LIMIT,
 } from "./transport/index.ts";
@@ -50,7 +54,10 @@ export interface StackOptions {
   timers?: Partial<TimerOptions>;
   /** First part of branches and tags, so that several processes can share an address. Default 0. */
   workerNumber?: number;
-  limits?: Partial<Limits & TransportLimits>;
+  limits?: Partial<TransportLimits>;
+  messageLimits?: Limits;
+  /** Letters and digits; first part of flow ids, so that several machines can share a store. Default "0". */
+  nodeName?: string;
   /** Above this number of transactions, new requests get 503 with Retry-After. Default 1 000 000. */
   maxTransactions?: number;
   /** Seconds in the Retry-After of those 503, and of the ones while draining. Default 10. */
@@ -103,6 +110,8 @@ export class Stack implements StackInput {
       },
       random: options.random,
       ...(options.limits && { limits: options.limits }),
+      ...(options.messageLimits && { messageLimits: options.messageLimits }),
+      ...(options.nodeName !== undefined && { nodeName: options.nodeName }),
       ...(options.workerNumber !== undefined && { workerNumber: options.workerNumber }),
     });
     this.#transactions = new TransactionLayer({
@@ -131,8 +140,7 @@ export class Stack implements StackInput {
       now: () => this.#clock.now(),
       newBranch: () => this.#ids.branch(),
       flowTo: (target, now) => transport.flowTo(target, now),
-      via: (flow, branch) => this.#via(flow, branch),
-      canUseTcp: () => true,
+      via: (flow, branch) => transport.via(flow, branch),
       locate: (uri, then, now) => this.#locate(uri, then, now),
       onError: (error) => this.#reportError?.(error, undefined),
     };
@@ -233,9 +241,15 @@ export class Stack implements StackInput {
   /** A response that no transaction sends, to where its topmost Via says (§16.11, §18.2.2). */
   sendStatelessResponse(response: OutgoingResponse): void {
     const now = this.#clock.now();
-    const { topVia } = parseMessage(response.bytes);
-    const flow = this.#transport.flowForResponse(topVia, now);
-    if (flow !== undefined) this.#sendBytes(flow, response.bytes, now);
+    const { transport, received, host, rport, port } = parseMessage(response.bytes).topVia;
+    const address = received ?? host;
+    if (!isTransportName(transport) || !isLiteralAddress(address)) return;
+    const target = {
+      transport,
+      address,
+      port: typeof rport === "number" ? rport : (port ?? defaultPort(transport)),
+    };
+    this.#transactions.send(this.#transport.flowTo(target, now), response.bytes, now);
   }
 
   newTag(): string {
@@ -261,7 +275,7 @@ export class Stack implements StackInput {
   }
 
   /** True if this is where one of our listeners is reached, its `advertise` address included. */
-  isLocalAddress(host: string, port?: number, transport?: Flow["transport"]): boolean {
+  isLocalAddress(host: string, port?: number, transport?: TransportName): boolean {
     return this.#transport.isLocalAddress(host, port, transport);
   }
 
@@ -325,31 +339,29 @@ export class Stack implements StackInput {
   #sendOnce(draft: RequestDraft, options: StatelessOptions, flow: Flow, now: number, target?: Target): void {
     const branch = options.branch ?? this.#ids.branch();
     const suffix = options.branchSuffix === undefined ? "" : `.${options.branchSuffix}`;
-    const bytes = draft.withVia(this.#via(flow, branch + suffix));
+    const bytes = draft.withVia(this.#transport.via(flow, branch + suffix));
     const { memory, udpSizeLimit } = this.#host;
     if (target?.transport === "UDP" && bytes.length > udpSizeLimit && !memory.isWithoutTcp(target, now)) {
       const stream = this.#transport.flowTo({ ...target, transport: "TCP" }, now);
-      this.#sendBytes(stream, draft.withVia(this.#via(stream, branch + suffix)), now);
+      this.#transactions.send(stream, draft.withVia(this.#transport.via(stream, branch + suffix)), now);
     } else {
-      this.#sendBytes(flow, bytes, now);
+      this.#transactions.send(flow, bytes, now);
     }
   }
 
-  #sendBytes(flow: Flow, bytes: Uint8Array, now: number): void {
-    this.#transactions.send(flow, bytes, now);
-  }
-
-  /** RFC 3581 §3: rport asks for the answer to where the request came from. Connections need no asking. */
-  #via(flow: Flow, branch: string): string {
-    const start = `SIP/2.0/${flow.transport} ${this.#transport.sentBy(flow)};branch=${branch}`;
-    return flow.isReliable ? start : `${start};rport`;
-  }
-
+  /** RFC 3263: at once for literal addresses, names go to the driver. */
   #locate(uri: Uri, then: (result: readonly Target[] | Error, now: number) => void, now: number): void {
-    void uri;
-    void then;
-    void now;
-    void this.#queryId++;
-    void this.#sink;
+    const location = locate(uri);
+    if (location.kind === "targets") then(location.targets, now);
+    else if (location.kind === "error") then(location.error, now);
+    else {
+      const id = ++this.#queryId;
+      this.#queries.set(id, then);
+      this.#sink.resolve({ id, ...location.query });
+    }
   }
+}
+
+function isTransportName(text: string): text is TransportName {
+  return text === "UDP" || text === "TCP" || text === "TLS" || text === "WS" || text === "WSS";
 }

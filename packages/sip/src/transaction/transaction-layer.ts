@@ -2,6 +2,7 @@
 // keeps their timers, and passes on what belongs to none.
 
 import {
+  CANCEL,
   makeResponse,
   type OutgoingResponse,
   parseMessage,
