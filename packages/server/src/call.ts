@@ -1,0 +1,101 @@
+// One call as the server saw it: who, when, how it went, and its messages while they are kept.
+
+import type { Flow } from "@offhook/sip/transport";
+
+/** One message of a call. The bytes are a copy or were made for sending: they may be kept. */
+export interface TracedMessage {
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  readonly isSent: boolean;
+  readonly flow: Flow;
+  readonly bytes: Uint8Array;
+}
+
+/** "challenged": asked for a password and not heard of since; "failed" and "ended" are final. */
+export type CallState = "calling" | "ringing" | "challenged" | "answered" | "failed" | "ended";
+
+/** A call, from its first INVITE on. `monitor.ts` moves it along. */
+export class Call {
+  /** Short and unique, for `offhook trace`. */
+  readonly id: string;
+  readonly callId: string;
+  /** Addresses as in From and To, e.g. "sip:alice@example.com". */
+  readonly caller: string;
+  readonly callee: string;
+  readonly callerTag: string | undefined;
+  /** Milliseconds since the Unix epoch, as all times here. */
+  readonly startedAt: number;
+  state: CallState = "calling";
+  ringingAt: number | undefined;
+  answeredAt: number | undefined;
+  endedAt: number | undefined;
+  endedBy: "caller" | "callee" | undefined;
+  /** Last status sent to the caller for the INVITE; 0 before the first. */
+  status = 0;
+  reasonPhrase = "";
+  /** Undefined once they were dropped to make room. */
+  messages: TracedMessage[] | undefined;
+  messageBytes = 0;
+  /** Messages not kept because the call had its share. */
+  omitted = 0;
+
+  constructor(
+    id: string,
+    callId: string,
+    caller: string,
+    callee: string,
+    callerTag: string | undefined,
+    now: number,
+  ) {
+    this.id = id;
+    this.callId = callId;
+    this.caller = caller;
+    this.callee = callee;
+    this.callerTag = callerTag;
+    this.startedAt = now;
+  }
+
+  get isOver(): boolean {
+    return this.state === "failed" || this.state === "ended";
+  }
+}
+
+/** A call as JSON: admin socket, `offhook calls --json`. */
+export interface CallSummary {
+  readonly id: string;
+  readonly callId: string;
+  readonly caller: string;
+  readonly callee: string;
+  readonly state: CallState;
+  readonly startedAt: number;
+  readonly ringingAt: number | undefined;
+  readonly answeredAt: number | undefined;
+  readonly endedAt: number | undefined;
+  readonly endedBy: "caller" | "callee" | undefined;
+  readonly status: number;
+  readonly reasonPhrase: string;
+  /** Messages that `trace` can show. */
+  readonly messages: number;
+}
+
+export function summarize(call: Call): CallSummary {
+  const { id, callId, caller, callee, state, startedAt, ringingAt, answeredAt, endedAt, endedBy } = call;
+  const { status, reasonPhrase, messages } = call;
+  return {
+    ...{
+      id,
+      callId,
+      caller,
+      callee,
+      state,
+      startedAt,
+      ringingAt,
+      answeredAt,
+      endedAt,
+      endedBy,
+      status,
+      reasonPhrase,
+    },
+    messages: messages?.length ?? 0,
+  };
+}

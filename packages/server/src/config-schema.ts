@@ -1,0 +1,201 @@
+// The configuration as a zod schema: the one place for names, defaults and explanations (docs/configuration.md is
+// printed from it).
+
+import { z } from "zod";
+
+const seconds = z.int().min(1).max(0xffffffff);
+const bytes = z
+  .int()
+  .min(1024)
+  .max(1 << 30);
+const count = z.int().min(1).max(100_000_000);
+const port = z.int().min(0).max(65535);
+
+const address = z
+  .string()
+  .min(1)
+  .regex(/^[A-Za-z0-9.:_-]+(%[A-Za-z0-9]+)?$/, "an IP address or host name, without port or brackets");
+
+const advertise = z
+  .strictObject({
+    host: address.describe("Name or address that peers reach this listener by"),
+    port: port.min(1).optional().describe("Port that peers reach it by; default: the listener's"),
+  })
+  .describe("What Via, Contact and Record-Route say instead of the bound address (containers, cloud NAT)");
+
+const listener = z.strictObject({
+  transport: z.enum(["udp", "tcp"]).describe("Transport"),
+  host: address
+    .default("127.0.0.1")
+    .describe("Address to bind; 0.0.0.0 and :: mean every address of the machine"),
+  port: port.default(5060).describe("Port; 0 lets the system choose"),
+  advertise: z
+    .union([address.transform((host) => ({ host })), advertise])
+    .optional()
+    .describe(
+      "Name or `{ host, port }` that Via, Contact and Record-Route show instead (containers, cloud NAT)",
+    ),
+  receiveBuffer: bytes.default(4_194_304).describe("Socket receive buffer in bytes (UDP)"),
+  sendBuffer: bytes.default(4_194_304).describe("Socket send buffer in bytes (UDP)"),
+});
+
+const auth = z.strictObject({
+  enabled: z.boolean().default(true).describe("Whether REGISTER and calls of our users need a password"),
+  withoutPasswordInPublic: z
+    .boolean()
+    .default(false)
+    .describe("Must be `true` as well if `enabled` is `false` and a listener is not on loopback"),
+  algorithms: z
+    .array(z.enum(["MD5", "SHA-256", "SHA-512-256"]))
+    .min(1)
+    .default(["MD5"])
+    .describe("Digest algorithms offered, most wanted first; many phones give up when they see any but MD5"),
+  nonceLifetime: seconds.default(300).describe("Seconds that a challenge may be answered"),
+});
+
+const accounts = z
+  .union([
+    z.enum(["database", "any"]),
+    z.strictObject({
+      any: z
+        .strictObject({ password: z.string().min(1).describe("The one password of all users") })
+        .describe("Every user exists"),
+    }),
+  ])
+  .describe(
+    "`database`: those of `offhook user add`. `any`: every user of our domains exists, for tests and measurements; with `auth`, `{ any: { password } }` gives all the same password",
+  );
+
+const store = z.strictObject({
+  kind: z
+    .enum(["sqlite", "memory"])
+    .default("sqlite")
+    .describe("`memory` forgets bindings, accounts and call records when the server stops"),
+  path: z
+    .string()
+    .min(1)
+    .default("offhook-data/offhook.db")
+    .describe("Database file, relative to the configuration"),
+  durable: z
+    .boolean()
+    .default(false)
+    .describe("Answer a REGISTER only once it is on disk, safe from a power cut, instead of soon after"),
+  writeBehind: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(50)
+    .describe("Milliseconds from a change to its writing, at most"),
+});
+
+const registrar = z.strictObject({
+  minExpires: seconds.default(60).describe("Seconds; a REGISTER for less gets 423"),
+  defaultExpires: seconds.default(3600).describe("Seconds, if a REGISTER names none"),
+  maxExpires: seconds.default(7200).describe("Seconds; longer registrations are cut to this"),
+  maxBindings: z.int().min(1).max(1000).default(32).describe("Contacts per address-of-record"),
+  whenFull: z
+    .enum(["reject", "replace oldest"])
+    .default("reject")
+    .describe("What happens to one contact more than `maxBindings`"),
+});
+
+const relay = z.strictObject({
+  inbound: z
+    .enum(["allow", "peers", "deny"])
+    .optional()
+    .describe(
+      "Who outside our domains may call our users; default: `allow` if all listeners are on loopback, else `peers`",
+    ),
+  peers: z
+    .array(z.string().regex(/^[0-9A-Fa-f.:]+(\/\d{1,3})?$/, "an IP address or network such as 192.0.2.0/24"))
+    .default([])
+    .describe(
+      "Addresses or networks trusted without password: they may call our users, and others through us",
+    ),
+});
+
+const http = z.strictObject({
+  host: address.default("127.0.0.1").describe("Address for `/metrics` and `/health`"),
+  port: port.default(8060).describe("Port; 0 lets the system choose"),
+});
+
+const admin = z.strictObject({
+  socket: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Unix socket for `offhook user`, `calls`, …; default: `admin.sock` beside the database"),
+});
+
+const trace = z.strictObject({
+  calls: z.int().min(0).max(1_000_000).default(1000).describe("Calls whose messages are kept; 0 keeps none"),
+  messagesPerCall: z.int().min(1).max(100_000).default(100).describe("Messages kept of one call"),
+  bytes: bytes.default(67_108_864).describe("Bytes of messages kept in all"),
+});
+
+const limits = z.strictObject({
+  messageSize: z.int().min(1024).max(1_048_576).default(65_536).describe("Bytes of one message"),
+  headerCount: z.int().min(16).max(10_000).default(256).describe("Header field lines of one message"),
+  connections: count.default(10_000).describe("TCP connections in all"),
+  connectionsPerSource: count.default(1000).describe("TCP connections of one address"),
+  silentConnection: seconds
+    .default(30)
+    .describe("Seconds that a new connection may stay without a whole message"),
+  transactions: count.default(1_000_000).describe("Live transactions; above it new requests get 503"),
+  failedAuthPerSource: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .default(30)
+    .describe(
+      "Wrong passwords of one address in a minute; above it its requests with credentials are not looked at",
+    ),
+});
+
+const log = z.strictObject({
+  level: z
+    .enum(["silent", "error", "warn", "info", "debug"])
+    .default("warn")
+    .describe("Lines of this weight and above are written, as JSON"),
+  file: z.string().min(1).optional().describe("File for them; default: standard error"),
+  calls: z.boolean().default(true).describe("One readable line per call on standard output"),
+});
+
+/** The whole file. */
+export const configSchema = z.strictObject({
+  domains: z
+    .array(address)
+    .default([])
+    .describe(
+      "Domains whose users we serve; listener addresses, `advertise` names and `localhost` are always ours too",
+    ),
+  listeners: z
+    .array(listener)
+    .min(1)
+    .default([
+      { transport: "udp", host: "127.0.0.1", port: 5060, receiveBuffer: 4_194_304, sendBuffer: 4_194_304 },
+      { transport: "tcp", host: "127.0.0.1", port: 5060, receiveBuffer: 4_194_304, sendBuffer: 4_194_304 },
+    ])
+    .describe("Sockets that SIP comes in by; default: UDP and TCP 127.0.0.1:5060"),
+  auth: auth.prefault({}).describe("Digest authentication"),
+  accounts: accounts.default("database"),
+  aliases: z
+    .record(z.string().min(1), z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]))
+    .default({})
+    .describe("Other names of users: name → user, SIP URI or a list of them, all of which ring"),
+  store: store.prefault({}).describe("Where bindings, accounts and call records live"),
+  registrar: registrar.prefault({}).describe("REGISTER"),
+  relay: relay.prefault({}).describe("Calls from and to other domains"),
+  http: z
+    .union([z.literal(false), http])
+    .prefault({})
+    .describe("Metrics and health over HTTP; `false` turns it off"),
+  admin: admin.prefault({}).describe("Administration of the running server"),
+  trace: trace.prefault({}).describe("Messages of recent calls, for `offhook trace`"),
+  limits: limits.prefault({}).describe("What one peer, or all together, may use"),
+  log: log.prefault({}).describe("What is written while running"),
+});
+
+/** A checked configuration, defaults filled in. */
+export type Config = z.output<typeof configSchema>;
+export type ListenerConfig = Config["listeners"][number];

@@ -1,0 +1,186 @@
+// Numbers for Prometheus. Hot paths raise plain numbers; they become metrics only when somebody asks.
+
+import type { SipMessage, SipRequest, SipResponse } from "@offhook/sip/message";
+import type { StackObserver } from "@offhook/sip/stack";
+import type { Flow } from "@offhook/sip/transport";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import { statusCodeOf } from "./raw-message.ts";
+
+/** Labels with a fixed set of values: a peer that makes up methods must not make up time series. */
+const methods = [
+  ...[
+    "INVITE",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "OPTIONS",
+    "REGISTER",
+    "PRACK",
+    "SUBSCRIBE",
+    "NOTIFY",
+    "PUBLISH",
+    "INFO",
+  ],
+  ...["REFER", "MESSAGE", "UPDATE", "other"],
+];
+const methodIndex = new Map(methods.map((method, index) => [method, index]));
+const other = methods.length - 1;
+
+/** What is asked for when the metrics are read. */
+export interface Gauges {
+  transactions(): number;
+  bindings(): number;
+  registeredUsers(): number;
+  activeCalls(): number;
+  tracedBytes(): number;
+  connections(): number;
+}
+
+/** Counts what the stack shows it, and prints it all. */
+export class Metrics implements StackObserver {
+  readonly registry = new Registry();
+  readonly #requestsReceived = new Float64Array(methods.length);
+  readonly #requestsSent = new Float64Array(methods.length);
+  readonly #responsesReceived = new Float64Array(700);
+  readonly #responsesSent = new Float64Array(700);
+  readonly #callOutcomes = new Float64Array(700);
+  #malformed = 0;
+  #stray = 0;
+  #refused = 0;
+  #resent = 0;
+  #authFailures = 0;
+  #authThrottled = 0;
+  #flushes = 0;
+  #lastFlush = 0;
+
+  constructor(gauges: Gauges) {
+    const { registry } = this;
+    collectDefaultMetrics({ register: registry, prefix: "offhook_" });
+    const byMethod = (name: string, help: string, values: Float64Array) =>
+      labelled(registry, name, help, "method", () => methods.map((method, i) => [method, values[i] ?? 0]));
+    const byStatus = (name: string, help: string, values: Float64Array) =>
+      labelled(registry, name, help, "code", () =>
+        Array.from(values, (value, code) => [String(code), value] as const),
+      );
+    byMethod(
+      "offhook_requests_received_total",
+      "Requests received, retransmissions included",
+      this.#requestsReceived,
+    );
+    byMethod("offhook_requests_sent_total", "Requests sent, retransmissions included", this.#requestsSent);
+    byStatus("offhook_responses_received_total", "Responses received", this.#responsesReceived);
+    byStatus("offhook_responses_sent_total", "Responses sent", this.#responsesSent);
+    byStatus("offhook_calls_total", "Calls by the final status of their INVITE", this.#callOutcomes);
+    const counters: [string, string, () => number][] = [
+      ["offhook_malformed_total", "Messages that could not be parsed", () => this.#malformed],
+      ["offhook_stray_responses_total", "Responses that matched no transaction", () => this.#stray],
+      ["offhook_refused_total", "Requests refused for overload or shutdown", () => this.#refused],
+      ["offhook_retransmissions_sent_total", "Messages that we had to send again", () => this.#resent],
+      ["offhook_auth_failures_total", "Requests with wrong credentials", () => this.#authFailures],
+      ["offhook_auth_throttled_total", "Requests refused after many of these", () => this.#authThrottled],
+      ["offhook_store_flushes_total", "Writes of bindings to the database", () => this.#flushes],
+    ];
+    for (const [name, help, value] of counters) single(Counter, registry, name, help, value);
+    const levels: [string, string, () => number][] = [
+      ["offhook_transactions", "Live transactions", () => gauges.transactions()],
+      ["offhook_bindings", "Registered contacts", () => gauges.bindings()],
+      ["offhook_registered_users", "Addresses-of-record with a contact", () => gauges.registeredUsers()],
+      ["offhook_active_calls", "Calls answered and not ended", () => gauges.activeCalls()],
+      ["offhook_trace_bytes", "Bytes of messages kept for traces", () => gauges.tracedBytes()],
+      ["offhook_connections", "Open connections", () => gauges.connections()],
+      [
+        "offhook_store_last_flush_seconds",
+        "When the last write began, Unix time",
+        () => this.#lastFlush / 1000,
+      ],
+    ];
+    for (const [name, help, value] of levels) single(Gauge, registry, name, help, value);
+  }
+
+  received(message: SipMessage): void {
+    if (message.kind === "request") raise(this.#requestsReceived, methodIndex.get(message.method) ?? other);
+    else raise(this.#responsesReceived, message.statusCode);
+  }
+
+  sent(bytes: Uint8Array): void {
+    const status = statusCodeOf(bytes);
+    if (status > 0) raise(this.#responsesSent, status);
+    else raise(this.#requestsSent, methodAt(bytes));
+  }
+
+  malformed(): void {
+    this.#malformed++;
+  }
+
+  stray(_response: SipResponse, _flow: Flow): void {
+    this.#stray++;
+  }
+
+  refused(_request: SipRequest): void {
+    this.#refused++;
+  }
+
+  resent(): void {
+    this.#resent++;
+  }
+
+  callOver(status: number): void {
+    raise(this.#callOutcomes, status);
+  }
+
+  authFailed(): void {
+    this.#authFailures++;
+  }
+
+  authThrottled(): void {
+    this.#authThrottled++;
+  }
+
+  flushed(startedAt: number): void {
+    this.#flushes++;
+    this.#lastFlush = startedAt;
+  }
+}
+
+function raise(values: Float64Array, index: number): void {
+  if (index >= 0 && index < values.length) values[index]!++;
+}
+
+/** The method of a request in bytes, as an index of `methods`. */
+function methodAt(bytes: Uint8Array): number {
+  let method = "";
+  for (let i = 0; i < 10 && bytes[i] !== 0x20; i++) method += String.fromCharCode(bytes[i] ?? 0);
+  return methodIndex.get(method) ?? other;
+}
+
+function labelled(
+  registry: Registry,
+  name: string,
+  help: string,
+  label: string,
+  values: () => readonly (readonly [string, number])[],
+): void {
+  new Counter({
+    ...{ name, help, labelNames: [label], registers: [registry] },
+    collect() {
+      this.reset();
+      for (const [value, count] of values()) if (count > 0) this.inc({ [label]: value }, count);
+    },
+  });
+}
+
+function single(
+  kind: typeof Counter | typeof Gauge,
+  registry: Registry,
+  name: string,
+  help: string,
+  value: () => number,
+): void {
+  new kind({
+    ...{ name, help, registers: [registry] },
+    collect(this: Counter | Gauge) {
+      this.reset();
+      this.inc(value());
+    },
+  });
+}

@@ -1,0 +1,93 @@
+// The messages of a call as people and programs read them: a ladder, with secrets taken out. Formatted only here.
+
+import type { Call, TracedMessage } from "./call.ts";
+import { findHeader } from "./raw-message.ts";
+
+/** One arrow of the ladder. */
+export interface LadderMessage {
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+  /** Names from `participants`. */
+  readonly from: string;
+  readonly to: string;
+  readonly transport: string;
+  /** "INVITE sip:bob@example.com" or "180 Ringing". */
+  readonly summary: string;
+  /** "1 INVITE" */
+  readonly cSeq: string;
+  /** True if the same bytes went the same way before. */
+  readonly isRetransmission: boolean;
+  /** The whole message, secrets replaced. */
+  readonly text: string;
+}
+
+/** A call's trace as JSON. */
+export interface Ladder {
+  readonly callId: string;
+  /** The server is called "server"; the others are addresses with port, in the order of their appearance. */
+  readonly participants: readonly string[];
+  readonly messages: readonly LadderMessage[];
+  /** Messages of this call that were not kept. */
+  readonly omitted: number;
+}
+
+const server = "server";
+
+export function ladderOf(call: Call): Ladder {
+  const traced = call.messages ?? [];
+  const peers = [...new Set(traced.map(peerOf))];
+  // Caller left, we in the middle, whoever we asked on the right.
+  const participants = [...peers.slice(0, 1), server, ...peers.slice(1)];
+  const seen = new Set<string>();
+  const messages = traced.map((message) => {
+    const peer = peerOf(message);
+    const text = Buffer.from(message.bytes).toString("utf8");
+    const key = `${message.isSent} ${peer} ${text}`;
+    const isRetransmission = seen.has(key);
+    seen.add(key);
+    return {
+      at: message.at,
+      from: message.isSent ? server : peer,
+      to: message.isSent ? peer : server,
+      transport: message.flow.transport,
+      summary: summaryOf(text),
+      cSeq: findHeader(message.bytes, "cseq") ?? "",
+      isRetransmission,
+      text: redact(text),
+    };
+  });
+  return { callId: call.callId, participants, messages, omitted: call.omitted };
+}
+
+function peerOf({ flow }: TracedMessage): string {
+  const { address, port } = flow.remote;
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** The start line without the version. */
+function summaryOf(text: string): string {
+  const line = text.slice(0, Math.max(0, text.indexOf("\r\n")));
+  return line.startsWith("SIP/2.0 ") ? line.slice(8) : line.replace(/ SIP\/2\.0$/, "");
+}
+
+/**
+ * Takes out what would help somebody to pose as one of the parties or to listen in: the answers to challenges and
+ * what they were made from (RFC 3261 §22), and keys of the media (RFC 4568, RFC 8839).
+ */
+export function redact(text: string): string {
+  return text
+    .replace(
+      /^((?:proxy-)?authorization|(?:www|proxy)-authenticate|authentication-info)([ \t]*:)(.*(?:\r\n[ \t].*)*)/gim,
+      (_, name: string, colon: string, value: string) =>
+        `${name}${colon}${
+          /^\s*digest\b/i.test(value) || name.toLowerCase() === "authentication-info"
+            ? value.replace(
+                /\b(response|nonce|nextnonce|cnonce|opaque|rspauth)(\s*=\s*)("[^"]*"|[^,\s]+)/gi,
+                "$1$2…",
+              )
+            : " …"
+        }`,
+    )
+    .replace(/^(a=crypto:\d+ \S+ ).*$/gim, "$1…")
+    .replace(/^(a=ice-pwd:).*$/gim, "$1…");
+}
