@@ -1,0 +1,309 @@
+// One copy of a request for one target: which edits it gets and where it goes. RFC 3261 §16.6 steps 1–9, RFC 5393 §5.3.3,
+// RFC 3327 §5.2 and §5.4, RFC 5658. Via and branch are the stack's work, and so is the way to an address (step 7).
+
+import {
+  type ForwardEdits,
+  type HeaderInit,
+  isSipUri,
+  type NameAddr,
+  parseNameAddr,
+  parseUri,
+  printNameAddr,
+  printUri,
+  type SipRequest,
+  type Uri,
+} from "../message/index.ts";
+import type { Flow, Listener, TransportName } from "../transport/flow.ts";
+import type { HashKey } from "./keyed-hash.ts";
+import type { RouteDecision } from "./preprocess-route.ts";
+import { pathParams, recordRouteParams } from "./record-route.ts";
+import { isReachable, type ProxyTarget } from "./targets.ts";
+
+/** RFC 5393 §5.3.3: what a request without Max-Breadth gets, and the most that one may bring. */
+export const defaultMaxBreadth = 60;
+
+/** What forwarding must know of this proxy. */
+export interface ForwardSettings {
+  readonly key: HashKey;
+  /** Stay on the path of dialogs (§16.6 step 4). */
+  readonly recordRoute: boolean;
+  /** Put ourselves into Path when a REGISTER goes on to another registrar (RFC 3327 §5.2). */
+  readonly addPath: boolean;
+  /** The sent-by of requests on this flow. */
+  sentBy(flow: Flow): string;
+  /** All listeners: a copy may leave by another one than it came in. */
+  listeners(): Iterable<Listener>;
+}
+
+/** What to change and where to send; at most one of `flow`, `addresses` and `nextHop` is set. */
+export interface Forwarding {
+  readonly edits: ForwardEdits;
+  readonly flow: Flow | undefined;
+  readonly addresses: ProxyTarget["addresses"];
+  readonly nextHop: Uri | undefined;
+}
+
+/**
+ * Plans one copy.
+ * @param breadth the copy's share of Max-Breadth; undefined: what the request brought, or the default
+ * @throws {ParseError} if the target's URI or Path cannot be read
+ */
+export function planForward(
+  settings: ForwardSettings,
+  request: SipRequest,
+  arrival: Flow,
+  decision: RouteDecision,
+  target: ProxyTarget,
+  breadth: number | undefined,
+): Forwarding {
+  const edits: Writable<ForwardEdits> = {};
+
+  // Step 2: the target's URI, without what a Request-URI may not have.
+  let requestUri = target.uri;
+  if (typeof requestUri === "string") {
+    if (needsStripping(requestUri)) requestUri = asRequestUri(parseUri(requestUri));
+  } else if (isSipUri(requestUri) && (requestUri.headers.size > 0 || requestUri.params.has("method"))) {
+    requestUri = asRequestUri(requestUri);
+  }
+  if (requestUri !== request.requestUri && requestUri !== request.requestUriText)
+    edits.requestUri = requestUri;
+
+  // Step 3: absent counts as 71, so that 70 is added.
+  edits.maxForwards = Math.min(255, (request.maxForwards ?? 71) - 1);
+
+  // Step 6: the Route set that is left, with a registration's Path in front of it (RFC 3327 §5.4).
+  const path = target.path;
+  if (decision.popped > 0) edits.removeRoutes = decision.popped;
+  let nextHop: Uri | undefined;
+  if ((path !== undefined && path.length > 0) || decision.remaining.length > 0 || decision.tookLast) {
+    const routes = path === undefined ? decision.remaining : [...path.map(readRoute), ...decision.remaining];
+    const first = routes[0]?.uri;
+    if (first !== undefined && isSipUri(first) && !first.params.has("lr")) {
+      // A strict router next: it expects itself in the Request-URI and the target as last Route value.
+      edits.requestUri = first;
+      edits.removeRoutes = undefined;
+      edits.routes = [...routes.slice(1).map(printNameAddr), `<${textOf(requestUri)}>`];
+    } else if (decision.tookLast) {
+      edits.removeRoutes = undefined;
+      edits.routes = routes.map(printNameAddr);
+    } else if (path !== undefined && path.length > 0) {
+      edits.pushRoutes = [...path];
+    }
+    nextHop = first;
+  }
+
+  let flow: Flow | undefined;
+  let addresses: ProxyTarget["addresses"];
+  if (nextHop === undefined) {
+    flow = target.flow;
+    if (flow === undefined) addresses = target.addresses;
+    if (flow === undefined && addresses === undefined) {
+      nextHop = typeof requestUri === "string" ? parseUri(requestUri) : requestUri;
+    }
+  }
+  // Step 7: a SIPS Request-URI makes the next hop's URI count as SIPS.
+  const isSecure = startsWithSips(requestUri) || nextHop?.scheme === "sips";
+  if (isSecure && nextHop !== undefined && isSipUri(nextHop) && nextHop.scheme === "sip") {
+    nextHop = { ...nextHop, scheme: "sips" };
+  }
+
+  if (settings.recordRoute && mayFormDialog(request.method)) {
+    edits.recordRoutes = recordRoutes(settings, request, arrival, flow, addresses, nextHop, isSecure);
+  }
+  if (settings.addPath && request.method === "REGISTER" && supports(request, "path")) {
+    const uri = ownUri(arrival.listener, settings.sentBy(arrival), false);
+    edits.path = [`<${uri}${pathParams(settings.key, arrival)}>`];
+  }
+  edits.add = addBreadth(request, breadth, edits);
+  if (!request.headers.has("Content-Length")) {
+    // Step 9, and harmless on UDP.
+    edits.add = [...(edits.add ?? []), ["Content-Length", request.body.length]];
+  }
+  return { edits, flow, addresses, nextHop };
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+// --- Record-Route --------------------------------------------------------------------------------------------
+
+/** Methods that never form a dialog; all others, unknown ones too, may (§16.6 step 4). */
+const outsideDialogs: ReadonlySet<string> = new Set([
+  "ACK",
+  "BYE",
+  "CANCEL",
+  "INFO",
+  "MESSAGE",
+  "OPTIONS",
+  "PRACK",
+  "PUBLISH",
+  "REGISTER",
+]);
+
+function mayFormDialog(method: string): boolean {
+  return method === "INVITE" || !outsideDialogs.has(method);
+}
+
+function recordRoutes(
+  settings: ForwardSettings,
+  request: SipRequest,
+  arrival: Flow,
+  flow: Flow | undefined,
+  addresses: ProxyTarget["addresses"],
+  nextHop: Uri | undefined,
+  isSecure: boolean,
+): string[] {
+  const params = recordRouteParams(settings.key, request, flowToSender(request, arrival), flow);
+  const inbound = ownUri(arrival.listener, settings.sentBy(arrival), isSecure);
+  let outbound = inbound;
+  if (flow !== undefined) {
+    if (flow.listener !== arrival.listener) outbound = ownUri(flow.listener, settings.sentBy(flow), isSecure);
+  } else {
+    const first = addresses?.[0];
+    const transport = first?.transport ?? transportOf(nextHop);
+    const host = first?.address ?? (nextHop !== undefined && isSipUri(nextHop) ? nextHop.host : "");
+    if (transport !== arrival.transport || isOtherFamily(host, arrival.listener.address)) {
+      const listener = findListener(settings.listeners(), transport, host);
+      if (listener !== undefined && listener !== arrival.listener) {
+        outbound = ownUri(listener, undefined, isSecure);
+      }
+    }
+  }
+  // RFC 5658 §4: two values where the two sides must use different URIs, the one for downstream on top.
+  return outbound === inbound
+    ? [`<${inbound}${params}>`]
+    : [`<${outbound}${params}>`, `<${inbound}${params}>`];
+}
+
+/**
+ * The arrival's flow, if later requests towards the sender have to use it: it sent this itself, and over a
+ * connection or from behind a NAT. (RFC 5626 §5.3.2.)
+ */
+function flowToSender(request: SipRequest, arrival: Flow): Flow | undefined {
+  if (!arrival.isReliable) {
+    if (request.topVia.host === arrival.remote.address) return undefined;
+    const contact = request.headers.raw("Contact");
+    if (contact === undefined || isReachable(contact, arrival.remote.address)) return undefined;
+  }
+  // Behind another proxy, that proxy knows the way.
+  return request.headers.getAll("Via").length === 1 ? arrival : undefined;
+}
+
+function ownUri(listener: Listener, sentBy: string | undefined, isSecure: boolean): string {
+  const address = sentBy ?? sentByOf(listener);
+  const { transport } = listener;
+  // Step 4: SIPS if the target is SIPS. A transport parameter is added because this very transport is in use.
+  if (isSecure) return transport === "WSS" ? `sips:${address};transport=ws;lr` : `sips:${address};lr`;
+  switch (transport) {
+    case "UDP":
+      return `sip:${address};lr`;
+    case "TCP":
+      return `sip:${address};transport=tcp;lr`;
+    case "TLS":
+      return `sip:${address};transport=tls;lr`;
+    default:
+      return `sip:${address};transport=ws;lr`;
+  }
+}
+
+function sentByOf(listener: Listener): string {
+  const host = listener.advertise?.host ?? listener.address;
+  const port = listener.advertise?.port ?? listener.port;
+  return `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
+}
+
+/** RFC 3263 §4.1 as far as the URI alone decides it. */
+function transportOf(uri: Uri | undefined): TransportName {
+  if (uri === undefined || !isSipUri(uri)) return "UDP";
+  const param = uri.params.get("transport");
+  if (uri.scheme === "sips") return param === "ws" ? "WSS" : "TLS";
+  if (param === undefined) return "UDP";
+  const transport = param.toUpperCase();
+  return transport === "TCP" || transport === "TLS" || transport === "WS" || transport === "WSS"
+    ? transport
+    : "UDP";
+}
+
+function isOtherFamily(host: string, address: string): boolean {
+  return isLiteral(host) && isLiteral(address) && host.includes(":") !== address.includes(":");
+}
+
+function isLiteral(host: string): boolean {
+  return host.includes(":") || /^[\d.]+$/.test(host);
+}
+
+function findListener(
+  listeners: Iterable<Listener>,
+  transport: TransportName,
+  host: string,
+): Listener | undefined {
+  for (const listener of listeners) {
+    if (listener.transport === transport && !isOtherFamily(host, listener.address)) return listener;
+  }
+  return undefined;
+}
+
+// --- Headers -------------------------------------------------------------------------------------------------
+
+const breadthAdded: readonly HeaderInit[] = [["Max-Breadth", defaultMaxBreadth]];
+
+/** RFC 5393 §5.3.3: every forwarded request has exactly one Max-Breadth, never above our maximum. */
+function addBreadth(
+  request: SipRequest,
+  share: number | undefined,
+  edits: Writable<ForwardEdits>,
+): HeaderInit[] | undefined {
+  const has = request.headers.has("Max-Breadth");
+  if (share === undefined || share === defaultMaxBreadth) {
+    if (!has) return breadthAdded as HeaderInit[];
+    if (breadthOf(request) === receivedBreadth(request)) return undefined;
+  } else if (has && receivedBreadth(request) === share) {
+    return undefined;
+  }
+  if (has) edits.remove = ["Max-Breadth"];
+  return [["Max-Breadth", share ?? breadthOf(request)]];
+}
+
+/** The Incoming Max-Breadth (RFC 5393 §5.3.2), bounded by ours. */
+export function breadthOf(request: SipRequest): number {
+  if (!request.headers.has("Max-Breadth")) return defaultMaxBreadth;
+  const received = receivedBreadth(request);
+  return received >= 1 && received < defaultMaxBreadth ? received : defaultMaxBreadth;
+}
+
+function receivedBreadth(request: SipRequest): number {
+  const text = request.headers.rawAll("Max-Breadth");
+  return text.length === 1 && /^\s*\d{1,9}\s*$/.test(text[0] ?? "") ? Number(text[0]) : -1;
+}
+
+function supports(request: SipRequest, tag: string): boolean {
+  for (const line of request.headers.rawAll("Supported")) {
+    for (const item of line.split(",")) if (item.trim().toLowerCase() === tag) return true;
+  }
+  return false;
+}
+
+// --- URIs ----------------------------------------------------------------------------------------------------
+
+function needsStripping(uri: string): boolean {
+  return uri.includes("?") || (uri.includes(";") && /;method=/i.test(uri));
+}
+
+/** §19.1.1: no header fields and no method in a Request-URI. */
+export function asRequestUri(uri: Uri): Uri {
+  if (!isSipUri(uri)) return uri;
+  const params = new Map(uri.params);
+  params.delete("method");
+  return { ...uri, params, headers: new Map() };
+}
+
+function readRoute(value: string): NameAddr {
+  return parseNameAddr(value);
+}
+
+function textOf(uri: string | Uri): string {
+  return typeof uri === "string" ? uri : printUri(uri);
+}
+
+function startsWithSips(uri: string | Uri): boolean {
+  return typeof uri === "string" ? /^sips:/i.test(uri) : uri.scheme === "sips";
+}

@@ -1,0 +1,96 @@
+// SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash of short strings, cheap enough for every message. It signs
+// the proxy's own Record-Route values and marks branches for loop detection; nothing that must stay secret for years.
+
+/** 128 bits of key as four 32-bit words, low word first. */
+export type HashKey = readonly [number, number, number, number];
+
+/** A key out of 16 bytes, least significant byte first. */
+export function hashKey(bytes: Uint8Array): HashKey {
+  const word = (at: number) =>
+    ((bytes[at] ?? 0) |
+      ((bytes[at + 1] ?? 0) << 8) |
+      ((bytes[at + 2] ?? 0) << 16) |
+      ((bytes[at + 3] ?? 0) << 24)) >>>
+    0;
+  return [word(0), word(4), word(8), word(12)];
+}
+
+/**
+ * 64 bits as 16 lower-case hex digits. The text counts as its UTF-16 code units, two bytes each, low byte first,
+ * so no encoding step is needed and no two texts are the same input.
+ */
+export function keyedHash(key: HashKey, text: string): string {
+  const [k0l, k0h, k1l, k1h] = key;
+  // The state: four 64-bit words as halves, in locals because this runs for every dialog-forming request.
+  let v0h = k0h ^ 0x736f6d65;
+  let v0l = k0l ^ 0x70736575;
+  let v1h = k1h ^ 0x646f7261;
+  let v1l = k1l ^ 0x6e646f6d;
+  let v2h = k0h ^ 0x6c796765;
+  let v2l = k0l ^ 0x6e657261;
+  let v3h = k1h ^ 0x74656462;
+  let v3l = k1l ^ 0x79746573;
+
+  const length = text.length;
+  const whole = length >> 2;
+  // Two rounds for each whole word, two for the last word, then four with nothing mixed in.
+  for (let step = 0; step < whole + 3; step++) {
+    let low = 0;
+    let high = 0;
+    const at = step << 2;
+    if (step < whole) {
+      low = text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16);
+      high = text.charCodeAt(at + 2) | (text.charCodeAt(at + 3) << 16);
+    } else if (step === whole) {
+      // What is left over, and the length in bytes in the top byte.
+      const rest = length & 3;
+      if (rest > 0) low = text.charCodeAt(at);
+      if (rest > 1) low |= text.charCodeAt(at + 1) << 16;
+      if (rest > 2) high = text.charCodeAt(at + 2);
+      high |= (length << 25) & 0xff000000;
+    } else if (step === whole + 1) {
+      v2l ^= 0xff;
+    }
+    v3h ^= high;
+    v3l ^= low;
+    for (let round = 0; round < 2; round++) {
+      // v0 += v1; v1 <<<= 13; v1 ^= v0; v0 <<<= 32
+      let sum = (v0l >>> 0) + (v1l >>> 0);
+      let upper = (v0h + v1h + (sum > 0xffffffff ? 1 : 0)) | 0;
+      let turned = (v1h << 13) | (v1l >>> 19);
+      v0h = sum | 0;
+      v1l = ((v1l << 13) | (v1h >>> 19)) ^ v0h;
+      v1h = turned ^ upper;
+      v0l = upper;
+      // v2 += v3; v3 <<<= 16; v3 ^= v2
+      sum = (v2l >>> 0) + (v3l >>> 0);
+      v2h = (v2h + v3h + (sum > 0xffffffff ? 1 : 0)) | 0;
+      v2l = sum | 0;
+      turned = (v3h << 16) | (v3l >>> 16);
+      v3l = ((v3l << 16) | (v3h >>> 16)) ^ v2l;
+      v3h = turned ^ v2h;
+      // v0 += v3; v3 <<<= 21; v3 ^= v0
+      sum = (v0l >>> 0) + (v3l >>> 0);
+      v0h = (v0h + v3h + (sum > 0xffffffff ? 1 : 0)) | 0;
+      v0l = sum | 0;
+      turned = (v3h << 21) | (v3l >>> 11);
+      v3l = ((v3l << 21) | (v3h >>> 11)) ^ v0l;
+      v3h = turned ^ v0h;
+      // v2 += v1; v1 <<<= 17; v1 ^= v2; v2 <<<= 32
+      sum = (v2l >>> 0) + (v1l >>> 0);
+      upper = (v2h + v1h + (sum > 0xffffffff ? 1 : 0)) | 0;
+      turned = (v1h << 17) | (v1l >>> 15);
+      v2h = sum | 0;
+      v1l = ((v1l << 17) | (v1h >>> 15)) ^ v2h;
+      v1h = turned ^ upper;
+      v2l = upper;
+    }
+    v0h ^= high;
+    v0l ^= low;
+  }
+  return hex(v0h ^ v1h ^ v2h ^ v3h) + hex(v0l ^ v1l ^ v2l ^ v3l);
+}
+
+function hex(word: number): string {
+  return (word >>> 0).toString(16).padStart(8, "0");
+}

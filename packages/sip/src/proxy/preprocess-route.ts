@@ -1,0 +1,123 @@
+// Route preprocessing: what a request's Request-URI and Route say about us, taken off. RFC 3261 §16.4, RFC 5658 §6.
+
+import { isSipUri, type NameAddr, type SipRequest, type SipUri, type Uri } from "../message/index.ts";
+import type { Flow } from "../transport/flow.ts";
+import type { HashKey } from "./keyed-hash.ts";
+import { isSigned, verifyRoute } from "./record-route.ts";
+
+/** What preprocessing found. The message itself is not touched: forwarding applies this as edits. */
+export interface RouteDecision {
+  /** How many Route values to remove from the top, because they named us. */
+  readonly popped: number;
+  /** A strict router upstream: the last Route value became the Request-URI and goes too. */
+  readonly tookLast: boolean;
+  /** The Request-URI to go on with, if it is not the received one. */
+  readonly requestUri: Uri | undefined;
+  /** The Route values that remain. */
+  readonly remaining: readonly NameAddr[];
+  /** True if a value that we recorded and signed for this dialog led here. */
+  readonly isRecorded: boolean;
+  /** The flow to go on over, named by a signed value; only where no Route remains. */
+  readonly flowId: string | undefined;
+}
+
+const noRoutes: readonly NameAddr[] = [];
+
+/** Nothing named us: go on with the request as it came. */
+export const untouched: RouteDecision = {
+  popped: 0,
+  tookLast: false,
+  requestUri: undefined,
+  remaining: noRoutes,
+  isRecorded: false,
+  flowId: undefined,
+};
+
+/** What preprocessing must know of this proxy. */
+export interface OwnIdentity {
+  readonly key: HashKey;
+  isOurs(uri: Uri): boolean;
+}
+
+/**
+ * Applies §16.4. Returns `untouched` itself if there was nothing to do and no Route at all.
+ * @throws {ParseError} for a Route value that cannot be read
+ */
+export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIdentity): RouteDecision {
+  const uriText = request.requestUriText;
+  const hasRoute = request.headers.has("Route");
+  // The common case by two looks at the text: no Route, and no parameter that could concern us.
+  if (!hasRoute && !uriText.includes(";")) return untouched;
+
+  let routes = hasRoute ? request.headers.getAll("Route") : noRoutes;
+  let requestUri: Uri | undefined;
+  let tookLast = false;
+  let isRecorded = false;
+  let flowId: string | undefined;
+
+  const received = request.requestUri;
+  if (isSipUri(received) && uriText.includes(";")) {
+    // §16.4: our Record-Route value in the Request-URI comes from a strict router; the last Route value
+    // is where the request really goes.
+    if (routes.length > 0 && isSigned(received) && self.isOurs(received)) {
+      const recorded = verifyRoute(self.key, received, request);
+      const last = routes[routes.length - 1];
+      if (recorded !== undefined && last !== undefined) {
+        isRecorded = true;
+        flowId = recorded.flowId;
+        requestUri = last.uri;
+        routes = routes.slice(0, -1);
+        tookLast = true;
+      }
+    }
+    const current = requestUri ?? received;
+    if (isSipUri(current)) requestUri = withoutOwnMaddr(current, arrival, self) ?? requestUri;
+  }
+
+  // §16.4: the first value goes if it names us. A second one of the same signature is the other half of a double
+  // Record-Route (RFC 5658), or this proxy again after a spiral: each would lead straight back here.
+  let popped = 0;
+  for (const { uri } of routes) {
+    if (!isSipUri(uri) || !self.isOurs(uri)) break;
+    const recorded = verifyRoute(self.key, uri, request);
+    if (recorded !== undefined) {
+      isRecorded = true;
+      flowId = recorded.flowId ?? flowId;
+    } else if (popped > 0) {
+      break;
+    }
+    popped++;
+  }
+  const remaining = popped === 0 ? routes : routes.slice(popped);
+  if (popped === 0 && !tookLast && requestUri === undefined && remaining.length === 0) return untouched;
+  return {
+    popped,
+    tookLast,
+    requestUri,
+    remaining,
+    isRecorded,
+    // Further Route values name the next hop; a flow of ours would lead past it.
+    flowId: remaining.length === 0 ? flowId : undefined,
+  };
+}
+
+/** §16.4: a maddr of ours, on the port and transport that the request came by, is taken off with both of them. */
+function withoutOwnMaddr(uri: SipUri, arrival: Flow, self: OwnIdentity): SipUri | undefined {
+  const maddr = uri.params.get("maddr");
+  if (maddr === undefined) return undefined;
+  if (!self.isOurs({ scheme: uri.scheme, host: maddr.toLowerCase(), params: noParams, headers: noParams })) {
+    return undefined;
+  }
+  const transport = (uri.params.get("transport") ?? (uri.scheme === "sips" ? "tls" : "udp")).toUpperCase();
+  const port = uri.port ?? (transport === "TLS" ? 5061 : 5060);
+  const { listener } = arrival;
+  const listening = listener.advertise?.port ?? listener.port;
+  if (transport !== arrival.transport || (port !== listener.port && port !== listening)) return undefined;
+  const params = new Map(uri.params);
+  params.delete("maddr");
+  params.delete("transport");
+  const { scheme, user, password, host, headers } = uri;
+  return { scheme, user, password, host, params, headers };
+}
+
+const noParams: ReadonlyMap<string, string> = new Map();

@@ -1,0 +1,532 @@
+// The response context: one request, its branches, and which of their responses go back. RFC 3261 §16.7 to §16.10,
+// RFC 4320 §4.2 (no 408 outside INVITE), RFC 5393 §5.3.3 (breadth), RFC 5626 §5.3.1 (430).
+
+import { ParseError } from "../errors.ts";
+import {
+  draftForward,
+  forwardResponse,
+  type HeaderInit,
+  type NameAddr,
+  type SipRequest,
+  type SipResponse,
+  splice,
+  type Uri,
+} from "../message/index.ts";
+import type { Clock } from "../ports.ts";
+import { preferenceOf } from "../responses/index.ts";
+import type { Stack } from "../stack.ts";
+import type {
+  IncomingRequest,
+  RequestFailure,
+  RespondOptions,
+  ServerTransaction,
+  ServerUser,
+} from "../transaction/transaction-user.ts";
+import type { Flow } from "../transport/flow.ts";
+import { Branch, type BranchOwner } from "./branch.ts";
+import { breadthOf, type ForwardSettings, planForward } from "./forward.ts";
+import type { RouteDecision } from "./preprocess-route.ts";
+import { type Recursion, recursionLimits, recursionOf, sipFormOf } from "./recurse.ts";
+import type { RouteContext } from "./route.ts";
+import { type ProxyTarget, type TargetOrder, TargetSet } from "./targets.ts";
+import type { TimerC } from "./timer-c.ts";
+import { hasLooped, loopMark } from "./validate.ts";
+
+/** What all contexts of a proxy share. */
+export interface ContextSettings extends ForwardSettings {
+  readonly stack: Pick<Stack, "request" | "flowById">;
+  readonly clock: Clock;
+  readonly timerC: TimerC;
+  /** Follow the contacts of 3xx for our own users (§16.7 step 4). */
+  readonly recurse: boolean;
+  /** What to do when Max-Breadth does not allow all parallel branches: one after the other, or 440. */
+  readonly onBreadth: "serial" | "reject";
+  /** Branches of one request, in all. */
+  readonly maxBranches: number;
+}
+
+/** A final response in the running for best: as received (copied), or made up for a branch without one. */
+interface Candidate {
+  readonly statusCode: number;
+  readonly response: SipResponse | undefined;
+  /** Contacts left in a 3xx that was recursed on in part. */
+  readonly contacts?: readonly string[];
+}
+
+const completedElsewhere: readonly HeaderInit[] = [
+  ["Reason", 'SIP;cause=200;text="Call completed elsewhere"'],
+];
+
+export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  readonly receivedAt: number;
+  isCanceled = false;
+
+  readonly #settings: ContextSettings;
+  readonly #incoming: IncomingRequest;
+  readonly #transaction: ServerTransaction;
+  readonly #decision: RouteDecision;
+  /** We are responsible for the Request-URI: targets may be added (§16.5), 3xx may be followed. */
+  readonly #isResponsible: boolean;
+  readonly #isInvite: boolean;
+
+  readonly #branches: Branch[] = [];
+  #targets: TargetSet | undefined;
+  #pending = 0;
+  /** Sum of the shares of pending branches. */
+  #breadthUsed = 0;
+  #best: Candidate | undefined;
+  #challenges: SipResponse[] | undefined;
+  /** The route program's own final response, while branches are being cancelled for it. */
+  #decided: { statusCode: number; options: RespondOptions | undefined } | undefined;
+  /** No new branches: a 6xx, a CANCEL, a final response. */
+  #isClosed = false;
+  #isFinal = false;
+  #isProgramRunning = false;
+  #isStarting = false;
+  #redirected = 0;
+  #loopMark: string | undefined;
+  #waiters: ((statusCode: number) => void)[] | undefined;
+
+  constructor(
+    settings: ContextSettings,
+    incoming: IncomingRequest,
+    transaction: ServerTransaction,
+    decision: RouteDecision,
+    isResponsible: boolean,
+  ) {
+    this.#settings = settings;
+    this.#incoming = incoming;
+    this.#transaction = transaction;
+    this.#decision = decision;
+    this.#isResponsible = isResponsible;
+    this.#isInvite = transaction.isInvite;
+    this.request = incoming.request;
+    this.flow = incoming.flow;
+    this.receivedAt = incoming.receivedAt;
+    transaction.user = this;
+  }
+
+  // --- The search ------------------------------------------------------------------------------------------
+
+  /** Sends to one target and nowhere else: the request's own destination (§16.5), or a dialog's next hop. */
+  forwardTo(target: ProxyTarget): void {
+    this.#isStarting = true;
+    this.#start(target, undefined);
+    this.#isStarting = false;
+    this.#goOn();
+  }
+
+  /** While a route program runs, an exhausted search does not end. */
+  programStarts(): void {
+    this.#isProgramRunning = true;
+  }
+
+  programEnds(): void {
+    this.#isProgramRunning = false;
+    this.#goOn();
+  }
+
+  /** The program threw: the caller is told 500 once nothing rings any more. */
+  programFails(): void {
+    this.#isProgramRunning = false;
+    if (!this.#isFinal && !this.answer(500)) this.#goOn();
+  }
+
+  get isOver(): boolean {
+    return this.#isClosed || this.#decided !== undefined;
+  }
+
+  addTargets(targets: readonly ProxyTarget[], order: TargetOrder = "by q"): number {
+    if (this.isOver) return 0;
+    // The common case, one target for a request that has none yet, needs no set.
+    const only = targets.length === 1 && this.#targets === undefined && this.#branches.length === 0;
+    this.#targets ??= new TargetSet();
+    const added = this.#targets.add(targets, order);
+    if (!only && added > 0 && !this.#mayFork()) return 0;
+    this.#goOn();
+    return added;
+  }
+
+  /** Starts what may start; ends the search if nothing is left to wait for. */
+  #goOn(): void {
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    const targets = this.#targets;
+    while (targets !== undefined && !this.#isClosed && this.#decided === undefined) {
+      if (targets.readyCount === 0) {
+        // §16.6: lower q, and the next in order, only when all before have failed.
+        if (this.#pending > 0 || !targets.openGroup()) break;
+        continue;
+      }
+      const share = this.#nextShare(targets.readyCount);
+      if (share === 0) break;
+      const target = targets.take();
+      if (target !== undefined) this.#start(target, share);
+    }
+    this.#isStarting = false;
+    if (this.#pending === 0 && !this.#isFinal) this.#exhausted();
+  }
+
+  #exhausted(): void {
+    this.#wake(this.#best?.statusCode ?? 0);
+    if (!this.#isProgramRunning || this.isOver) this.#forwardBest();
+  }
+
+  searched(): Promise<number> {
+    const isBusy = this.#pending > 0 || (this.#targets?.waitingCount ?? 0) > 0;
+    if (!isBusy || this.#isFinal) {
+      return Promise.resolve(this.#isFinal ? this.#transaction.statusCode : (this.#best?.statusCode ?? 0));
+    }
+    return new Promise((resolve) => {
+      this.#waiters ??= [];
+      this.#waiters.push(resolve);
+    });
+  }
+
+  /**
+   * RFC 5393 §5.3.3: all pending branches together never have more than the request brought. The breadth that
+   * is free is shared among the targets that could start now; 0 means wait for a branch to end.
+   */
+  #nextShare(ready: number): number {
+    if (this.#branches.length >= this.#settings.maxBranches) {
+      this.#targets?.clear();
+      return 0;
+    }
+    const free = breadthOf(this.request) - this.#breadthUsed;
+    if (free < ready && this.#settings.onBreadth === "reject") {
+      this.#targets?.clear();
+      this.answer(440);
+      return 0;
+    }
+    return free <= 0 ? 0 : Math.ceil(free / ready);
+  }
+
+  /** RFC 5393 §4.1: before a request forks, make sure that it has not been here before. */
+  #mayFork(): boolean {
+    if (this.#loopMark !== undefined) return true;
+    const mark = loopMark(this.#settings.key, this.request);
+    if (!hasLooped(this.request, mark)) {
+      this.#loopMark = mark;
+      return true;
+    }
+    this.#targets?.clear();
+    this.answer(482);
+    return false;
+  }
+
+  /** §16.6 for one target. */
+  #start(target: ProxyTarget, share: number | undefined): void {
+    const { request } = this;
+    const { stack, timerC, clock } = this.#settings;
+    let plan: ReturnType<typeof planForward>;
+    let branch: Branch;
+    try {
+      plan = planForward(this.#settings, request, this.flow, this.#decision, target, share);
+      branch = new Branch(this, target, share ?? 0);
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error;
+      // A target that is no URI can come from a route program only.
+      this.#add({ statusCode: 500, response: undefined });
+      return;
+    }
+    // §17.2.1: whether the callee rings within 200 ms is not ours to know.
+    if (this.#isInvite && this.#branches.length === 0 && this.#transaction.statusCode === 0) {
+      this.#incoming.respond(100);
+    }
+    this.#branches.push(branch);
+    this.#pending++;
+    this.#breadthUsed += branch.breadth;
+    if (this.#isInvite) {
+      timerC.set(branch);
+      if (target.ringTime !== undefined) {
+        branch.ringTimer = clock.schedule(target.ringTime, () => branch.cancel());
+      }
+    }
+    branch.client = stack.request(draftForward(request, plan.edits), {
+      user: branch,
+      ...(plan.flow !== undefined
+        ? { flow: plan.flow }
+        : plan.addresses !== undefined
+          ? { targets: plan.addresses }
+          : { uri: plan.nextHop }),
+      ...(this.#loopMark === undefined ? undefined : { branchSuffix: this.#loopMark }),
+    });
+  }
+
+  /** A branch has its final response: its timers stop, its breadth is free. False if that was so before. */
+  #end(branch: Branch): boolean {
+    if (!branch.isPending) return false;
+    branch.isPending = false;
+    this.#settings.timerC.clear(branch);
+    branch.ringTimer?.cancel();
+    this.#pending--;
+    this.#breadthUsed -= branch.breadth;
+    return true;
+  }
+
+  // --- What branches bring ---------------------------------------------------------------------------------
+
+  branchAnswered(branch: Branch, response: SipResponse): void {
+    const { statusCode } = response;
+    if (statusCode < 200) {
+      // §16.7 step 2: anything but 100 restarts timer C; step 5: 100 stays here.
+      if (statusCode === 100) return;
+      if (this.#isInvite && branch.isPending) this.#settings.timerC.set(branch);
+      if (!this.#isFinal && this.#isInvite) this.#pass(response);
+      return;
+    }
+    const isFirst = this.#end(branch);
+    if (statusCode < 300) {
+      // Exactly one non-2xx, or 2xx only (step 5): this one crossed a failure that went up.
+      if (this.#isFinal && this.#transaction.statusCode >= 300) return;
+      // Step 5: every 2xx of an INVITE goes up at once; of other methods, the first one.
+      if (this.#pass(response)) this.#won();
+      else if (isFirst) this.#add({ statusCode: 502, response: undefined });
+      if (isFirst) this.#goOn();
+      return;
+    }
+    if (!isFirst || this.#isFinal) return;
+    if (statusCode >= 600) {
+      // Step 5: a 6xx speaks for the callee: no new branches, and the others are told to stop.
+      this.#close();
+      this.#cancelPending([["Reason", `SIP;cause=${statusCode}`]]);
+    } else if (this.#tryOtherFlow(branch, statusCode)) {
+      return;
+    } else if (this.#recurse(branch, response)) {
+      this.#goOn();
+      return;
+    }
+    this.#collect(response);
+    this.#goOn();
+  }
+
+  branchFailed(branch: Branch, failure: RequestFailure): void {
+    if (!this.#end(branch) || this.#isFinal) return;
+    // §16.6 step 7: no answer counts as 408; §16.9: an address that cannot be reached, as 503.
+    const statusCode = failure.kind === "timeout" || failure.kind === "canceled" ? 408 : 503;
+    if (this.#tryOtherFlow(branch, statusCode === 503 ? 430 : 408)) return;
+    this.#add({ statusCode, response: undefined });
+    this.#goOn();
+  }
+
+  /** §16.8: a branch that has rung too long is cancelled; one without any sign of life counts as 408. */
+  branchTimedOut(branch: Branch): void {
+    const isProceeding = branch.client?.state === "proceeding";
+    branch.cancel();
+    if (isProceeding || !this.#end(branch)) return;
+    this.#add({ statusCode: 408, response: undefined });
+    this.#goOn();
+  }
+
+  /** RFC 5626 §5.3.1: 408 and 430 say that the flow is gone, not the instance; take its next flow. */
+  #tryOtherFlow(branch: Branch, statusCode: number): boolean {
+    const { otherwise } = branch.target;
+    if (otherwise === undefined || (statusCode !== 408 && statusCode !== 430)) return false;
+    if (this.isOver || branch.client?.isCanceled === true) return false;
+    this.#isStarting = true;
+    this.#start(otherwise, branch.breadth === 0 ? undefined : branch.breadth);
+    this.#isStarting = false;
+    this.#goOn();
+    return true;
+  }
+
+  /** §16.7 step 4: true if new targets took the place of the response. */
+  #recurse(branch: Branch, response: SipResponse): boolean {
+    if (!this.#isResponsible || this.isOver) return false;
+    if (response.statusCode === 416) {
+      const target = sipFormOf(this.request, branch.target);
+      return target !== undefined && this.#addMore([target]) > 0;
+    }
+    if (!this.#settings.recurse || response.statusCode > 399 || response.statusCode === 380) return false;
+    const room = recursionLimits.targets - this.#redirected;
+    const recursion: Recursion | undefined = recursionOf(this.request, response, branch.target, room);
+    if (recursion === undefined) return false;
+    const added = this.#addMore(recursion.targets);
+    this.#redirected += added;
+    // What was tried before is no place for the caller to try either: it goes with the contacts used.
+    if (recursion.leftover.length > 0) {
+      this.#add({
+        statusCode: response.statusCode,
+        response: response.detach(),
+        contacts: recursion.leftover,
+      });
+    }
+    return added > 0 || recursion.leftover.length > 0;
+  }
+
+  #addMore(targets: readonly ProxyTarget[]): number {
+    this.#targets ??= new TargetSet();
+    for (const { target } of this.#branches) this.#targets.note(target.uri);
+    this.#targets.note(this.request.requestUri);
+    const added = this.#targets.add(targets, "by q");
+    return added > 0 && !this.#mayFork() ? 0 : added;
+  }
+
+  // --- Choosing (§16.7 step 6) -----------------------------------------------------------------------------
+
+  /** Takes a final response of 300 and above into the running. */
+  #collect(response: SipResponse): void {
+    const { statusCode } = response;
+    const isLast =
+      this.#pending === 0 &&
+      this.#best === undefined &&
+      this.#decided === undefined &&
+      !this.#isProgramRunning &&
+      (this.#targets === undefined || this.#isClosed || this.#targets.waitingCount === 0);
+    // The only answer there will be need not be copied: it is forwarded before this call returns.
+    const kept = isLast ? response : response.detach();
+    if (statusCode === 401 || statusCode === 407) {
+      this.#challenges ??= [];
+      this.#challenges.push(kept);
+    }
+    this.#add({ statusCode, response: kept });
+  }
+
+  #add(candidate: Candidate): void {
+    // RFC 4320 §4.2: a 408 outside INVITE helps nobody.
+    if (candidate.statusCode === 408 && !this.#isInvite) return;
+    const best = this.#best;
+    if (best === undefined || preferenceOf(candidate.statusCode) < preferenceOf(best.statusCode)) {
+      this.#best = candidate;
+    }
+  }
+
+  #forwardBest(): void {
+    this.#close();
+    this.#isFinal = true;
+    const decided = this.#decided;
+    if (decided !== undefined) {
+      this.#incoming.respond(decided.statusCode, decided.options);
+      return;
+    }
+    const best = this.#best;
+    if (best === undefined) {
+      // Nothing was tried, or nobody may be told (RFC 4320). §16.5: an empty target set is 480.
+      if (this.isCanceled) this.#incoming.respond(487);
+      else if (this.#branches.length === 0) this.#incoming.respond(480);
+      return;
+    }
+    const { statusCode, response } = best;
+    // Step 6: a 503 of one server is not about this one.
+    if (statusCode === 503) this.#incoming.respond(500);
+    // RFC 5626 §5.3.1: a dead flow is this domain's business; the callee cannot be reached.
+    else if (statusCode === 430) this.#incoming.respond(480);
+    else if (statusCode === 408 && this.isCanceled) this.#incoming.respond(487);
+    else if (response === undefined) this.#incoming.respond(statusCode);
+    else if (!this.#passBest(best, response)) this.#incoming.respond(502);
+  }
+
+  #passBest(best: Candidate, response: SipResponse): boolean {
+    const add: HeaderInit[] = [];
+    if (best.statusCode === 401 || best.statusCode === 407) {
+      // Step 7: the caller needs every challenge that was made.
+      for (const other of this.#challenges ?? []) {
+        if (other === response) continue;
+        for (const name of ["WWW-Authenticate", "Proxy-Authenticate"]) {
+          for (const value of other.headers.rawAll(name)) add.push([name, value]);
+        }
+      }
+    }
+    if (best.contacts !== undefined) for (const contact of best.contacts) add.push(["Contact", contact]);
+    if (add.length === 0) return this.#pass(response);
+    const remove = best.contacts === undefined ? undefined : ["Contact"];
+    const bytes = splice(response, { popVia: true, add, ...(remove === undefined ? {} : { remove }) });
+    return this.#transaction.respond({ statusCode: best.statusCode, bytes });
+  }
+
+  /** Forwards a response as it came, without our Via. False if it cannot be: it counts as 502 then. */
+  #pass(response: SipResponse): boolean {
+    try {
+      this.#transaction.respond(forwardResponse(response));
+      return true;
+    } catch (error) {
+      if (error instanceof ParseError) return false;
+      throw error;
+    }
+  }
+
+  /** A 2xx went up. */
+  #won(): void {
+    if (this.#isFinal) return;
+    this.#isFinal = true;
+    this.#close();
+    // Step 10: the others need not ring any longer.
+    this.#cancelPending(completedElsewhere);
+    this.#wake(this.#transaction.statusCode);
+  }
+
+  #wake(statusCode: number): void {
+    const waiters = this.#waiters;
+    if (waiters === undefined) return;
+    this.#waiters = undefined;
+    for (const waiter of waiters) waiter(statusCode);
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#targets?.clear();
+  }
+
+  #cancelPending(headers?: readonly HeaderInit[]): void {
+    if (this.#pending === 0) return;
+    for (const branch of this.#branches) branch.cancel(headers);
+  }
+
+  // --- The server transaction's side -----------------------------------------------------------------------
+
+  /** §16.10: every pending branch is cancelled, with the caller's reason (RFC 3326 §2); the 487 comes from them. */
+  onCancel(cancel: SipRequest): void {
+    this.isCanceled = true;
+    this.#close();
+    const reasons = cancel.headers.rawAll("Reason");
+    this.#cancelPending(reasons.map((reason) => ["Reason", reason] as const));
+    if (this.#pending === 0 && !this.#isFinal) this.#exhausted();
+  }
+
+  /** Nobody answered a request other than INVITE in time; nothing may be sent any more (RFC 4320 §4.2). */
+  onTimeout(): void {
+    this.#isFinal = true;
+    this.#close();
+  }
+
+  // --- The route program's side ----------------------------------------------------------------------------
+
+  answer(statusCode: number, options?: RespondOptions): boolean {
+    if (this.#isFinal || this.#decided !== undefined || statusCode < 200) return false;
+    this.#targets?.clear();
+    if (this.#pending > 0 && this.#isInvite && statusCode >= 300) {
+      // As with a 6xx: a 2xx that is already on its way must not follow a failure.
+      this.#decided = { statusCode, options };
+      this.#cancelPending();
+      return true;
+    }
+    this.#isFinal = true;
+    this.#close();
+    const sent = this.#incoming.respond(statusCode, options);
+    this.#cancelPending();
+    this.#wake(statusCode);
+    return sent;
+  }
+
+  redirect(
+    contacts: readonly (string | Uri | NameAddr)[],
+    statusCode: 300 | 301 | 302 | 305 | 380 = 302,
+  ): boolean {
+    const headers = contacts.map((contact): HeaderInit => {
+      if (typeof contact === "string") return ["Contact", contact.includes("<") ? contact : `<${contact}>`];
+      return ["Contact", "scheme" in contact ? { uri: contact, params: new Map<string, string>() } : contact];
+    });
+    return this.answer(statusCode, { headers });
+  }
+
+  provisional(statusCode: number, options?: RespondOptions): boolean {
+    if (this.#isFinal || statusCode <= 100 || statusCode > 199) return false;
+    return this.#incoming.respond(statusCode, options);
+  }
+
+  cancelBranches(): void {
+    this.#cancelPending();
+  }
+}
