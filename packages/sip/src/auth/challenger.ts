@@ -1,6 +1,7 @@
 // The server's side of digest: asks for credentials and checks them. RFC 3261 §22, RFC 7616, RFC 8760 §2.3.
 
-import { equalUri, parseUri, type SipRequest, type Uri } from "../message/index.ts";
+import { ParseError } from "../errors.ts";
+import { type Credentials, equalUri, parseUri, quote, type SipRequest, type Uri } from "../message/index.ts";
 import type { Clock, Hash, HashAlgorithm, MaybePromise, Random } from "../ports.ts";
 import {
   type DigestAlgorithm,
@@ -9,9 +10,9 @@ import {
   hashOf,
   parseAlgorithm,
   type QualityOfProtection,
+  unq,
 } from "./digest.ts";
 import { Nonces } from "./nonce.ts";
-import { escapeQuoted, parseAuthValue, unescapeQuoted } from "./parameters.ts";
 
 /** Who asks: a registrar, user agent or notifier with 401, a proxy with 407 (RFC 3261 §22.1). */
 export type ChallengeRole = "user agent" | "proxy";
@@ -116,7 +117,7 @@ export class Challenger {
     const stale = options.stale ? ", stale=true" : "";
     return (options.algorithms ?? this.#algorithms).map((algorithm) => [
       name,
-      `Digest realm="${escapeQuoted(realm)}", nonce="${nonce}"${stale}, algorithm=${algorithm}, qop="${this.#qop.join(",")}"`,
+      `Digest realm=${quote(realm)}, nonce="${nonce}"${stale}, algorithm=${algorithm}, qop="${this.#qop.join(",")}"`,
     ]);
   }
 
@@ -131,19 +132,18 @@ export class Challenger {
     ha1: Ha1Lookup,
     options: { readonly algorithms?: readonly DigestAlgorithm[] } = {},
   ): MaybePromise<Verification> {
-    const lines = request.headers.rawAll(role === "proxy" ? "Proxy-Authorization" : "Authorization");
-    let malformed: string | undefined;
-    for (const line of lines) {
-      const value = parseAuthValue(line);
-      if (value === undefined) {
-        malformed ??= "Malformed Credentials";
-        continue;
-      }
-      // §22.1: Basic is never accepted; other schemes are nothing that we understand (RFC 4475 §3.3.11).
+    let values: Credentials[];
+    try {
+      values = request.headers.getAll(role === "proxy" ? "Proxy-Authorization" : "Authorization");
+    } catch (error) {
+      if (error instanceof ParseError) return { kind: "malformed", reason: "Malformed Credentials" };
+      throw error;
+    }
+    for (const { scheme, params } of values) {
+      // §22.1: Basic is never accepted; other schemes are nothing that we understand (RFC 4475 §3.3.7).
       // §22.3: values for other realms are none of our business.
-      if (value.scheme !== "digest") continue;
-      if (unescapeQuoted(value.parameters.get("realm") ?? "") !== realm) continue;
-      const answer = readAnswer(value.parameters, options.algorithms ?? this.#algorithms, this.#qop);
+      if (scheme.toLowerCase() !== "digest" || params.get("realm") !== realm) continue;
+      const answer = readAnswer(params, options.algorithms ?? this.#algorithms, this.#qop);
       if (typeof answer === "string") return { kind: "malformed", reason: answer };
       if (answer === undefined) continue;
       if (!this.#isUriAcceptable(answer.uri, request)) {
@@ -151,10 +151,10 @@ export class Challenger {
       }
       const expected = ha1(answer.user, realm, hashOf(answer.algorithm));
       return expected instanceof Promise
-        ? expected.then((value) => this.#judge(request, realm, answer, value))
+        ? expected.then((found) => this.#judge(request, realm, answer, found))
         : this.#judge(request, realm, answer, expected);
     }
-    return malformed === undefined ? notAttempted : { kind: "malformed", reason: malformed };
+    return notAttempted;
   }
 
   #judge(request: SipRequest, realm: string, answer: Answer, ha1: string | undefined): Verification {
@@ -166,7 +166,7 @@ export class Challenger {
       nonce: answer.nonce,
       qop: answer.qop,
       nonceCount: answer.nonceCount,
-      cnonce: answer.cnonce,
+      cnonce: answer.cnonce === undefined ? undefined : unq(answer.cnonce),
       body: request.body,
     });
     const isRight = equalInConstantTime(expected, answer.response) && ha1 !== undefined;

@@ -1,6 +1,7 @@
 // The client's side of digest: answers the challenges of 401 and 407. RFC 3261 §22.2–22.3, RFC 7616, RFC 8760 §2.4.
 
-import type { SipResponse } from "../message/index.ts";
+import { ParseError } from "../errors.ts";
+import { parseChallenge, printCredentials, type SipResponse } from "../message/index.ts";
 import type { Hash, HashAlgorithm, Random } from "../ports.ts";
 import {
   computeHa1,
@@ -11,8 +12,8 @@ import {
   isSession,
   parseAlgorithm,
   type QualityOfProtection,
+  unq,
 } from "./digest.ts";
-import { escapeQuoted, parseAuthValue, unescapeQuoted } from "./parameters.ts";
 
 /** A name and its secret, for one realm or for any. */
 export interface Credential {
@@ -82,7 +83,6 @@ export class Credentials {
 /** A challenge that we answer with, and how often its nonce was used. */
 interface Held {
   readonly header: "Authorization" | "Proxy-Authorization";
-  /** As between the quotation marks. */
   readonly realm: string;
   readonly nonce: string;
   readonly opaque: string | undefined;
@@ -144,7 +144,7 @@ export class AuthSession {
     }
     const { credentials, hash } = this.#options;
     for (const challenge of usable) {
-      const realm = unescapeQuoted(challenge.realm);
+      const { realm } = challenge;
       const credential =
         typeof credentials === "function"
           ? credentials(realm)
@@ -156,14 +156,14 @@ export class AuthSession {
         (credential.password === undefined
           ? undefined
           : computeHa1(hash, name, {
-              user: credential.user,
-              realm: challenge.realm,
+              user: unq(credential.user),
+              realm: unq(realm),
               password: credential.password,
             }));
       if (ha1 === undefined) continue;
-      const { header, realm: raw, nonce, opaque, algorithm, namesAlgorithm, qop } = challenge;
+      const { header, nonce, opaque, algorithm, namesAlgorithm, qop } = challenge;
       this.#held.set(key, {
-        ...{ header, realm: raw, nonce, opaque, algorithm, namesAlgorithm, qop, credential, ha1 },
+        ...{ header, realm, nonce, opaque, algorithm, namesAlgorithm, qop, credential, ha1 },
         ...{ count: 0, cnonce: undefined, worked: false },
       });
       return undefined;
@@ -182,17 +182,25 @@ export class AuthSession {
       held.cnonce = cnonce;
     }
     const response = digestResponse(hash, {
-      ...{ algorithm, ha1: held.ha1, method: request.method, uri: request.uri, nonce },
+      ...{ algorithm, ha1: held.ha1, method: request.method, uri: request.uri, nonce: unq(nonce) },
       ...{ qop, nonceCount, cnonce, body: request.body },
     });
-    // RFC 7616 §3.4: which parameters are quoted, and which must not be.
-    let text = `Digest username="${escapeQuoted(held.credential.user)}", realm="${held.realm}", nonce="${nonce}"`;
-    text += `, uri="${request.uri}", response="${response}"`;
-    if (held.namesAlgorithm) text += `, algorithm=${algorithm}`;
-    if (qop !== undefined) text += `, cnonce="${cnonce}", qop=${qop}, nc=${nonceCount}`;
+    const params = new Map([
+      ["username", held.credential.user],
+      ["realm", held.realm],
+      ["nonce", nonce],
+      ["uri", request.uri],
+      ["response", response],
+    ]);
+    if (held.namesAlgorithm) params.set("algorithm", algorithm);
+    if (qop !== undefined)
+      params
+        .set("cnonce", cnonce ?? "")
+        .set("qop", qop)
+        .set("nc", nonceCount ?? "");
     // RFC 7616 §3.3: opaque goes back unchanged.
-    if (held.opaque !== undefined) text += `, opaque="${held.opaque}"`;
-    return text;
+    if (held.opaque !== undefined) params.set("opaque", held.opaque);
+    return printCredentials({ scheme: "Digest", params });
   }
 }
 
@@ -228,7 +236,7 @@ export class AuthAttempt {
     const byRealm = readChallenges(response);
     let outcome: ChallengeOutcome | undefined;
     for (const [key, challenges] of byRealm) {
-      const realm = unescapeQuoted(challenges[0]?.realm ?? "");
+      const realm = challenges[0]?.realm;
       const held = this.#session.held(key);
       if (held !== undefined) {
         const isStale = challenges.some((challenge) => challenge.isStale);
@@ -270,15 +278,14 @@ function readChallenges(response: SipResponse): Map<string, Challenge[]> {
     ["Proxy-Authenticate", "Proxy-Authorization"],
   ] as const) {
     for (const line of response.headers.rawAll(name)) {
-      const value = parseAuthValue(line);
-      if (value === undefined || value.scheme !== "digest") continue;
-      const { parameters } = value;
-      const realm = parameters.get("realm");
-      const nonce = parameters.get("nonce");
-      const algorithmText = parameters.get("algorithm");
+      const params = readDigest(line);
+      const realm = params?.get("realm");
+      const nonce = params?.get("nonce");
+      if (params === undefined || realm === undefined || nonce === undefined) continue;
+      const algorithmText = params.get("algorithm");
       const algorithm = parseAlgorithm(algorithmText);
-      if (realm === undefined || nonce === undefined || algorithm === undefined) continue;
-      const qopText = parameters.get("qop");
+      if (algorithm === undefined) continue;
+      const qopText = params.get("qop");
       const qop = chooseQop(qopText);
       // An offer of nothing but unknown qualities cannot be met; -sess needs a qop (RFC 3261 §22.4 item 8).
       if (qop === undefined && (qopText !== undefined || isSession(algorithm))) continue;
@@ -286,9 +293,9 @@ function readChallenges(response: SipResponse): Map<string, Challenge[]> {
       const challenges = byRealm.get(key) ?? [];
       challenges.push({
         ...{ header, realm, nonce, algorithm, qop },
-        opaque: parameters.get("opaque"),
+        opaque: params.get("opaque"),
         namesAlgorithm: algorithmText !== undefined,
-        isStale: parameters.get("stale")?.toLowerCase() === "true",
+        isStale: params.get("stale")?.toLowerCase() === "true",
       });
       byRealm.set(key, challenges);
     }
@@ -301,4 +308,15 @@ function chooseQop(text: string | undefined): QualityOfProtection | undefined {
   const offered = text?.toLowerCase().split(/[\s,]+/) ?? [];
   if (offered.includes("auth")) return "auth";
   return offered.includes("auth-int") ? "auth-int" : undefined;
+}
+
+/** The parameters of a digest challenge; undefined for other schemes and for what cannot be read. */
+function readDigest(line: string): ReadonlyMap<string, string> | undefined {
+  try {
+    const { scheme, params } = parseChallenge(line);
+    return scheme.toLowerCase() === "digest" ? params : undefined;
+  } catch (error) {
+    if (error instanceof ParseError) return undefined;
+    throw error;
+  }
 }

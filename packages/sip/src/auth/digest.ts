@@ -1,5 +1,6 @@
 // The digest computation: RFC 3261 §22.4, RFC 7616 §3.4, with the algorithms of RFC 8760.
 
+import { quote } from "../message/index.ts";
 import type { Hash, HashAlgorithm } from "../ports.ts";
 
 /** A value of the `algorithm` parameter that we can compute (RFC 8760 §2.7). */
@@ -82,6 +83,14 @@ export function digestResponse(hash: Hash, input: DigestInput): string {
   return qop === undefined
     ? hash.hex(name, `${ha1}:${nonce}:${ha2}`)
     : hash.hex(name, `${ha1}:${nonce}:${input.nonceCount ?? ""}:${input.cnonce ?? ""}:${qop}:${ha2}`);
+}
+
+/**
+ * Text as it stands between quotation marks, escapes included: that is what digests cover (RFC 7616 §3.4.5),
+ * while `Credentials` and `Challenge` of the message have the escapes undone.
+ */
+export function unq(text: string): string {
+  return text.includes("\\") || text.includes('"') ? quote(text).slice(1, -1) : text;
 }
 
 /** Compares two hex strings in a time that depends on their lengths only. */

@@ -28,4 +28,3 @@ export {
   type QualityOfProtection,
 } from "./digest.ts";
 export { type NonceOptions, Nonces, type NonceVerdict } from "./nonce.ts";
-export { type AuthValue, escapeQuoted, parseAuthValue, unescapeQuoted } from "./parameters.ts";

@@ -76,12 +76,12 @@ export class MemoryLocationService implements LocationService {
 
   /** What `update` would do; for stores that commit elsewhere before they `apply`. */
   plan(aor: string, change: BindingChange): ChangePlan {
-    return planChange(aor, this.#held(aor), change, this.#limits);
+    return planChange(aor, this.held(aor), change, this.#limits);
   }
 
   /** Replaces all bindings of an address-of-record and tells the observer. */
   apply(aor: string, bindings: readonly Binding[], cause: "registered" | "expired" | "removed"): void {
-    const before = this.#held(aor);
+    const before = this.held(aor);
     this.#replace(aor, before, bindings);
     this.#observer?.changed(aor, bindings, before, cause);
   }
@@ -98,7 +98,7 @@ export class MemoryLocationService implements LocationService {
 
   /** Removes bindings without a REGISTER (administration): all of an address-of-record, or one contact. */
   remove(aor: string, contact?: string): number {
-    const held = this.#held(aor);
+    const held = this.held(aor);
     const left = contact === undefined ? none : held.filter((binding) => binding.contact !== contact);
     if (left.length < held.length) this.apply(aor, left, "removed");
     return held.length - left.length;
@@ -117,20 +117,21 @@ export class MemoryLocationService implements LocationService {
     const now = this.#clock.now();
     for (const binding of bindings) {
       if (binding.expiresAt <= now) continue;
-      const before = this.#held(binding.aor);
+      const before = this.held(binding.aor);
       this.#replace(binding.aor, before, [...before, binding]);
     }
+  }
+
+  /** All bindings of an address-of-record, expired ones included, unsorted; for stores. */
+  held(aor: string): readonly Binding[] {
+    const held = this.#bindings.get(aor);
+    return held === undefined ? none : isList(held) ? held : [held];
   }
 
   /** Stops the expiry timer. */
   close(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-  }
-
-  #held(aor: string): readonly Binding[] {
-    const held = this.#bindings.get(aor);
-    return held === undefined ? none : isList(held) ? held : [held];
   }
 
   #replace(aor: string, before: readonly Binding[], after: readonly Binding[]): void {
@@ -174,7 +175,7 @@ export class MemoryLocationService implements LocationService {
       if (bucket * 1000 > now) continue;
       // What has not expired yet (several bindings, a coarse timer) moves on to a later bucket.
       for (const aor of addresses) {
-        const held = this.#held(aor);
+        const held = this.held(aor);
         const left = held.filter((binding) => binding.expiresAt > now);
         if (left.length < held.length) this.apply(aor, left, "expired");
       }

@@ -368,11 +368,9 @@ function readContactExpires(text: string | undefined): number | undefined {
 const ownParams: ReadonlySet<string> = new Set(["expires", "q", "+sip.instance"]);
 
 function printOtherParams(params: ReadonlyMap<string, string>): string | undefined {
-  let others: Map<string, string> | undefined;
-  for (const [name, value] of params) {
-    if (!ownParams.has(name)) (others ??= new Map()).set(name, value);
-  }
-  return others === undefined ? undefined : printParams(others);
+  const others = new Map<string, string>();
+  for (const [name, value] of params) if (!ownParams.has(name)) others.set(name, value);
+  return others.size === 0 ? undefined : printParams(others);
 }
 
 function printBinding(binding: Binding, now: number): string {
