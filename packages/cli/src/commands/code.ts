@@ -12,10 +12,11 @@ import {
   type Standing,
 } from "@offhook/sip/responses";
 import { Command } from "commander";
+import { CliError } from "../cli-error.ts";
 
 type Facts = (typeof catalogue)[number];
 
-/** The subcommand; output goes through commander's `configureOutput`, an unknown code ends with status 1. */
+/** The subcommand. It prints through commander's `configureOutput`; an unknown code is a CliError, exit code 1. */
 export function codeCommand(): Command {
   return new Command("code")
     .description("what a SIP response code means, who sends it and what the caller may do")
@@ -25,17 +26,16 @@ export function codeCommand(): Command {
     .action((words: string[], options: { json?: boolean; csv?: boolean }, command: Command) => {
       const query = words.join(" ").trim();
       const found = find(query);
-      if (found.length === 0) command.error(noMatch(query), { exitCode: 1 });
-      if (options.json && options.csv)
-        command.error("error: choose one of --json and --csv", { exitCode: 1 });
+      if (found.length === 0) throw new CliError(noMatch(query), 1);
+      if (options.json && options.csv) throw new CliError("choose one of --json and --csv");
       command.configureOutput().writeOut?.(print(found, options));
     });
 }
 
 function noMatch(query: string): string {
   return /^\d{3}$/.test(query)
-    ? `error: ${query} is not a SIP response code; \`offhook code\` lists all ${catalogue.length}`
-    : `error: no response code matches "${query}"; \`offhook code\` lists all ${catalogue.length}`;
+    ? `${query} is not a SIP response code; \`offhook code\` lists all ${catalogue.length}`
+    : `no response code matches "${query}"; \`offhook code\` lists all ${catalogue.length}`;
 }
 
 function print(found: readonly Facts[], options: { json?: boolean; csv?: boolean }): string {
