@@ -43,6 +43,12 @@ export interface TransportSink {
   wake?(deadline: number): void;
 }
 
+/** Who answers a driver's queries: addresses only, or the whole of RFC 3263. */
+export interface Resolver {
+  /** Where to go, best first; rejects if the name does not exist or nobody could be asked. */
+  resolve(query: ResolveQuery): Promise<readonly Target[]>;
+}
+
 /** What a driver calls; `Stack` implements it. `now` is milliseconds since the Unix epoch. */
 export interface StackInput {
   addListener(listener: Listener): void;

@@ -1,0 +1,224 @@
+// The driver for Node: real sockets, one real timer, and the stack between them.
+
+import { ArgumentError, StateError, TransportError } from "../errors.ts";
+import type { Clock, Timer } from "../ports.ts";
+import type {
+  Flow,
+  Listener,
+  ResolveQuery,
+  Resolver,
+  StackInput,
+  Target,
+  TransportSink,
+} from "../transport/index.ts";
+import { isIpv6 } from "../transport/index.ts";
+import { nodeClock } from "./clock.ts";
+import { addressResolver } from "./dns.ts";
+import type { ListenerSocket, ListenOptions, SocketHost } from "./host.ts";
+import { acceptStream, connectStream, type StreamSocket, TcpListener } from "./tcp.ts";
+import { UdpSocket } from "./udp.ts";
+
+export interface NodeDriverOptions {
+  /** Default: the process's own. Tests pass one that they move. */
+  clock?: Clock;
+  /** Default: A and AAAA by the system's resolver. */
+  resolver?: Resolver;
+  /** Told of errors of listening sockets, which belong to no flow. Default: ignored. */
+  onError?(error: Error): void;
+}
+
+/** How long `stop` waits for the last bytes to leave. */
+const FLUSH_TIME = 1_000;
+
+/**
+ * Runs a stack on real sockets:
+ *
+ *     const driver = new NodeDriver();
+ *     const stack = new Stack({ sink: driver, clock: driver.clock, random: nodeRandom });
+ *     driver.attach(stack);
+ *     await driver.listen({ transport: "UDP", address: "127.0.0.1", port: 5060 });
+ */
+export class NodeDriver implements TransportSink {
+  readonly clock: Clock;
+  readonly #resolver: Resolver;
+  readonly #host: SocketHost;
+  readonly #sockets = new Map<number, ListenerSocket>();
+  readonly #streams = new Set<StreamSocket>();
+  #stack: StackInput | undefined;
+  #nextId = 1;
+  #timer: Timer | undefined;
+  #armedFor = Number.POSITIVE_INFINITY;
+  #isStopped = false;
+  #onStreamsGone: (() => void) | undefined;
+
+  constructor(options: NodeDriverOptions = {}) {
+    const { clock = nodeClock } = options;
+    this.clock = clock;
+    this.#resolver = options.resolver ?? addressResolver;
+    const requireStack = () => this.#requireStack();
+    this.#host = {
+      clock,
+      get stack() {
+        return requireStack();
+      },
+      afterInput: () => this.#arm(this.#requireStack().deadline),
+      report: (error) => options.onError?.(error),
+    };
+  }
+
+  /** The stack to run; once, before `listen`. */
+  attach(stack: StackInput): void {
+    if (this.#stack) throw new StateError("a stack is attached already");
+    this.#stack = stack;
+  }
+
+  /** Opens a socket and tells the stack. Rejects with the system's error if it cannot be bound. */
+  async listen(options: ListenOptions): Promise<Listener> {
+    const stack = this.#requireStack();
+    if (this.#isStopped) throw new StateError("the driver has stopped");
+    const socket = await this.#open(this.#nextId++, options);
+    this.#sockets.set(socket.listener.id, socket);
+    stack.addListener(socket.listener);
+    return socket.listener;
+  }
+
+  /** Listeners that are open, with the UDP buffer sizes that the system granted. */
+  get listeners(): readonly { listener: Listener; bufferSizes?: { receive: number; send: number } }[] {
+    return Array.from(this.#sockets.values(), (socket) => ({
+      listener: socket.listener,
+      ...(socket instanceof UdpSocket && { bufferSizes: socket.bufferSizes }),
+    }));
+  }
+
+  /** Closes one listener. Its connections stay; resolves once they have ended too. */
+  async closeListener(id: number): Promise<void> {
+    const socket = this.#sockets.get(id);
+    if (!socket) return;
+    this.#sockets.delete(id);
+    this.#requireStack().removeListener(id);
+    await socket.close();
+  }
+
+  /** Closes everything, connections after what was sent on them. Nothing here keeps the process alive then. */
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    const listeners = [...this.#sockets.keys()].map((id) => this.closeListener(id));
+    await this.#closeStreams();
+    await Promise.all(listeners);
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  // --- TransportSink --------------------------------------------------------------------------------------
+
+  send(flow: Flow, bytes: Uint8Array): void {
+    if (flow.isReliable) {
+      (flow.handle as StreamSocket | undefined)?.send(bytes);
+      return;
+    }
+    const socket = this.#sockets.get(flow.listener.id);
+    if (socket instanceof UdpSocket) socket.send(flow, bytes);
+    else
+      this.#later((stack, now) => stack.sendFailed(flow, new TransportError("the listener is closed"), now));
+  }
+
+  connect(flow: Flow, target: Target): void {
+    if (this.#isStopped || target.transport !== "TCP") {
+      const reason = this.#isStopped ? "the driver has stopped" : `no support for ${target.transport}`;
+      this.#later((stack, now) => stack.flowClosed(flow, new TransportError(reason), now));
+      return;
+    }
+    const stream = connectStream(this.#host, flow, target, () => this.#forget(stream));
+    this.#streams.add(stream);
+  }
+
+  close(flow: Flow): void {
+    (flow.handle as StreamSocket | undefined)?.close();
+  }
+
+  resolve(query: ResolveQuery): void {
+    const answer = (result: readonly Target[] | Error) => {
+      if (this.#isStopped) return;
+      this.#requireStack().resolved(query.id, result, this.clock.now());
+      this.#host.afterInput();
+    };
+    this.#resolver.resolve(query).then(
+      (targets) => answer(this.#reachable(targets)),
+      (error: unknown) => answer(error instanceof Error ? error : new TransportError(String(error))),
+    );
+  }
+
+  wake(deadline: number): void {
+    this.#arm(deadline);
+  }
+
+  // --- Inside ---------------------------------------------------------------------------------------------
+
+  #requireStack(): StackInput {
+    if (!this.#stack) throw new StateError("no stack is attached");
+    return this.#stack;
+  }
+
+  async #open(id: number, options: ListenOptions): Promise<ListenerSocket> {
+    switch (options.transport) {
+      case "UDP":
+        return await UdpSocket.open(this.#host, id, options);
+      case "TCP":
+        return await TcpListener.open(this.#host, id, options, (socket, listener) => {
+          const stream = acceptStream(this.#host, socket, listener, () => stream && this.#forget(stream));
+          if (stream) this.#streams.add(stream);
+        });
+      default:
+        throw new ArgumentError(`no support for ${options.transport} listeners`);
+    }
+  }
+
+  /** One real timer, for the earliest deadline. A deadline that moves back leaves it: it then fires for nothing. */
+  #arm(deadline: number): void {
+    if (deadline >= this.#armedFor || this.#isStopped) return;
+    this.#timer?.cancel();
+    this.#armedFor = deadline;
+    this.#timer = this.clock.schedule(Math.max(0, deadline - this.clock.now()), () => {
+      this.#armedFor = Number.POSITIVE_INFINITY;
+      this.#timer = undefined;
+      const stack = this.#requireStack();
+      stack.tick(this.clock.now());
+      this.#arm(stack.deadline);
+    });
+  }
+
+  /** Sinks answer later, never during the call. */
+  #later(input: (stack: StackInput, now: number) => void): void {
+    queueMicrotask(() => {
+      input(this.#requireStack(), this.clock.now());
+      this.#host.afterInput();
+    });
+  }
+
+  /** Without those of a family that no listener of ours has, if that leaves any. */
+  #reachable(targets: readonly Target[]): readonly Target[] {
+    const families = new Set(Array.from(this.#sockets.values(), ({ listener }) => isIpv6(listener.address)));
+    const reachable = targets.filter(({ address }) => families.has(isIpv6(address)));
+    return reachable.length > 0 ? reachable : targets;
+  }
+
+  #forget(stream: StreamSocket): void {
+    this.#streams.delete(stream);
+    if (this.#streams.size === 0) this.#onStreamsGone?.();
+  }
+
+  async #closeStreams(): Promise<void> {
+    if (this.#streams.size === 0) return;
+    const gone = new Promise<void>((resolve) => {
+      this.#onStreamsGone = resolve;
+    });
+    for (const stream of this.#streams) stream.close();
+    // Real time on purpose: it is the system's sockets that are waited for.
+    const limit = setTimeout(() => {
+      for (const stream of this.#streams) stream.destroy();
+    }, FLUSH_TIME);
+    await gone;
+    clearTimeout(limit);
+  }
+}

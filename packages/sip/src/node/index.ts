@@ -1,0 +1,8 @@
+// Node: sockets, DNS, clock, hash and random for the library's ports.
+export { nodeClock } from "./clock.ts";
+export { addressResolver } from "./dns.ts";
+export { NodeDriver, type NodeDriverOptions } from "./driver.ts";
+export { nodeHash } from "./hash.ts";
+export type { ListenOptions } from "./host.ts";
+export { nodeRandom } from "./random.ts";
+export { openRtpSocket, type RtpSocketOptions } from "./rtp-socket.ts";
