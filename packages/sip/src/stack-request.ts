@@ -12,7 +12,8 @@ import {
   type SipResponse,
 } from "./message/index.ts";
 import type { TargetMemory } from "./stack-targets.ts";
-import { type ClientTransaction, type ClientTransactionUser, InviteClient } from "./transaction/index.ts";
+import { InviteClient } from "./transaction/invite-client.ts";
+import type { ClientTransaction, ClientTransactionUser } from "./transaction/machine.ts";
 import { Timer, type TimerOwner } from "./transaction/timers.ts";
 import type { TransactionLayer } from "./transaction/transaction-layer.ts";
 import type {
