@@ -1,0 +1,71 @@
+// The target set of a redirected request. RFC 3261 §8.1.3.4, §19.1.5.
+
+import type { RequestPlan } from "../dialog/index.ts";
+import { equalUri, type HeaderInit, isSipUri, type SipResponse, type Uri } from "../message/index.ts";
+import { mayRedirect } from "./reactions.ts";
+import { maxRedirectGenerations, maxRedirectTargets } from "./retry-guard.ts";
+
+interface Candidate {
+  readonly uri: Uri;
+  readonly generation: number;
+}
+
+/** §19.1.5: header fields of a URI that would let a stranger steer the request. */
+const dangerous = new Set([
+  ...["from", "to", "call-id", "cseq", "via", "record-route", "route", "contact", "content-length"],
+  ...["accept", "accept-encoding", "accept-language", "allow", "organization", "supported", "user-agent"],
+  ...["max-forwards", "authorization", "proxy-authorization", "content-type", "body"],
+]);
+
+/** Contacts of 3xx responses in the order in which they are tried; every URI enters at most once. */
+export class Redirection {
+  readonly #original: Uri;
+  readonly #seen: Uri[];
+  readonly #waiting: Candidate[] = [];
+  #generation = 0;
+
+  constructor(requestUri: Uri) {
+    this.#original = requestUri;
+    this.#seen = [requestUri];
+  }
+
+  /** True once a 3xx was followed. */
+  get isActive(): boolean {
+    return this.#generation > 0 || this.#waiting.length > 0;
+  }
+
+  /** Adds the Contacts of a 3xx: higher q first, before those that are still waiting. */
+  add(response: SipResponse): void {
+    const generation = this.#generation + 1;
+    if (generation > maxRedirectGenerations) return;
+    const fresh: (Candidate & { q: number })[] = [];
+    for (const contact of response.headers.getAll("Contact")) {
+      if (typeof contact === "string" || !mayRedirect(this.#original, contact.uri)) continue;
+      // §8.1.3.4: no URI may be tried twice; this also ends loops.
+      if (this.#seen.some((uri) => equalUri(uri, contact.uri)) || this.#seen.length > maxRedirectTargets)
+        continue;
+      this.#seen.push(contact.uri);
+      fresh.push({ uri: contact.uri, generation, q: contact.q ?? 1 });
+    }
+    fresh.sort((a, b) => b.q - a.q);
+    this.#waiting.unshift(...fresh);
+  }
+
+  /** The request for the next target; undefined when none is left. */
+  next(plan: RequestPlan): RequestPlan | undefined {
+    const candidate = this.#waiting.shift();
+    if (candidate === undefined || !isSipUri(candidate.uri)) return undefined;
+    this.#generation = candidate.generation;
+    const params = new Map(candidate.uri.params);
+    // §19.1.5: the Request-URI is the Contact without method and headers.
+    params.delete("method");
+    const requestUri: Uri = { ...candidate.uri, params, headers: new Map() };
+    const added: HeaderInit[] = [];
+    for (const [name, value] of candidate.uri.headers) {
+      if (!dangerous.has(name)) added.push([name, value]);
+    }
+    const names = new Set(added.map(([name]) => name));
+    const headers = plan.headers.filter(([name]) => !names.has(name.toLowerCase()));
+    return { ...plan, requestUri, headers: [...headers, ...added] };
+  }
+}

@@ -1,0 +1,78 @@
+// What calls and registrations get from their user agent.
+
+import type { AuthSession } from "../auth/index.ts";
+import type { Uac, UasRules } from "../core/index.ts";
+import type { Dialog, Dialogs } from "../dialog/index.ts";
+import type { HeaderInit, SipRequest, SipResponse } from "../message/index.ts";
+import type { Clock, Random } from "../ports.ts";
+import type { IncomingRequest, Stack } from "../stack.ts";
+import type { Call } from "./call.ts";
+import type { MediaSession } from "./media-session.ts";
+
+/** Base values of RFC 3261 §17.1.1.1 in milliseconds; 2xx are resent by them too (§13.3.1.4). */
+export interface CallTimers {
+  readonly T1: number;
+  readonly T2: number;
+}
+
+/** Takes a request inside a call's dialog; it has passed the checks of §8.2 and of its CSeq. */
+export type InDialogHandler = (incoming: IncomingRequest, call: Call) => void;
+
+export interface CallContext {
+  readonly stack: Stack;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly uac: Uac;
+  readonly dialogs: Dialogs;
+  readonly timers: CallTimers;
+  readonly rules: UasRules;
+  /** Methods inside a call beyond ACK, BYE, CANCEL, INVITE. */
+  readonly inDialog: ReadonlyMap<string, InDialogHandler>;
+  /** Header fields that tell what we can: Allow, Supported, User-Agent or Server. */
+  capabilities(message: "request" | "response"): HeaderInit[];
+  /** Our Contact as a header value. */
+  contact(sentBy: string, transport: string, isSecure?: boolean): string;
+  authSession(): AuthSession | undefined;
+  /** The media of an incoming call; undefined if the application gives descriptions itself. */
+  createMedia(call: Call): MediaSession | undefined;
+  onCallEnded(call: Call): void;
+  reportError(error: unknown): void;
+}
+
+/** Headers of every response that makes or refreshes a dialog (§12.1.1). */
+export function dialogHeaders(request: SipRequest, contact: string): HeaderInit[] {
+  return [
+    ...request.headers.rawAll("Record-Route").map((value): HeaderInit => ["Record-Route", value]),
+    ["Contact", contact],
+  ];
+}
+
+/** The body as text if it is a session description. */
+export function sdpOf(message: SipRequest | SipResponse): string | undefined {
+  if (message.body.length === 0) return undefined;
+  const type = message.headers.raw("Content-Type");
+  return type !== undefined && /^\s*application\s*\/\s*sdp\s*(;|$)/i.test(type)
+    ? new TextDecoder().decode(message.body)
+    : undefined;
+}
+
+/** Ends a dialog at the peer and forgets it here; the outcome of the BYE does not matter (§15.1.1). */
+export function sendBye(
+  context: CallContext,
+  dialog: Dialog,
+  auth: AuthSession | undefined,
+  headers: readonly HeaderInit[] = [],
+): Promise<void> {
+  return new Promise((resolve) => {
+    const plan = dialog.plan("BYE", { headers: [...headers, ...context.capabilities("request")] });
+    const finish = () => {
+      context.dialogs.remove(dialog);
+      resolve();
+    };
+    context.uac.send(
+      plan,
+      { onFinal: finish },
+      { dialog: dialog.role === "uac" ? "owner" : "other", ...(auth === undefined ? {} : { auth }) },
+    );
+  });
+}

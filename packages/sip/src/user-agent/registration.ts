@@ -1,0 +1,280 @@
+// A registration that keeps itself alive. RFC 3261 §10.2; waiting times after failures as in RFC 5626 §4.5.
+
+import type { AuthSession } from "../auth/index.ts";
+import {
+  below,
+  type ResponseContext,
+  retryAfterOf,
+  secondsOf,
+  type Uac,
+  type UacRequest,
+} from "../core/index.ts";
+import { Rejected, StateError } from "../errors.ts";
+import {
+  equalUri,
+  type HeaderInit,
+  type NameAddr,
+  parseNameAddr,
+  type SipResponse,
+  type Uri,
+} from "../message/index.ts";
+import type { Clock, Random, Timer } from "../ports.ts";
+import { Hook } from "./hook.ts";
+
+/**
+ * - "idle": not asked for · "registering": the first REGISTER, or one after a failure, is out
+ * - "registered": the binding is there · "waiting": it failed and will be tried again
+ * - "unregistering" · "unregistered": taken away by us · "failed": given up
+ */
+export type RegistrationState =
+  | "idle"
+  | "registering"
+  | "registered"
+  | "waiting"
+  | "unregistering"
+  | "unregistered"
+  | "failed";
+
+export interface RegisterOptions {
+  /** Seconds that we ask for. Default 3600 (§10.2.1.1 leaves the choice to us). */
+  readonly expires?: number;
+  /** 0–1, to order this binding among others (§10.2.1.2). */
+  readonly q?: number;
+  readonly headers?: readonly HeaderInit[];
+  /** Keep trying even if the very first REGISTER fails for now (no answer, 5xx). Default false. */
+  readonly keepTrying?: boolean;
+}
+
+/** What a registration gets from its user agent. */
+export interface RegistrationContext {
+  readonly uac: Uac;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The address-of-record, for From and To. */
+  readonly aor: NameAddr;
+  /** The Request-URI: the registrar's domain, without user (§10.2). */
+  readonly registrar: Uri;
+  readonly routes: readonly string[];
+  readonly nextHop: Uri | undefined;
+  readonly callId: string;
+  readonly localTag: string;
+  readonly auth: AuthSession | undefined;
+  readonly ready: Promise<void>;
+  contact(sentBy: string, transport: string): string;
+  capabilities(): HeaderInit[];
+  reportError(error: unknown): void;
+  onEnded(registration: Registration): void;
+}
+
+/** Waiting after the n-th failure in a row: 30 s doubled each time, at most half an hour, half of it by chance. */
+const firstWait = 30_000;
+const longestWait = 1_800_000;
+
+/** One binding of our contact to our address-of-record. */
+export class Registration {
+  readonly #context: RegistrationContext;
+  readonly #options: RegisterOptions;
+  readonly #changed: Hook<[state: RegistrationState]>;
+  #state: RegistrationState = "idle";
+  #expires: number;
+  #expiresAt = 0;
+  #sequence = 0;
+  #failures = 0;
+  #timer: Timer | undefined;
+  #request: UacRequest | undefined;
+  #lastResponse: SipResponse | undefined;
+  #first: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | undefined;
+  #removal: Promise<void> | undefined;
+
+  constructor(context: RegistrationContext, options: RegisterOptions = {}) {
+    this.#context = context;
+    this.#options = options;
+    this.#expires = options.expires ?? 3600;
+    this.#changed = new Hook((error) => context.reportError(error));
+  }
+
+  get state(): RegistrationState {
+    return this.#state;
+  }
+  /** When the binding ends unless it is refreshed, milliseconds since the Unix epoch; 0 without binding. */
+  get expiresAt(): number {
+    return this.#expiresAt;
+  }
+  /** The last final response of the registrar. */
+  get lastResponse(): SipResponse | undefined {
+    return this.#lastResponse;
+  }
+
+  onState(listener: (state: RegistrationState) => void): () => void {
+    return this.#changed.add(listener);
+  }
+
+  /**
+   * Registers and stays registered. Fulfilled once the binding is there.
+   * @throws {Rejected} if the first REGISTER fails for good (or at all, unless `keepTrying`)
+   */
+  start(): Promise<void> {
+    if (this.#first !== undefined) return this.#first.promise;
+    this.#first = Promise.withResolvers<void>();
+    this.#setState("registering");
+    this.#context.ready.then(
+      () => this.#send(),
+      (error: unknown) => {
+        this.#first?.reject(error);
+        this.#setState("failed");
+        this.#context.onEnded(this);
+      },
+    );
+    return this.#first.promise;
+  }
+
+  /** Sends a REGISTER now, e.g. after a change of network. */
+  refresh(): void {
+    if (this.#state === "registered" || this.#state === "waiting") this.#send();
+  }
+
+  /**
+   * Takes the binding away (§10.2.2). Fulfilled when the registrar has answered, whatever it said: a binding that
+   * is not refreshed ends by itself.
+   */
+  unregister(): Promise<void> {
+    this.#removal ??= this.#remove();
+    return this.#removal;
+  }
+
+  async #remove(): Promise<void> {
+    const wasBound = this.#expiresAt > this.#context.clock.now() || this.#request !== undefined;
+    this.#timer?.cancel();
+    this.#request?.cancel();
+    this.#first?.promise.catch(() => {});
+    this.#first?.reject(new StateError("unregistered before it was registered"));
+    if (wasBound) {
+      this.#setState("unregistering");
+      await new Promise<void>((resolve) => {
+        const plan = this.#plan(0);
+        this.#request = this.#context.uac.send(
+          plan,
+          {
+            onFinal: (response) => {
+              this.#lastResponse = response;
+              resolve();
+            },
+          },
+          this.#sendContext(),
+        );
+      });
+    }
+    this.#expiresAt = 0;
+    this.#setState("unregistered");
+    this.#context.onEnded(this);
+  }
+
+  #send(): void {
+    this.#timer?.cancel();
+    if (this.#removal !== undefined) return;
+    if (this.#state === "waiting") this.#setState("registering");
+    this.#request = this.#context.uac.send(
+      this.#plan(this.#expires),
+      { onFinal: (response, context) => this.#onFinal(response, context) },
+      this.#sendContext(),
+    );
+  }
+
+  #sendContext() {
+    return this.#context.auth === undefined ? {} : { auth: this.#context.auth };
+  }
+
+  /** §10.2: To and From are the address-of-record; one Call-ID and rising CSeq for all (§10.2, §10.2.4). */
+  #plan(expires: number): ReturnType<Uac["plan"]> {
+    const { uac, aor, registrar, routes, nextHop, callId, localTag, contact, capabilities } = this.#context;
+    const { q, headers = [] } = this.#options;
+    const parameters = `;expires=${expires}${q === undefined ? "" : `;q=${q}`}`;
+    return uac.plan({
+      method: "REGISTER",
+      requestUri: registrar,
+      from: aor,
+      to: aor,
+      ...{ callId, localTag, routes },
+      ...(nextHop === undefined ? {} : { nextHop }),
+      headers: [["Expires", expires], ...headers, ...capabilities()],
+      contact: (sentBy, transport) => contact(sentBy, transport) + parameters,
+      nextSequence: () => ++this.#sequence,
+    });
+  }
+
+  #onFinal(response: SipResponse, context: ResponseContext): void {
+    if (this.#removal !== undefined) return;
+    this.#lastResponse = response;
+    this.#request = undefined;
+    if (response.statusCode < 300) this.#onSuccess(response, context);
+    else this.#onFailure(response, context);
+  }
+
+  #onSuccess(response: SipResponse, { sent }: ResponseContext): void {
+    const granted = grantedExpiry(response, ownContact(sent.headers.raw("Contact"))) ?? this.#expires;
+    // After a 423 the longer time is what we ask for from now on.
+    this.#expires = Math.max(this.#expires, secondsOf(sent.headers.raw("Expires")) ?? 0);
+    this.#failures = 0;
+    this.#expiresAt = this.#context.clock.now() + granted * 1000;
+    this.#schedule(refreshDelay(granted));
+    this.#setState("registered");
+    this.#first?.resolve();
+  }
+
+  #onFailure(response: SipResponse, { origin, retries }: ResponseContext): void {
+    const retryAfter = retryAfterOf(response);
+    const isFirst = this.#expiresAt === 0 && this.#failures === 0;
+    const mayRecover =
+      origin !== "peer" ||
+      response.statusCode >= 500 ||
+      retryAfter !== undefined ||
+      response.statusCode === 408 ||
+      response.statusCode === 480;
+    this.#failures++;
+    const keepsTrying =
+      mayRecover && response.statusCode < 600 && (!isFirst || this.#options.keepTrying === true);
+    if (!keepsTrying) {
+      this.#first?.reject(new Rejected(response, { origin, retries, retryAfter }));
+      this.#expiresAt = 0;
+      this.#setState("failed");
+      this.#context.onEnded(this);
+      return;
+    }
+    if (this.#expiresAt <= this.#context.clock.now()) this.#expiresAt = 0;
+    this.#schedule(retryAfter === undefined ? this.#backOff() : Math.max(retryAfter * 1000, 500));
+    this.#setState("waiting");
+  }
+
+  /** RFC 5626 §4.5. */
+  #backOff(): number {
+    const upper = Math.min(longestWait, firstWait * 2 ** Math.min(this.#failures - 1, 10));
+    return upper / 2 + below(this.#context.random, Math.floor(upper / 2) + 1);
+  }
+
+  #schedule(delay: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#context.clock.schedule(delay, () => this.#send());
+  }
+
+  #setState(state: RegistrationState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#changed.emit(state);
+  }
+}
+
+/** Well before the end, with time for a REGISTER that has to be repeated until timer F. Milliseconds. */
+export function refreshDelay(expires: number): number {
+  return Math.max(500, expires > 120 ? (expires - 40) * 1000 : expires * 667);
+}
+
+function ownContact(text: string | undefined): Uri | undefined {
+  return text === undefined ? undefined : parseNameAddr(text).uri;
+}
+
+/** §10.2.4: the registrar says in our Contact, or in Expires, how long the binding lasts. Seconds. */
+function grantedExpiry(response: SipResponse, own: Uri | undefined): number | undefined {
+  const contacts = response.headers.getAll("Contact").filter((contact) => typeof contact !== "string");
+  const ours = contacts.find((contact) => own !== undefined && equalUri(contact.uri, own));
+  return ours?.expires ?? secondsOf(response.headers.raw("Expires"));
+}

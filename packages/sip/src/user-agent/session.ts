@@ -1,0 +1,115 @@
+// Offer and answer of one call, in their order. RFC 3261 §13.2.1, §14; RFC 3264 §4.
+
+import { NegotiationError } from "../errors.ts";
+import type { Direction } from "../sdp/index.ts";
+import { onHold } from "../sdp/index.ts";
+import { isHold, type MediaSession } from "./media-session.ts";
+
+/** "stable": nothing is open. "offered": our offer waits for its answer. */
+type SessionState = "none" | "offered" | "stable";
+
+/** The session of a call: what was offered and agreed. Its steps run one after another. */
+export class Session {
+  readonly #media: MediaSession;
+  #state: SessionState = "none";
+  #direction: Direction = "sendrecv";
+  #directionBefore: Direction = "sendrecv";
+  #local: string | undefined;
+  #remote: string | undefined;
+  #stepsBefore: Promise<unknown> = Promise.resolve();
+  #revision = 0;
+  #isClosed = false;
+
+  constructor(media: MediaSession) {
+    this.#media = media;
+  }
+
+  /** Our last description; undefined before the first. */
+  get localDescription(): string | undefined {
+    return this.#local;
+  }
+  /** The peer's last description, from an early answer too. */
+  get remoteDescription(): string | undefined {
+    return this.#remote;
+  }
+  get direction(): Direction {
+    return this.#direction;
+  }
+  /** We take no media from the peer. */
+  get isOnHold(): boolean {
+    return this.#direction === "sendonly" || this.#direction === "inactive";
+  }
+  /** The peer takes no media from us. */
+  get isHeldByPeer(): boolean {
+    return this.#remote !== undefined && isHold(this.#remote);
+  }
+  /** Rises with every description that went out: an offer made before another one is stale. */
+  get revision(): number {
+    return this.#revision;
+  }
+  get media(): MediaSession {
+    return this.#media;
+  }
+
+  /** A new offer; `hold` changes the direction, undefined leaves it. */
+  offer(hold?: boolean): Promise<string> {
+    return this.#step(async () => {
+      const direction = hold === undefined ? this.#direction : hold ? onHold("sendrecv") : "sendrecv";
+      const offer = await this.#media.createOffer(direction);
+      this.#directionBefore = this.#direction;
+      this.#direction = direction;
+      this.#local = offer;
+      this.#revision++;
+      this.#state = "offered";
+      return offer;
+    });
+  }
+
+  /** @throws {NegotiationError} if the offer cannot be taken */
+  answer(offer: string): Promise<string> {
+    return this.#step(async () => {
+      const answer = await this.#media.createAnswer(offer, this.#direction);
+      this.#local = answer;
+      this.#remote = offer;
+      this.#revision++;
+      this.#state = "stable";
+      return answer;
+    });
+  }
+
+  /** @throws {NegotiationError} if there is no answer, or it does not fit */
+  accept(answer: string | undefined, isFinal = true): Promise<void> {
+    return this.#step(async () => {
+      if (this.#state === "stable") return;
+      if (answer === undefined) throw new NegotiationError("the peer did not answer our offer");
+      await this.#media.acceptAnswer(answer, isFinal);
+      this.#remote = answer;
+      if (isFinal) this.#state = "stable";
+    });
+  }
+
+  /** Our offer was refused. */
+  rollback(): Promise<void> {
+    return this.#step(() => {
+      if (this.#state !== "offered") return;
+      this.#direction = this.#directionBefore;
+      this.#state = "stable";
+      this.#media.rollback?.();
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#media.close();
+  }
+
+  #step<T>(run: () => T | Promise<T>): Promise<T> {
+    const result = this.#stepsBefore.then(() => {
+      if (this.#isClosed) throw new NegotiationError("the session is closed");
+      return run();
+    });
+    this.#stepsBefore = result.catch(() => {});
+    return result;
+  }
+}

@@ -1,0 +1,625 @@
+// A user agent: what a phone needs of SIP. RFC 3261 §8, §10, §11, §13.
+
+import { type Credential, Credentials } from "../auth/index.ts";
+import {
+  checkRequest,
+  MergedRequests,
+  type ReactionTable,
+  retryAfterOf,
+  Uac,
+  type UasRules,
+} from "../core/index.ts";
+import { Dialogs, type RequestContent } from "../dialog/index.ts";
+import { ArgumentError, CallEndedError, Rejected, StateError } from "../errors.ts";
+import {
+  type HeaderInit,
+  isSipUri,
+  type NameAddr,
+  noParams,
+  parseNameAddr,
+  parseUri,
+  printNameAddr,
+  printUri,
+  type SipResponse,
+  type SipUri,
+  type Uri,
+} from "../message/index.ts";
+import type { Clock, Hash, MaybePromise, Random } from "../ports.ts";
+import { type IncomingRequest, Stack } from "../stack.ts";
+import type { StackObserver } from "../transaction/transaction-user.ts";
+import type { Listener } from "../transport/index.ts";
+import { Call } from "./call.ts";
+import type { CallContext, CallTimers, InDialogHandler } from "./call-context.ts";
+import { handleInfo } from "./info.ts";
+import { GivenMedia, type MediaFactory, type MediaSession, type SdpSource } from "./media-session.ts";
+import { type RegisterOptions, Registration } from "./registration.ts";
+import type { StackDriver, Transport } from "./runtime.ts";
+
+/** A stack that others use too: the server's, for bridges and test phones beside its proxy. */
+export interface SharedStack {
+  readonly stack: Stack;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly hash: Hash;
+  /** The table that the stack's `dialog` role looks into; without it, call `userAgent.deliver` there. */
+  readonly dialogs?: Dialogs;
+}
+
+export interface UserAgentOptions {
+  /** Address-of-record, e.g. "sip:bob@example.com" or "Bob <sip:bob@example.com>". */
+  readonly aor: string;
+  /** Sockets of its own; or `stack`. */
+  readonly transports?: readonly Transport[];
+  /** A stack that exists already: the user agent opens and closes nothing. */
+  readonly stack?: SharedStack;
+  /** For challenges; the first whose realm fits is used. */
+  readonly credentials?: Credential | readonly Credential[];
+  /** Everything goes there first (§8.1.2), e.g. "sip:proxy.example.com". Default: to where the URI says. */
+  readonly outboundProxy?: string;
+  /** Default: the domain of the address-of-record. */
+  readonly registrar?: string;
+  /** A Contact URI instead of the one made from the address of the socket. */
+  readonly contact?: string;
+  /** Makes the media of calls without given session descriptions. */
+  readonly media?: MediaFactory;
+  /** Who may be called here (§8.2.2.1). Default: the user of the address-of-record; `true` is anybody. */
+  readonly accepts?: true | ((uri: Uri) => boolean);
+  /** Calls at a time; more get 486. Default: no limit. */
+  readonly maxCalls?: number;
+  /** Text of User-Agent and Server. Default: none. */
+  readonly product?: string;
+  /** Option tags of extensions that the application implements. */
+  readonly supported?: readonly string[];
+  /** Rows that replace those of the table of reactions. */
+  readonly reactions?: ReactionTable;
+  /** Follow 3xx responses. Default true. */
+  readonly followRedirects?: boolean;
+  /** T1 and T2 of RFC 3261 §17.1.1.1, milliseconds. */
+  readonly timers?: Partial<CallTimers>;
+  /** Sees every message. Own stack only. */
+  readonly observer?: StackObserver;
+  /** Told of errors that no promise carries: exceptions of handlers, unreadable messages. Default: thrown. */
+  onError?(error: unknown): void;
+}
+
+export interface CallOptions {
+  /** Our session description; without it, `media`. */
+  readonly sdp?: SdpSource;
+  /** False: the INVITE goes out without an offer, and the callee makes it (§13.2.1). Default true. */
+  readonly offer?: boolean;
+  readonly headers?: readonly HeaderInit[];
+  /** Give up after so many seconds without an answer. */
+  readonly timeout?: number;
+  /** Gives up the call while it is unanswered. */
+  readonly signal?: AbortSignal;
+  /** Another From than the address-of-record. */
+  readonly from?: string;
+}
+
+export interface RequestOptions extends RequestContent {
+  readonly signal?: AbortSignal;
+  readonly from?: string;
+}
+
+/** How long `stop` waits for peers to answer, milliseconds. */
+const defaultPatience = 4_000;
+
+/** One address-of-record with its calls and registrations. */
+export class UserAgent {
+  readonly aor: NameAddr & { readonly uri: SipUri };
+  readonly stack: Stack;
+  readonly dialogs: Dialogs;
+  readonly #options: UserAgentOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #driver: StackDriver | undefined;
+  readonly #listeners: Listener[] = [];
+  readonly #ready: Promise<void>;
+  readonly #uac: Uac;
+  readonly #merged: MergedRequests;
+  readonly #credentials: Credentials | undefined;
+  readonly #context: CallContext;
+  readonly #calls = new Set<Call>();
+  readonly #registrations = new Set<Registration>();
+  readonly #handlers = new Map<string, (incoming: IncomingRequest) => MaybePromise<void>>();
+  readonly #inDialog = new Map<string, InDialogHandler>();
+  #onInvite: ((call: Call) => MaybePromise<void>) | undefined;
+  #stopping: Promise<void> | undefined;
+
+  /** @throws {ArgumentError} if the options make no user agent */
+  constructor(options: UserAgentOptions) {
+    this.#options = options;
+    this.aor = addressOfRecord(options.aor);
+    const { clock, random, hash, dialogs = new Dialogs() } = this.#world();
+    this.#clock = clock;
+    this.#random = random;
+    this.dialogs = dialogs;
+    const timers: CallTimers = { T1: 500, T2: 4000, ...options.timers };
+    if (options.stack === undefined) {
+      this.#driver = options.transports![0]!.runtime.createDriver();
+      this.stack = this.#ownStack(this.#driver, timers);
+      this.#ready = this.#open(this.#driver);
+    } else {
+      this.stack = options.stack.stack;
+      this.#ready = Promise.resolve();
+    }
+    const { credentials } = options;
+    if (credentials !== undefined) {
+      const list = "user" in credentials ? [credentials] : credentials;
+      this.#credentials = new Credentials({ credentials: list, hash, random });
+    }
+    const { supported = [], reactions, followRedirects = true } = options;
+    this.#uac = new Uac({
+      ...{ stack: this.stack, clock, random, supported, followRedirects },
+      ...(reactions === undefined ? {} : { reactions }),
+      homeHost: this.aor.uri.host,
+    });
+    this.#merged = new MergedRequests(clock, 64 * timers.T1);
+    this.#inDialog.set("OPTIONS", (incoming) => this.#answerOptions(incoming));
+    this.#inDialog.set("INFO", handleInfo);
+    this.#context = this.#makeContext(timers);
+  }
+
+  /** Fulfilled when the transports are open; rejected if one cannot be opened. */
+  get ready(): Promise<void> {
+    return this.#ready;
+  }
+  /** Its open sockets. */
+  get listeners(): readonly Listener[] {
+    return this.#listeners;
+  }
+  /** Calls that have not ended. */
+  get calls(): ReadonlySet<Call> {
+    return this.#calls;
+  }
+
+  /** Who takes calls. Without it, and while it is not set, they get 480. */
+  onInvite(handler: (call: Call) => MaybePromise<void>): void {
+    this.#onInvite = handler;
+  }
+
+  /** Takes requests of a method outside dialogs (MESSAGE, SUBSCRIBE, …), which then stands in Allow. */
+  onRequest(method: string, handler: (incoming: IncomingRequest) => MaybePromise<void>): void {
+    this.#handlers.set(method, handler);
+  }
+
+  /** Takes requests of a method inside calls, which then stands in Allow. */
+  onCallRequest(method: string, handler: InDialogHandler): void {
+    this.#inDialog.set(method, handler);
+  }
+
+  // --- Outgoing -------------------------------------------------------------------------------------------
+
+  /**
+   * Calls somebody; the call is handed back at once, unanswered (see `invite`).
+   * @param target - a URI, a name-addr, or a name or number in our own domain
+   */
+  call(target: string, options: CallOptions = {}): Call {
+    this.#assertRunning();
+    const { signal, timeout } = options;
+    signal?.throwIfAborted();
+    const remote = this.#target(target);
+    const callId = this.stack.newCallId();
+    const media = this.#mediaFor(options.sdp, "outgoing", callId);
+    const offers = media !== undefined && options.offer !== false;
+    const headers: HeaderInit[] = [...this.#context.capabilities("request"), ...(options.headers ?? [])];
+    const call = Call.outgoing(this.#context, {
+      ...{ remote, callId, media, offers, auth: this.#context.authSession(), ready: this.#ready },
+      plan: (sdp) =>
+        this.#uac.plan({
+          ...this.#outline("INVITE", remote, options.from),
+          ...{ callId, headers },
+          contact: (sentBy, transport) =>
+            this.#context.contact(sentBy, transport, remote.uri.scheme === "sips"),
+          ...(sdp === undefined ? {} : { body: sdp, contentType: "application/sdp" }),
+        }),
+    });
+    this.#calls.add(call);
+    const giveUp = () => void call.hangUp();
+    signal?.addEventListener("abort", giveUp, { once: true });
+    const timer =
+      timeout === undefined ? undefined : this.#clock.schedule(timeout * 1000, () => call.expire());
+    const settle = () => {
+      signal?.removeEventListener("abort", giveUp);
+      timer?.cancel();
+    };
+    call.answered.then(settle, settle);
+    return call;
+  }
+
+  /**
+   * Calls somebody and waits for the answer.
+   * @throws {Rejected} with the final response
+   * @throws {CallEndedError} if the call was hung up here
+   * @throws the signal's reason if it was aborted
+   */
+  async invite(target: string, options: CallOptions = {}): Promise<Call> {
+    const call = this.call(target, options);
+    try {
+      await call.answered;
+      return call;
+    } catch (error) {
+      if (options.signal?.aborted !== true) throw error;
+      await call.ended;
+      throw options.signal.reason;
+    }
+  }
+
+  /**
+   * Registers the address-of-record and keeps it registered. Fulfilled once it is.
+   * @throws {Rejected} if it fails; see `RegisterOptions.keepTrying`
+   */
+  async register(options: RegisterOptions = {}): Promise<Registration> {
+    const registration = this.registration(options);
+    await registration.start();
+    return registration;
+  }
+
+  /** A registration that has not been started, to hang listeners in first. */
+  registration(options: RegisterOptions = {}): Registration {
+    this.#assertRunning();
+    const { routes, nextHop } = this.#route(this.#registrar());
+    const registration = new Registration(
+      {
+        ...{ uac: this.#uac, clock: this.#clock, random: this.#random },
+        ...{ aor: this.aor, registrar: this.#registrar(), routes, nextHop, ready: this.#ready },
+        ...{ callId: this.stack.newCallId(), localTag: this.stack.newTag() },
+        auth: this.#context.authSession(),
+        contact: (sentBy, transport) => this.#context.contact(sentBy, transport),
+        capabilities: () => this.#context.capabilities("request"),
+        reportError: (error) => this.#report(error),
+        onEnded: (ended) => this.#registrations.delete(ended),
+      },
+      options,
+    );
+    this.#registrations.add(registration);
+    return registration;
+  }
+
+  /** Asks what somebody can do (§11). @throws {Rejected} if there is no 2xx */
+  options(target: string, options: RequestOptions = {}): Promise<SipResponse> {
+    return this.request("OPTIONS", target, {
+      ...options,
+      headers: [["Accept", "application/sdp"], ...(options.headers ?? [])],
+    });
+  }
+
+  /** Sends a text (RFC 3428). @throws {Rejected} if there is no 2xx */
+  message(target: string, text: string, options: RequestOptions = {}): Promise<SipResponse> {
+    return this.request("MESSAGE", target, {
+      contentType: "text/plain;charset=utf-8",
+      ...options,
+      body: text,
+    });
+  }
+
+  /** Any request outside dialogs but INVITE and REGISTER. @throws {Rejected} if there is no 2xx */
+  async request(method: string, target: string, options: RequestOptions = {}): Promise<SipResponse> {
+    this.#assertRunning();
+    if (["INVITE", "ACK", "CANCEL", "BYE", "PRACK"].includes(method)) {
+      throw new ArgumentError(`${method} is sent by calls`);
+    }
+    const { signal, body, contentType } = options;
+    signal?.throwIfAborted();
+    const remote = this.#target(target);
+    await this.#ready;
+    const plan = this.#uac.plan({
+      ...this.#outline(method, remote, options.from),
+      headers: [...this.#context.capabilities("request"), ...(options.headers ?? [])],
+      contact: (sentBy, transport) => this.#context.contact(sentBy, transport, remote.uri.scheme === "sips"),
+      ...(body === undefined ? {} : { body }),
+      ...(contentType === undefined ? {} : { contentType }),
+    });
+    const auth = this.#context.authSession();
+    return await new Promise((resolve, reject) => {
+      const abort = () => {
+        request.cancel();
+        reject(signal?.reason);
+      };
+      const request = this.#uac.send(
+        plan,
+        {
+          onFinal: (response, { origin, retries }) => {
+            signal?.removeEventListener("abort", abort);
+            if (response.statusCode < 300) resolve(response);
+            else reject(new Rejected(response, { origin, retries, retryAfter: retryAfterOf(response) }));
+          },
+        },
+        auth === undefined ? {} : { auth },
+      );
+      signal?.addEventListener("abort", abort, { once: true });
+    });
+  }
+
+  // --- Incoming -------------------------------------------------------------------------------------------
+
+  /** A request inside a dialog of ours: true if it was taken. The stack's `dialog` role. */
+  deliver(incoming: IncomingRequest): boolean {
+    return this.dialogs.deliver(incoming);
+  }
+
+  /** A request outside dialogs, for the stack's `route` role (§8.2). */
+  async handle(incoming: IncomingRequest): Promise<void> {
+    const { request } = incoming;
+    if (request.method === "ACK") return;
+    // §12.2.2: a dialog that is not here (any more).
+    if (request.to.tag !== undefined) {
+      incoming.respond(481);
+      return;
+    }
+    const refusal = checkRequest(request, this.#rules());
+    if (refusal !== undefined) {
+      incoming.respond(refusal.statusCode, refusal.options);
+      return;
+    }
+    // §8.2.2.2: the same request by another way.
+    if (this.#merged.isMerged(incoming)) {
+      incoming.respond(482);
+      return;
+    }
+    switch (request.method) {
+      case "INVITE":
+        await this.#onCall(incoming);
+        return;
+      case "OPTIONS":
+        this.#answerOptions(incoming);
+        return;
+    }
+    await this.#handlers.get(request.method)?.(incoming);
+  }
+
+  /**
+   * Ends every call, takes registrations away, closes the sockets. Fulfilled when that is done, at the latest
+   * after `patience` milliseconds of waiting for peers.
+   */
+  stop(patience: number = defaultPatience): Promise<void> {
+    this.#stopping ??= this.#stop(patience);
+    return this.#stopping;
+  }
+
+  // --- Inside ---------------------------------------------------------------------------------------------
+
+  async #stop(patience: number): Promise<void> {
+    await this.#ready.catch(() => {});
+    const calls = [...this.#calls];
+    const farewells = [
+      ...calls.map((call) => call.hangUp()),
+      ...Array.from(this.#registrations, (registration) => registration.unregister()),
+    ];
+    let limit: { cancel(): void } | undefined;
+    await Promise.race([
+      Promise.allSettled(farewells),
+      new Promise<void>((resolve) => {
+        limit = this.#clock.schedule(patience, resolve);
+      }),
+    ]);
+    limit?.cancel();
+    for (const call of calls) call.abandon();
+    await this.#driver?.stop();
+  }
+
+  async #onCall(incoming: IncomingRequest): Promise<void> {
+    const { request } = incoming;
+    if (!request.headers.has("Contact")) {
+      // §8.1.1.8: an INVITE must have one; without it there is no dialog.
+      incoming.respond(400, { reasonPhrase: "Missing Contact" });
+      return;
+    }
+    if (this.#stopping !== undefined || this.#onInvite === undefined) {
+      incoming.respond(480);
+      return;
+    }
+    if (this.#calls.size >= (this.#options.maxCalls ?? Number.POSITIVE_INFINITY)) {
+      incoming.respond(486);
+      return;
+    }
+    const call = Call.incoming(this.#context, incoming);
+    this.#calls.add(call);
+    try {
+      await this.#onInvite(call);
+    } catch (error) {
+      // That the caller gave up meanwhile is no fault of the handler.
+      if (error instanceof CallEndedError) return;
+      if (call.state === "incoming" || call.state === "ringing") await call.reject(500);
+      this.#report(error);
+    }
+  }
+
+  /** §11.2: as an INVITE would be answered. */
+  #answerOptions(incoming: IncomingRequest): void {
+    const isOutside = incoming.request.to.tag === undefined;
+    if (isOutside && (this.#onInvite === undefined || this.#stopping !== undefined)) {
+      incoming.respond(480, { headers: this.#context.capabilities("response") });
+      return;
+    }
+    if (isOutside && this.#calls.size >= (this.#options.maxCalls ?? Number.POSITIVE_INFINITY)) {
+      incoming.respond(486, { headers: this.#context.capabilities("response") });
+      return;
+    }
+    incoming.respond(200, {
+      headers: [
+        ["Accept", "application/sdp"],
+        ["Accept-Encoding", "identity"],
+        ["Accept-Language", "en"],
+        ...this.#context.capabilities("response"),
+      ],
+    });
+  }
+
+  #rules(): UasRules {
+    const { supported = [] } = this.#options;
+    const handled = [...this.#handlers.keys(), ...this.#inDialog.keys()];
+    return {
+      allow: [...new Set(["INVITE", "ACK", "CANCEL", "BYE", ...handled])],
+      supported,
+      accept: ["application/sdp", ...(this.#handlers.size > 0 ? ["*/*"] : [])],
+      acceptsUri: (uri) => this.#accepts(uri),
+    };
+  }
+
+  /** §8.2.2.1. */
+  #accepts(uri: Uri): boolean {
+    const { accepts, contact } = this.#options;
+    if (accepts === true) return true;
+    if (accepts !== undefined) return accepts(uri);
+    if (!isSipUri(uri)) return false;
+    if (uri.user === undefined || uri.user === this.aor.uri.user) return true;
+    const own = contact === undefined ? undefined : parseUri(contact);
+    return own !== undefined && isSipUri(own) && own.user === uri.user;
+  }
+
+  #makeContext(timers: CallTimers): CallContext {
+    const agent = this;
+    const { product, supported = [] } = this.#options;
+    return {
+      ...{ stack: this.stack, clock: this.#clock, random: this.#random, uac: this.#uac },
+      ...{ dialogs: this.dialogs, timers, inDialog: this.#inDialog },
+      get rules() {
+        return agent.#rules();
+      },
+      capabilities(message) {
+        const headers: HeaderInit[] = [["Allow", agent.#rules().allow.join(", ")]];
+        if (supported.length > 0) headers.push(["Supported", supported.join(", ")]);
+        if (product !== undefined) headers.push([message === "request" ? "User-Agent" : "Server", product]);
+        return headers;
+      },
+      contact: (sentBy, transport, isSecure = false) => agent.#contact(sentBy, transport, isSecure),
+      authSession: () => agent.#credentials?.session(),
+      createMedia: (call) => agent.#mediaFor(undefined, call.direction, call.callId),
+      onCallEnded: (call) => agent.#calls.delete(call),
+      reportError: (error) => agent.#report(error),
+    };
+  }
+
+  /** §8.1.1.8, §12.1.1: where this user agent itself can be reached, past any registrar. */
+  #contact(sentBy: string, transport: string, isSecure: boolean): string {
+    const { contact } = this.#options;
+    if (contact !== undefined) return printNameAddr({ uri: parseUri(contact), params: noParams });
+    const scheme = isSecure ? "sips" : "sip";
+    const user = printUri({ ...this.aor.uri, scheme: "sip", host: "h" }).slice("sip:".length, -"h".length);
+    const isWebSocket = transport === "WS" || transport === "WSS";
+    const name = isWebSocket ? "ws" : transport.toLowerCase();
+    return `<${scheme}:${user}${sentBy}${name === "udp" || (isSecure && name === "tls") ? "" : `;transport=${name}`}>`;
+  }
+
+  #mediaFor(
+    sdp: SdpSource | undefined,
+    direction: "outgoing" | "incoming",
+    callId: string,
+  ): MediaSession | undefined {
+    if (sdp !== undefined) return new GivenMedia(sdp);
+    const listener = this.#listeners[0];
+    const localAddress = listener?.localAddresses?.[0]?.address ?? listener?.address;
+    return this.#options.media?.({ direction, callId, localAddress });
+  }
+
+  #outline(method: string, remote: NameAddr, from: string | undefined) {
+    const { routes, nextHop } = this.#route(remote.uri);
+    return {
+      method,
+      requestUri: remote.uri,
+      from: from === undefined ? this.aor : parseNameAddr(from),
+      to: remote,
+      routes,
+      ...(nextHop === undefined ? {} : { nextHop }),
+    };
+  }
+
+  /** §8.1.2: the pre-loaded route, or for what is no SIP URI our own domain. */
+  #route(uri: Uri): { routes: readonly string[]; nextHop: Uri | undefined } {
+    const { outboundProxy } = this.#options;
+    if (outboundProxy !== undefined) {
+      const proxy = parseUri(outboundProxy);
+      const loose = isSipUri(proxy) ? { ...proxy, params: new Map([...proxy.params, ["lr", ""]]) } : proxy;
+      return { routes: [printNameAddr({ uri: loose, params: noParams })], nextHop: undefined };
+    }
+    return { routes: [], nextHop: isSipUri(uri) ? undefined : this.#registrar() };
+  }
+
+  #registrar(): Uri {
+    const { registrar } = this.#options;
+    if (registrar !== undefined) return parseUri(registrar);
+    const { scheme, host, port, params } = this.aor.uri;
+    return {
+      ...{ scheme, host, headers: noParams },
+      params: params.has("transport") ? new Map([["transport", params.get("transport") ?? ""]]) : noParams,
+      ...(port === undefined ? {} : { port }),
+    };
+  }
+
+  #target(target: string): NameAddr {
+    const isAddress = target.includes("<") || /^[a-z][a-z0-9+.-]*:/i.test(target);
+    if (isAddress) {
+      const { displayName, uri } = parseNameAddr(target);
+      return displayName === undefined ? { uri, params: noParams } : { displayName, uri, params: noParams };
+    }
+    if (target.includes("@")) return { uri: parseUri(`sip:${target}`), params: noParams };
+    const { port, params, host, scheme } = this.aor.uri;
+    const uri: SipUri = { scheme, user: target, host, params, headers: noParams };
+    return { uri: port === undefined ? uri : { ...uri, port }, params: noParams };
+  }
+
+  #world(): Omit<SharedStack, "stack"> {
+    const { stack, transports = [] } = this.#options;
+    if (stack !== undefined) {
+      if (transports.length > 0) throw new ArgumentError("either `stack` or `transports`, not both");
+      return stack;
+    }
+    const runtime = transports[0]?.runtime;
+    if (runtime === undefined) throw new ArgumentError("a user agent needs `transports` or a `stack`");
+    if (transports.some((transport) => transport.runtime !== runtime)) {
+      throw new ArgumentError("the transports of one user agent must be of one runtime");
+    }
+    return runtime;
+  }
+
+  #ownStack(driver: StackDriver, timers: CallTimers): Stack {
+    const { observer } = this.#options;
+    const stack = new Stack({
+      ...{ sink: driver, clock: this.#clock, random: this.#random, timers },
+      ...(observer === undefined ? {} : { observer }),
+      roles: {
+        // A user agent is where requests end; whom it takes them for is looked at in `handle`.
+        isOurs: () => true,
+        dialog: (incoming) => this.deliver(incoming),
+        route: (incoming) => this.handle(incoming),
+      },
+      onError: (error) => this.#report(error),
+    });
+    driver.attach(stack);
+    return stack;
+  }
+
+  async #open(driver: StackDriver): Promise<void> {
+    try {
+      for (const { transport, address, port = 0, advertise } of this.#options.transports ?? []) {
+        const options = { transport, address, port };
+        this.#listeners.push(
+          await driver.listen(advertise === undefined ? options : { ...options, advertise }),
+        );
+      }
+    } catch (error) {
+      await driver.stop();
+      throw error;
+    }
+  }
+
+  #assertRunning(): void {
+    if (this.#stopping !== undefined) throw new StateError("the user agent has stopped");
+  }
+
+  #report(error: unknown): void {
+    const { onError } = this.#options;
+    if (onError !== undefined) onError(error);
+    else
+      queueMicrotask(() => {
+        throw error;
+      });
+  }
+}
+
+function addressOfRecord(text: string): NameAddr & { readonly uri: SipUri } {
+  const { displayName, uri } = parseNameAddr(text);
+  if (!isSipUri(uri)) throw new ArgumentError("the address-of-record has to be a sip: or sips: URI");
+  return displayName === undefined ? { uri, params: noParams } : { displayName, uri, params: noParams };
+}
