@@ -1,0 +1,13 @@
+// For tests of this library and of what is built on it: virtual time, a virtual network, wire peers.
+export { settle, VirtualClock } from "./clock.ts";
+export {
+  type ConnectionEnd,
+  Network,
+  type NetworkOptions,
+  type Sighting,
+  type Station,
+  type StreamReceiver,
+  type Weather,
+} from "./network.ts";
+export { SeededRandom } from "./random.ts";
+export { VirtualDriver, type VirtualListenOptions } from "./virtual-driver.ts";
