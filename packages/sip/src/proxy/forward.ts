@@ -164,7 +164,8 @@ function recordRoutes(
     if (transport !== arrival.transport || isOtherFamily(host, arrival.listener.address)) {
       const listener = findListener(settings.listeners(), transport, host);
       if (listener !== undefined && listener !== arrival.listener) {
-        outbound = ownUri(listener, undefined, isSecure);
+        const remote = { address: host, port: 0 };
+        outbound = ownUri(listener, settings.sentBy({ ...arrival, transport, listener, remote }), isSecure);
       }
     }
   }
@@ -188,8 +189,7 @@ function flowToSender(request: SipRequest, arrival: Flow): Flow | undefined {
   return request.headers.getAll("Via").length === 1 ? arrival : undefined;
 }
 
-function ownUri(listener: Listener, sentBy: string | undefined, isSecure: boolean): string {
-  const address = sentBy ?? sentByOf(listener);
+function ownUri(listener: Listener, address: string, isSecure: boolean): string {
   const { transport } = listener;
   // Step 4: SIPS if the target is SIPS. A transport parameter is added because this very transport is in use.
   if (isSecure) return transport === "WSS" ? `sips:${address};transport=ws;lr` : `sips:${address};lr`;
@@ -203,12 +203,6 @@ function ownUri(listener: Listener, sentBy: string | undefined, isSecure: boolea
     default:
       return `sip:${address};transport=ws;lr`;
   }
-}
-
-function sentByOf(listener: Listener): string {
-  const host = listener.advertise?.host ?? listener.address;
-  const port = listener.advertise?.port ?? listener.port;
-  return `${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
 }
 
 /** RFC 3263 §4.1 as far as the URI alone decides it. */

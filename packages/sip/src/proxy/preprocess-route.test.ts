@@ -56,7 +56,6 @@ const forged = `<sip:10.0.0.1;lr${recordRouteParams(otherKey, invite, undefined,
 const swapped = withFlows.replace("down=f-far", "down=f-other");
 const path = `<sip:10.0.0.1;lr${pathParams(key, far)}>`;
 const next = "<sip:p2.example.net;lr>";
-const strict = "<sip:p2.example.net>";
 const bob = "sip:bob@192.0.2.7";
 
 interface Expected {
