@@ -115,7 +115,7 @@ export class InviteClient
   receiveResponse(response: SipResponse, flow: Flow, now: number): void {
     const status = response.statusCode;
     const event = status < 200 ? "1xx" : status < 300 ? "2xx" : "300-699";
-    if (this.state !== "completed") this.statusCode = status;
+    if (this.statusCode < 200) this.statusCode = status;
     this.#responseFlow = flow;
     this.step(event, now, response);
   }

@@ -98,7 +98,7 @@ export class NonInviteClient
   }
 
   receiveResponse(response: SipResponse, flow: Flow, now: number): void {
-    if (this.state !== "completed") this.statusCode = response.statusCode;
+    if (this.statusCode < 200) this.statusCode = response.statusCode;
     this.#responseFlow = flow;
     this.step(response.statusCode < 200 ? "1xx" : "200-699", now, response);
   }

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { request } from "./sink.test.kit.ts";
+import {
+  clientKey,
+  hasMagicCookie,
+  serverKey,
+  statelessBranch,
+  statelessTag,
+  UniqueIds,
+} from "./transaction-id.ts";
+
+/** Says how often it was asked. */
+function countingRandom(): { asked: number; bytes(length: number): Uint8Array } {
+  return {
+    asked: 0,
+    bytes(length) {
+      this.asked++;
+      return new Uint8Array(length).fill(0xff);
+    },
+  };
+}
+
+test("§8.1.1.7: branches begin with the magic cookie and the worker number, and never repeat", () => {
+  const ids = new UniqueIds(countingRandom(), 37);
+  const branches = Array.from({ length: 5000 }, () => ids.branch());
+  assert.equal(new Set(branches).size, 5000);
+  for (const branch of branches) assert.match(branch, /^z9hG4bK11-z{8}[0-9a-z]+$/);
+});
+
+test("§19.3: tags and Call-IDs are tokens in one case, with 40 and 80 random bits", () => {
+  const ids = new UniqueIds(countingRandom());
+  assert.match(ids.tag(), /^0-z{8}[0-9a-z]+$/);
+  assert.match(ids.callId(), /^0-z{16}[0-9a-z]+$/);
+});
+
+test("random bytes come from a pool, not one call each", () => {
+  const random = countingRandom();
+  const ids = new UniqueIds(random);
+  for (let i = 0; i < 800; i++) ids.tag();
+  assert.equal(random.asked, 1);
+});
+
+type MatchRow = [section: string, what: string, one: string, other: string, same: boolean];
+const plain = request("INVITE");
+const keys: MatchRow[] = [
+  [
+    "§17.1.3",
+    "response to INVITE and to its CANCEL",
+    clientKey("z9hG4bK1", "INVITE"),
+    clientKey("z9hG4bK1", "CANCEL"),
+    false,
+  ],
+  ["§17.1.3", "two branches", clientKey("z9hG4bK1", "INVITE"), clientKey("z9hG4bK2", "INVITE"), false],
+  ["§17.2.3", "INVITE and its ACK", key("INVITE"), serverKey(request("ACK", { toTag: "x" }), "INVITE"), true],
+  ["§17.2.3", "INVITE and its CANCEL, as such", key("INVITE"), key("CANCEL"), false],
+  [
+    "§9.2",
+    "INVITE and the INVITE of its CANCEL",
+    key("INVITE"),
+    serverKey(request("CANCEL"), "INVITE"),
+    true,
+  ],
+  ["§17.2.3", "another sent-by host", key("INVITE"), key("INVITE", { host: "192.0.2.7:5060" }), false],
+  ["§17.2.3", "another sent-by port", key("INVITE"), key("INVITE", { host: "192.0.2.1:5061" }), false],
+  [
+    "§17.2.3",
+    "another Call-ID is no matter with the cookie",
+    key("INVITE"),
+    key("INVITE", { callId: "2" }),
+    true,
+  ],
+  ["§17.2.3, 2543", "the same", key2543("INVITE"), key2543("INVITE"), true],
+  ["§17.2.3, 2543", "another Call-ID", key2543("INVITE"), key2543("INVITE", { callId: "2" }), false],
+  ["§17.2.3, 2543", "another CSeq", key2543("INVITE"), key2543("INVITE", { sequence: 2 }), false],
+  [
+    "§17.2.3, 2543",
+    "another Request-URI",
+    key2543("INVITE"),
+    key2543("INVITE", { uri: "sip:carol@192.0.2.2" }),
+    false,
+  ],
+  ["§17.2.3, 2543", "another To tag", key2543("INVITE"), key2543("INVITE", { toTag: "b" }), false],
+  [
+    "§17.2.3, 2543",
+    "another Via",
+    key2543("INVITE"),
+    key2543("INVITE", { via: "SIP/2.0/UDP 192.0.2.8" }),
+    false,
+  ],
+];
+
+for (const [section, what, one, other, same] of keys) {
+  test(`${section}: ${what} → ${same ? "same" : "another"} transaction`, () =>
+    assert.equal(one === other, same));
+}
+
+function key(method: string, options: Parameters<typeof request>[1] = {}): string {
+  return serverKey(request(method, options), method);
+}
+
+function key2543(method: string, options: Parameters<typeof request>[1] = {}): string {
+  return key(method, { via: "SIP/2.0/UDP 192.0.2.1", ...options });
+}
+
+test("§16.11: a stateless branch is the same for a request, its retransmission, its CANCEL and its ACK", () => {
+  const branch = statelessBranch(plain);
+  assert.ok(branch.startsWith("z9hG4bK"));
+  assert.equal(statelessBranch(request("INVITE")), branch);
+  assert.equal(statelessBranch(request("CANCEL")), branch);
+  assert.equal(statelessBranch(request("ACK", { toTag: "b" })), branch);
+  assert.notEqual(statelessBranch(request("INVITE", { branch: "z9hG4bK2" })), branch);
+  assert.notEqual(statelessBranch(request("INVITE", { host: "192.0.2.7" })), branch);
+});
+
+test("§16.11: also without the magic cookie, from the whole Via and the rest", () => {
+  const via = "SIP/2.0/UDP 192.0.2.1;branch=1";
+  assert.equal(hasMagicCookie(request("INVITE", { via })), false);
+  assert.equal(statelessBranch(request("INVITE", { via })), statelessBranch(request("CANCEL", { via })));
+  assert.notEqual(
+    statelessBranch(request("INVITE", { via })),
+    statelessBranch(request("INVITE", { via, sequence: 2 })),
+  );
+});
+
+test("§8.2.7: a stateless To tag is the same each time, and another for another request", () => {
+  assert.equal(statelessTag(request("INVITE")), statelessTag(request("INVITE")));
+  assert.notEqual(statelessTag(request("INVITE")), statelessTag(request("INVITE", { callId: "2" })));
+});
+
+test("stateless branches of many requests do not collide", () => {
+  const seen = new Set(
+    Array.from({ length: 3000 }, (_, i) => statelessBranch(request("OPTIONS", { branch: `z9hG4bK${i}` }))),
+  );
+  assert.equal(seen.size, 3000);
+});
