@@ -48,6 +48,9 @@ export const URIC = 2048;
 /** Display name without quotes: token, and (odd, but widespread) UTF-8. */
 export const DISPLAY = 4096;
 export const ALPHA = 8192;
+export const DOT = 16384;
+/** Capital letters. */
+export const UPPER = 32768;
 
 /** The classes of each byte, as bits. */
 export const classes: Uint16Array = new Uint16Array(256);
@@ -67,6 +70,8 @@ const alphanum = letters + digits;
 const unreserved = `${alphanum}-_.!~*'()`;
 mark(ALPHA, letters);
 mark(DIGIT, digits);
+mark(DOT, ".");
+mark(UPPER, letters.slice(26));
 mark(HEX, `${digits}abcdefABCDEF`);
 mark(TOKEN | DISPLAY, `${alphanum}-.!%*_+\`'~`);
 // Laxer than §25.1: "#" is dialled (feature codes) and many phones do not escape it.
@@ -86,6 +91,11 @@ for (let code = 0; code < 128; code++) {
   if ((classes[code]! & TOKEN) !== 0) {
     tokenLower[code] = (classes[code]! & ALPHA) !== 0 ? code | 0x20 : code;
   }
+}
+
+/** Throws the ParseError; apart, so that the scanners stay small. */
+export function refuse(field: string, reason: string, offset: number): never {
+  throw new ParseError(field, reason, { offset });
 }
 
 /** The first position from `position` on that holds no white space. */

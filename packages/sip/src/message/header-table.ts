@@ -221,9 +221,11 @@ export function headerIdOf(name: string): number {
 
 // Names as they stand in messages: found by a hash over the lower-case letters that the scan computes on its way.
 const slotCount = 1024;
-const slots: number[] = new Array<number>(slotCount).fill(0);
-const nextWithSameHash: number[] = new Array<number>(headerEntries.length + 1).fill(0);
-const spellings: Uint8Array[] = [new Uint8Array(0)];
+const slots = new Uint8Array(slotCount);
+const nextWithSameHash = new Uint8Array(headerEntries.length + 1);
+// All lower-case names in one array; the name with number n is at [spellingStarts[n], spellingStarts[n + 1]).
+const spellings = new Uint8Array(headerEntries.reduce((sum, { name }) => sum + name.length, 0));
+const spellingStarts = new Uint16Array(headerEntries.length + 2);
 const compactIds = new Uint8Array(128);
 
 /** One step of the hash; `lower` is the lower-case code of the next letter of the name. */
@@ -238,7 +240,9 @@ for (const { id, name, compact } of headerEntries) {
   const slot = hash & (slotCount - 1);
   nextWithSameHash[id] = slots[slot]!;
   slots[slot] = id;
-  spellings[id] = Uint8Array.from(lower, (c) => c.charCodeAt(0));
+  const start = spellingStarts[id]!;
+  for (let i = 0; i < lower.length; i++) spellings[start + i] = lower.charCodeAt(i);
+  spellingStarts[id + 1] = start + lower.length;
   if (compact !== undefined) compactIds[compact.charCodeAt(0)] = id;
 }
 
@@ -248,12 +252,15 @@ export function headerIdAt(bytes: Uint8Array, start: number, end: number, hash: 
   if (length === 1) return compactIds[bytes[start]! | 0x20] ?? 0;
   let id = slots[hash & (slotCount - 1)]!;
   while (id !== 0) {
-    const spelling = spellings[id]!;
-    if (spelling.length === length) {
-      let i = 0;
+    let at = spellingStarts[id]!;
+    if (spellingStarts[id + 1]! - at === length) {
+      let i = start;
       // Names hold letters and "-" only, for which this folding is exact (no other token character folds onto them).
-      while (i < length && (bytes[start + i]! | 0x20) === spelling[i]) i++;
-      if (i === length) return id;
+      while (i < end && (bytes[i]! | 0x20) === spellings[at]) {
+        i++;
+        at++;
+      }
+      if (i === end) return id;
     }
     id = nextWithSameHash[id]!;
   }

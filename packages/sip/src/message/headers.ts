@@ -2,7 +2,7 @@
 import { COLON, classes, elementEnd, skipWhite, WHITE } from "./grammar.ts";
 import { isBlank } from "./header/token.ts";
 import { type HeaderName, type HeaderValue, headerEntries, headerEntry, headerIdOf } from "./header-table.ts";
-import { decodeAscii, decodeText } from "./text.ts";
+import { decodeAscii, decodeText, readFrom } from "./text.ts";
 
 /** Numbers per header field in the index: header number, start of the name, start and end of the value. */
 export const STRIDE = 4;
@@ -11,13 +11,15 @@ export const STRIDE = 4;
 export class SipHeaders {
   readonly #bytes: Uint8Array;
   readonly #index: readonly number[];
+  readonly #headEnd: number;
   /** First values and lists by header number (lists at id + table length), filled on first use. */
   #values: Map<number, unknown> | undefined;
 
   /** For the parser only. */
-  constructor(bytes: Uint8Array, index: readonly number[]) {
+  constructor(bytes: Uint8Array, index: readonly number[], headEnd: number) {
     this.#bytes = bytes;
     this.#index = index;
+    this.#headEnd = headEnd;
   }
 
   /**
@@ -31,6 +33,7 @@ export class SipHeaders {
     if (id === 0) return this.raw(name);
     const known = this.#values?.get(id);
     if (known !== undefined) return known;
+    readFrom(this.#bytes, this.#headEnd);
     const { isList, parse, name: field } = headerEntry(id);
     const index = this.#index;
     for (let i = 0; i < index.length; i += STRIDE) {
@@ -58,6 +61,7 @@ export class SipHeaders {
     const known = this.#values?.get(key);
     // A copy, so that nobody changes the message by changing the list.
     if (known !== undefined) return (known as unknown[]).slice();
+    readFrom(this.#bytes, this.#headEnd);
     const { isList, parse, name: field } = headerEntry(id);
     const values: unknown[] = [];
     const index = this.#index;
@@ -133,6 +137,7 @@ export class SipHeaders {
   }
 
   #text(at: number): string {
+    readFrom(this.#bytes, this.#headEnd);
     return decodeText(this.#bytes, this.#index[at + 2]!, this.#index[at + 3]!);
   }
 }

@@ -7,7 +7,7 @@ import { decodeVia, printVia, type Via } from "./header/via.ts";
 import { CALL_ID, CSEQ, FROM, headerIdOf, TO, VIA } from "./header-table.ts";
 import { trimmedEnd } from "./headers.ts";
 import { noParams } from "./params.ts";
-import { decodeAscii, decodeText, encodeText } from "./text.ts";
+import { decodeAscii, decodeText, encodeText, forgetHead } from "./text.ts";
 
 /** A response to send, and the Via that says where to (§18.2.2); `received` and `rport` are filled in from the source. */
 export interface MalformedAnswer {
@@ -29,6 +29,7 @@ export function answerMalformed(
   error: ParseError,
   source?: { readonly address: string; readonly port: number },
 ): MalformedAnswer | undefined {
+  forgetHead();
   let start = 0;
   while (start < bytes.length && (bytes[start] === CR || bytes[start] === LF)) start++;
   const methodEnd = skipToken(bytes, start, bytes.length);

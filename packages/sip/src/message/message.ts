@@ -1,43 +1,39 @@
 // Requests and responses: RFC 3261 §7. Immutable views of the bytes they came in; `parse.ts` makes them.
 import type { CSeq } from "./header/cseq.ts";
 import { decodeCSeq } from "./header/cseq.ts";
-import { decodeVia, type Via } from "./header/via.ts";
+import { type Via, type ViaParts, viaOfParts } from "./header/via.ts";
 import { SipHeaders } from "./headers.ts";
 import { methodNames } from "./method.ts";
-import { decodeFromTo, type FromTo } from "./name-addr.ts";
-import { decodeAscii, decodeUtf8 } from "./text.ts";
-import { decodeUri, type Uri } from "./uri.ts";
+import { type FromTo, fromToOfParts, type NameAddrParts } from "./name-addr.ts";
+import { decodeAscii, decodeUtf8, readFrom } from "./text.ts";
+import { type Uri, type UriParts, uriOfParts } from "./uri.ts";
 
 /**
  * Where the parser found the core parts: positions in the bytes, -1 for what is absent. The same shape for
  * every message. Not part of the public API.
  */
 export interface Layout {
+  startLineStart: number;
   /** Start of the first header field; the start line is before it. */
   headersStart: number;
   /** The position behind the empty line. */
   bodyStart: number;
   bodyEnd: number;
-  /** Request: the Request-URI. Response: the reason phrase. */
-  targetStart: number;
-  targetEnd: number;
+  /** The method's number: of the request, or of CSeq in a response; 0 if unknown. */
   methodId: number;
   methodEnd: number;
-  startLineStart: number;
+  /** 0 in a request. */
   statusCode: number;
+  /** The reason phrase of a response. */
+  reasonStart: number;
+  reasonEnd: number;
   viaStart: number;
   /** End of the first Via value; a comma or the end of the field. */
   viaEnd: number;
-  branchStart: number;
-  branchEnd: number;
   fromStart: number;
   fromEnd: number;
-  fromTagStart: number;
-  fromTagEnd: number;
   toStart: number;
   toEnd: number;
-  toTagStart: number;
-  toTagEnd: number;
   callIdStart: number;
   callIdEnd: number;
   cSeqStart: number;
@@ -45,6 +41,10 @@ export interface Layout {
   cSeqNumber: number;
   maxForwards: number;
   hasRoute: boolean;
+  readonly requestUri: UriParts | undefined;
+  readonly via: ViaParts;
+  readonly from: NameAddrParts;
+  readonly to: NameAddrParts;
 }
 
 const emptyBody = new Uint8Array(0);
@@ -75,7 +75,7 @@ abstract class Message {
 
   /** The header fields, typed by name. */
   get headers(): SipHeaders {
-    this.#headers ??= new SipHeaders(this.bytes, this.index);
+    this.#headers ??= new SipHeaders(this.bytes, this.index, this.layout.bodyStart);
     return this.#headers;
   }
 
@@ -90,17 +90,26 @@ abstract class Message {
 
   /** The first Via value. */
   get topVia(): Via {
-    this.#topVia ??= decodeVia(this.bytes, this.layout.viaStart, this.layout.viaEnd, "Via");
+    if (this.#topVia === undefined) {
+      readFrom(this.bytes, this.layout.bodyStart);
+      this.#topVia = viaOfParts(this.bytes, this.layout.via);
+    }
     return this.#topVia;
   }
 
   get from(): FromTo {
-    this.#from ??= decodeFromTo(this.bytes, this.layout.fromStart, this.layout.fromEnd, "From");
+    if (this.#from === undefined) {
+      readFrom(this.bytes, this.layout.bodyStart);
+      this.#from = fromToOfParts(this.bytes, this.layout.from);
+    }
     return this.#from;
   }
 
   get to(): FromTo {
-    this.#to ??= decodeFromTo(this.bytes, this.layout.toStart, this.layout.toEnd, "To");
+    if (this.#to === undefined) {
+      readFrom(this.bytes, this.layout.bodyStart);
+      this.#to = fromToOfParts(this.bytes, this.layout.to);
+    }
     return this.#to;
   }
 
@@ -110,7 +119,13 @@ abstract class Message {
   }
 
   get cSeq(): CSeq {
-    this.#cSeq ??= decodeCSeq(this.bytes, this.layout.cSeqStart, this.layout.cSeqEnd, "CSeq");
+    if (this.#cSeq === undefined) {
+      const { methodId, cSeqNumber, cSeqStart, cSeqEnd } = this.layout;
+      this.#cSeq =
+        methodId > 0
+          ? { sequence: cSeqNumber, method: methodNames[methodId]! }
+          : decodeCSeq(this.bytes, cSeqStart, cSeqEnd, "CSeq");
+    }
     return this.#cSeq;
   }
 
@@ -121,8 +136,9 @@ abstract class Message {
 
   /** The branch of the top Via. Cheaper than `topVia.branch`. */
   get topBranch(): string | undefined {
-    if (this.#branch === undefined && this.layout.branchStart >= 0) {
-      this.#branch = decodeAscii(this.bytes, this.layout.branchStart, this.layout.branchEnd);
+    const { branchStart, branchEnd } = this.layout.via;
+    if (this.#branch === undefined && branchStart >= 0) {
+      this.#branch = decodeAscii(this.bytes, branchStart, branchEnd);
     }
     return this.#branch;
   }
@@ -133,20 +149,22 @@ abstract class Message {
   }
 
   get hasToTag(): boolean {
-    return this.layout.toTagStart >= 0;
+    return this.layout.to.tagStart >= 0;
   }
 
   get hasFromTag(): boolean {
-    return this.layout.fromTagStart >= 0;
+    return this.layout.from.tagStart >= 0;
   }
 
   get toTag(): string | undefined {
-    return this.hasToTag ? decodeAscii(this.bytes, this.layout.toTagStart, this.layout.toTagEnd) : undefined;
+    return this.hasToTag
+      ? decodeAscii(this.bytes, this.layout.to.tagStart, this.layout.to.tagEnd)
+      : undefined;
   }
 
   get fromTag(): string | undefined {
     return this.hasFromTag
-      ? decodeAscii(this.bytes, this.layout.fromTagStart, this.layout.fromTagEnd)
+      ? decodeAscii(this.bytes, this.layout.from.tagStart, this.layout.from.tagEnd)
       : undefined;
   }
 
@@ -179,12 +197,16 @@ export class SipRequest extends Message {
   }
 
   get requestUri(): Uri {
-    this.#requestUri ??= decodeUri(this.bytes, this.layout.targetStart, this.layout.targetEnd, "Request-URI");
+    if (this.#requestUri === undefined) {
+      readFrom(this.bytes, this.layout.bodyStart);
+      this.#requestUri = uriOfParts(this.bytes, this.layout.requestUri!);
+    }
     return this.#requestUri;
   }
 
   get requestUriText(): string {
-    this.#requestUriText ??= decodeAscii(this.bytes, this.layout.targetStart, this.layout.targetEnd);
+    const { start, end } = this.layout.requestUri!;
+    this.#requestUriText ??= decodeAscii(this.bytes, start, end);
     return this.#requestUriText;
   }
 
@@ -209,7 +231,7 @@ export class SipResponse extends Message {
   }
 
   get reasonPhrase(): string {
-    return decodeUtf8(this.bytes, this.layout.targetStart, this.layout.targetEnd);
+    return decodeUtf8(this.bytes, this.layout.reasonStart, this.layout.reasonEnd);
   }
 
   /** The same response on a copy of its bytes, for keeping beyond the call that delivered it. */

@@ -101,7 +101,7 @@ function readPart(body: Uint8Array, start: number, end: number): BodyPart {
     );
     p = next;
   }
-  const headers = new SipHeaders(bytes, index);
+  const headers = new SipHeaders(bytes, index, p);
   return {
     headers,
     type: headers.get("Content-Type") ?? textPlain,

@@ -1,5 +1,4 @@
 // name-addr and addr-spec with header parameters: RFC 3261 §20.10, §25.1, and RFC 8217's rule on brackets.
-import { ParseError } from "../errors.ts";
 import {
   COMMA,
   classes,
@@ -8,23 +7,25 @@ import {
   LESS,
   QUESTION,
   QUOTE,
+  refuse,
   SEMICOLON,
+  SPACE,
   skipQuoted,
   skipWhite,
   WHITE,
 } from "./grammar.ts";
 import {
   isToken,
+  lazyParams,
   noParams,
   type Params,
   param,
-  parseParams,
   printParams,
   quote,
   scanParam,
 } from "./params.ts";
-import { decodeAscii, decodeQuoted, decodeText, encodeText } from "./text.ts";
-import { decodeUri, printUri, scanUri, type Uri } from "./uri.ts";
+import { cutAscii, decodeQuoted, decodeText, encodeText } from "./text.ts";
+import { newUriParts, printUri, scanUri, type Uri, type UriParts, uriOfParts } from "./uri.ts";
 
 /** A URI with an optional name for people and the parameters of the header (not of the URI). */
 export interface NameAddr {
@@ -39,21 +40,35 @@ export interface FromTo extends NameAddr {
   readonly tag?: string;
 }
 
-/** Where the parts are, refilled by each `scanNameAddr`; -1 for a part that is not there. */
-export const nameAddrParts = {
-  displayStart: -1,
-  displayEnd: -1,
-  isQuoted: false,
-  uriStart: 0,
-  uriEnd: 0,
-  paramsStart: 0,
-  tagStart: -1,
-  tagEnd: -1,
-};
+/** Where the parts of an address with its parameters are; -1 for a part that is not there. */
+export interface NameAddrParts {
+  displayStart: number;
+  displayEnd: number;
+  isQuoted: boolean;
+  paramsStart: number;
+  paramsEnd: number;
+  tagStart: number;
+  tagEnd: number;
+  readonly uri: UriParts;
+}
+
+/** Parts to be filled in by `scanNameAddr`. */
+export function newNameAddrParts(): NameAddrParts {
+  return {
+    displayStart: -1,
+    displayEnd: -1,
+    isQuoted: false,
+    paramsStart: 0,
+    paramsEnd: 0,
+    tagStart: -1,
+    tagEnd: -1,
+    uri: newUriParts(),
+  };
+}
 
 /**
- * Checks one name-addr or addr-spec with its parameters and leaves in `nameAddrParts` where the parts are.
- * Returns where it stops: `end`, or (in a list) the comma. Throws ParseError. Allocates nothing.
+ * Checks one name-addr or addr-spec with its parameters and notes its parts. Returns where it stops: `end`, or
+ * (in a list) the comma. Throws ParseError.
  */
 export function scanNameAddr(
   bytes: Uint8Array,
@@ -61,26 +76,28 @@ export function scanNameAddr(
   end: number,
   field: string,
   inList: boolean,
+  parts: NameAddrParts,
 ): number {
-  const parts = nameAddrParts;
   parts.displayStart = -1;
   parts.tagStart = -1;
-  let p = scanAddress(bytes, skipWhite(bytes, start, end), end, field);
-  p = skipWhite(bytes, p, end);
+  let p = start;
+  if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
+  p = scanAddress(bytes, p, end, field, parts);
+  if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
   parts.paramsStart = p;
   while (p < end && bytes[p] === SEMICOLON) {
     p = scanParam(bytes, p, end, field);
     if (param.nameEnd - param.nameStart === 3 && parts.tagStart < 0 && isTag(bytes, param.nameStart)) {
       // §25.1: tag-param has a token, never a quoted string or nothing.
-      if (param.valueStart < 0 || param.isQuoted)
-        throw new ParseError(field, "the tag is no token", { offset: p });
+      if (param.valueStart < 0 || param.isQuoted) refuse(field, "the tag is no token", p);
       parts.tagStart = param.valueStart;
       parts.tagEnd = param.valueEnd;
     }
   }
+  parts.paramsEnd = p;
   if (p < end && !(inList && bytes[p] === COMMA)) {
     // RFC 8217 §3, RFC 4475 §3.1.2.13: a URI with "?" or "," must be in angle brackets.
-    throw new ParseError(field, "unexpected text after the address", { offset: p });
+    refuse(field, "unexpected text after the address", p);
   }
   return p;
 }
@@ -89,18 +106,23 @@ function isTag(bytes: Uint8Array, at: number): boolean {
   return (bytes[at]! | 0x20) === 116 && (bytes[at + 1]! | 0x20) === 97 && (bytes[at + 2]! | 0x20) === 103;
 }
 
-function scanAddress(bytes: Uint8Array, start: number, end: number, field: string): number {
-  const parts = nameAddrParts;
+function scanAddress(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  field: string,
+  parts: NameAddrParts,
+): number {
   let p = start;
   if (p < end && bytes[p] === QUOTE) {
     const after = skipQuoted(bytes, p, end);
-    if (after < 0) throw new ParseError(field, "a quoted string does not end", { offset: p });
+    if (after < 0) refuse(field, "a quoted string does not end", p);
     parts.displayStart = p + 1;
     parts.displayEnd = after - 1;
     parts.isQuoted = true;
     p = skipWhite(bytes, after, end);
     if (p >= end || bytes[p] !== LESS) {
-      throw new ParseError(field, "no address in angle brackets after the display name", { offset: p });
+      refuse(field, "no address in angle brackets after the display name", p);
     }
   } else {
     // §25.1: display-name = *(token LWS). RFC 4475 §3.1.1.6: the LWS before "<" may be missing.
@@ -114,65 +136,74 @@ function scanAddress(bytes: Uint8Array, start: number, end: number, field: strin
         parts.isQuoted = false;
       }
     } else {
-      return scanBareAddress(bytes, start, end, field);
+      return scanBareAddress(bytes, start, end, field, parts);
     }
   }
   const uriStart = p + 1;
   p = uriStart;
   while (p < end && bytes[p] !== GREATER) p++;
-  if (p >= end) throw new ParseError(field, "no closing angle bracket", { offset: uriStart - 1 });
+  if (p >= end) refuse(field, "no closing angle bracket", uriStart - 1);
   // RFC 4475 §3.1.2.14: no white space inside the brackets; scanUri refuses it.
-  scanUri(bytes, uriStart, p, field);
-  parts.uriStart = uriStart;
-  parts.uriEnd = p;
+  scanUri(bytes, uriStart, p, field, parts.uri);
   return p + 1;
 }
 
 /** Without brackets the URI ends at the first ";" "," "?" or white space (RFC 8217 §3). */
-function scanBareAddress(bytes: Uint8Array, start: number, end: number, field: string): number {
+function scanBareAddress(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  field: string,
+  parts: NameAddrParts,
+): number {
   let p = start;
   while (p < end) {
     const c = bytes[p]!;
     if (c === SEMICOLON || c === COMMA || c === QUESTION || (classes[c]! & WHITE) !== 0) break;
     p++;
   }
-  if (p === start) throw new ParseError(field, "the address is missing", { offset: start });
-  scanUri(bytes, start, p, field);
-  nameAddrParts.uriStart = start;
-  nameAddrParts.uriEnd = p;
+  if (p === start) refuse(field, "the address is missing", start);
+  scanUri(bytes, start, p, field, parts.uri);
   return p;
 }
 
-function decodeDisplayName(bytes: Uint8Array): string | undefined {
-  const { displayStart, displayEnd, isQuoted } = nameAddrParts;
+function decodeDisplayName(bytes: Uint8Array, parts: NameAddrParts): string | undefined {
+  const { displayStart, displayEnd } = parts;
   if (displayStart < 0 || displayEnd === displayStart) return undefined;
-  const text = isQuoted
+  const text = parts.isQuoted
     ? decodeQuoted(bytes, displayStart, displayEnd)
     : decodeText(bytes, displayStart, displayEnd);
   return text === "" ? undefined : text;
 }
 
+const transient = newNameAddrParts();
+
 /** The name-addr in [start, end). Throws ParseError. */
 export function decodeNameAddr(bytes: Uint8Array, start: number, end: number, field: string): NameAddr {
-  scanNameAddr(bytes, start, end, field, false);
-  const { uriStart, uriEnd, paramsStart } = nameAddrParts;
+  scanNameAddr(bytes, start, end, field, false, transient);
+  const { uri, paramsStart } = transient;
   return {
-    displayName: decodeDisplayName(bytes),
-    uri: decodeUri(bytes, uriStart, uriEnd, field),
-    params: paramsStart === end ? noParams : parseParams(bytes, paramsStart, end, field),
+    displayName: decodeDisplayName(bytes, transient),
+    uri: uriOfParts(bytes, uri),
+    params: paramsStart === end ? noParams : lazyParams(bytes, paramsStart, end),
   } as NameAddr;
+}
+
+/** From or To, as `scanNameAddr` has noted it. */
+export function fromToOfParts(bytes: Uint8Array, parts: NameAddrParts): FromTo {
+  const { uri, paramsStart, paramsEnd, tagStart, tagEnd } = parts;
+  return {
+    displayName: decodeDisplayName(bytes, parts),
+    uri: uriOfParts(bytes, uri),
+    params: paramsStart === paramsEnd ? noParams : lazyParams(bytes, paramsStart, paramsEnd),
+    tag: tagStart < 0 ? undefined : cutAscii(bytes, tagStart, tagEnd),
+  } as FromTo;
 }
 
 /** The value of From or To in [start, end). Throws ParseError. */
 export function decodeFromTo(bytes: Uint8Array, start: number, end: number, field: string): FromTo {
-  scanNameAddr(bytes, start, end, field, false);
-  const { uriStart, uriEnd, paramsStart, tagStart, tagEnd } = nameAddrParts;
-  return {
-    displayName: decodeDisplayName(bytes),
-    uri: decodeUri(bytes, uriStart, uriEnd, field),
-    params: paramsStart === end ? noParams : parseParams(bytes, paramsStart, end, field),
-    tag: tagStart < 0 ? undefined : decodeAscii(bytes, tagStart, tagEnd),
-  } as FromTo;
+  scanNameAddr(bytes, start, end, field, false, transient);
+  return fromToOfParts(bytes, transient);
 }
 
 /** Reads `"Name" <uri>;param=…` or a bare URI with parameters. Throws ParseError. */

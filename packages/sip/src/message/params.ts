@@ -1,18 +1,17 @@
 // Header parameters, *(SEMI generic-param), and quoted strings: RFC 3261 §7.3.1 and §25.1.
-import { ParseError } from "../errors.ts";
 import {
   classes,
   EQUALS,
   QUOTE,
+  refuse,
   SEMICOLON,
-  skipClass,
+  SPACE,
   skipQuoted,
-  skipToken,
   skipWhite,
   TOKEN,
   VALUE,
 } from "./grammar.ts";
-import { decodeAscii, decodeQuoted } from "./text.ts";
+import { cutAscii, decodeQuoted, latin1Bytes } from "./text.ts";
 
 /** Parameters by lower-case name; quotes are gone from values; a flag such as `;lr` has the value "". */
 export type Params = ReadonlyMap<string, string>;
@@ -28,33 +27,41 @@ export const param = { nameStart: 0, nameEnd: 0, valueStart: 0, valueEnd: 0, isQ
  * Returns the position after it and the white space behind it. Throws ParseError (empty names and values included).
  */
 export function scanParam(bytes: Uint8Array, position: number, end: number, field: string): number {
-  const nameStart = skipWhite(bytes, position + 1, end);
-  const nameEnd = skipToken(bytes, nameStart, end);
+  let p = position + 1;
+  // Most messages have no white space here: the look at one byte saves a call.
+  if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
+  param.nameStart = p;
+  const nameStart = p;
+  while (p < end && (classes[bytes[p]!]! & TOKEN) !== 0) p++;
   // RFC 4475 §3.1.2.1: separators with nothing between them are malformed.
-  if (nameEnd === nameStart) throw new ParseError(field, "a parameter has no name", { offset: nameStart });
-  param.nameStart = nameStart;
-  param.nameEnd = nameEnd;
+  if (p === nameStart) refuse(field, "a parameter has no name", p);
+  param.nameEnd = p;
   param.isQuoted = false;
-  let p = skipWhite(bytes, nameEnd, end);
+  if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
   if (p >= end || bytes[p] !== EQUALS) {
     param.valueStart = -1;
     param.valueEnd = -1;
     return p;
   }
-  p = skipWhite(bytes, p + 1, end);
-  if (p < end && bytes[p] === QUOTE) {
-    const after = skipQuoted(bytes, p, end);
-    if (after < 0) throw new ParseError(field, "a quoted string does not end", { offset: p });
-    param.isQuoted = true;
-    param.valueStart = p + 1;
-    param.valueEnd = after - 1;
-    return skipWhite(bytes, after, end);
-  }
-  const valueEnd = skipClass(bytes, p, end, VALUE);
-  if (valueEnd === p) throw new ParseError(field, "a parameter has no value", { offset: p });
+  p++;
+  if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
+  if (p < end && bytes[p] === QUOTE) return scanQuotedValue(bytes, p, end, field);
   param.valueStart = p;
-  param.valueEnd = valueEnd;
-  return skipWhite(bytes, valueEnd, end);
+  const valueStart = p;
+  while (p < end && (classes[bytes[p]!]! & VALUE) !== 0) p++;
+  if (p === valueStart) refuse(field, "a parameter has no value", p);
+  param.valueEnd = p;
+  if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
+  return p;
+}
+
+function scanQuotedValue(bytes: Uint8Array, position: number, end: number, field: string): number {
+  const after = skipQuoted(bytes, position, end);
+  if (after < 0) refuse(field, "a quoted string does not end", position);
+  param.isQuoted = true;
+  param.valueStart = position + 1;
+  param.valueEnd = after - 1;
+  return skipWhite(bytes, after, end);
 }
 
 /** The value that `param` points at, quotes undone; "" for a flag. */
@@ -62,7 +69,7 @@ export function paramValue(bytes: Uint8Array): string {
   if (param.valueStart < 0) return "";
   return param.isQuoted
     ? decodeQuoted(bytes, param.valueStart, param.valueEnd)
-    : decodeAscii(bytes, param.valueStart, param.valueEnd);
+    : cutAscii(bytes, param.valueStart, param.valueEnd);
 }
 
 /** All parameters from `position` (white space or a semicolon) to `end`; throws ParseError if anything else is there. */
@@ -71,13 +78,72 @@ export function parseParams(bytes: Uint8Array, position: number, end: number, fi
   if (p === end) return noParams;
   const params = new Map<string, string>();
   while (p < end) {
-    if (bytes[p] !== SEMICOLON) throw new ParseError(field, "unexpected text after a value", { offset: p });
+    if (bytes[p] !== SEMICOLON) refuse(field, "unexpected text after a value", p);
     p = scanParam(bytes, p, end, field);
-    const name = decodeAscii(bytes, param.nameStart, param.nameEnd).toLowerCase();
+    const name = cutAscii(bytes, param.nameStart, param.nameEnd).toLowerCase();
     // The first of two parameters of one name counts; the grammar leaves it open.
     if (!params.has(name)) params.set(name, paramValue(bytes));
   }
   return params;
+}
+
+/**
+ * Parameters that were checked, but are taken apart only when someone looks. Holds the text and not the bytes,
+ * since these may be used again for another message.
+ */
+class LazyParams implements ReadonlyMap<string, string> {
+  /** As written; enumerable, so that comparing two of them compares this. */
+  readonly text: string;
+  #map: Params | undefined;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get map(): Params {
+    if (this.#map === undefined) {
+      const bytes = latin1Bytes(this.text);
+      this.#map = parseParams(bytes, 0, bytes.length, "parameters");
+    }
+    return this.#map;
+  }
+
+  get size(): number {
+    return this.map.size;
+  }
+
+  get(name: string): string | undefined {
+    return this.map.get(name);
+  }
+
+  has(name: string): boolean {
+    return this.map.has(name);
+  }
+
+  forEach(callback: (value: string, key: string, map: ReadonlyMap<string, string>) => void): void {
+    for (const [name, value] of this.map) callback(value, name, this);
+  }
+
+  entries(): MapIterator<[string, string]> {
+    return this.map.entries();
+  }
+
+  keys(): MapIterator<string> {
+    return this.map.keys();
+  }
+
+  values(): MapIterator<string> {
+    return this.map.values();
+  }
+
+  [Symbol.iterator](): MapIterator<[string, string]> {
+    return this.map[Symbol.iterator]();
+  }
+}
+
+/** The parameters in [start, end), which `scanParam` has already gone over. */
+export function lazyParams(bytes: Uint8Array, start: number, end: number): Params {
+  return new LazyParams(cutAscii(bytes, start, end));
 }
 
 /** True if the text can stand as a token. */

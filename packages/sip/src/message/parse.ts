@@ -9,15 +9,17 @@ import {
   LESS,
   LF,
   parseDigits,
+  SLASH,
   SPACE,
   skipClass,
+  spells,
   TAB,
   TOKEN,
   tokenLower,
   WHITE,
 } from "./grammar.ts";
 import { cSeqParts, scanCSeq } from "./header/cseq.ts";
-import { scanVia, viaParts } from "./header/via.ts";
+import { isSip20, newViaParts, scanVia } from "./header/via.ts";
 import {
   CALL_ID,
   CONTENT_LENGTH,
@@ -34,8 +36,9 @@ import { STRIDE, trimmedEnd } from "./headers.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { type Layout, type SipMessage, SipRequest, SipResponse } from "./message.ts";
 import { methodIdAt } from "./method.ts";
-import { nameAddrParts, scanNameAddr } from "./name-addr.ts";
-import { scanUri, found as uriParts } from "./uri.ts";
+import { newNameAddrParts, scanNameAddr } from "./name-addr.ts";
+import { forgetHead } from "./text.ts";
+import { newUriParts, scanUri, type UriParts } from "./uri.ts";
 
 /**
  * Reads one message that fills `bytes` (a datagram, or a frame cut out of a stream). Checks start line, top Via,
@@ -45,28 +48,28 @@ import { scanUri, found as uriParts } from "./uri.ts";
  */
 export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits): SipMessage {
   if (bytes.length > limits.messageSize) throw tooLarge("message", `more than ${limits.messageSize} bytes`);
+  forgetHead();
+  let start = 0;
+  // §7.5: empty lines before the start line are ignored.
+  while (bytes[start] === CR && bytes[start + 1] === LF) start += 2;
+  // No method holds a slash, so "SIP/" begins a status line.
+  const isResponse = beginsWithSip(bytes, start);
   const layout: Layout = {
+    startLineStart: start,
     headersStart: 0,
     bodyStart: 0,
     bodyEnd: 0,
-    targetStart: 0,
-    targetEnd: 0,
     methodId: 0,
     methodEnd: 0,
-    startLineStart: 0,
     statusCode: 0,
+    reasonStart: 0,
+    reasonEnd: 0,
     viaStart: -1,
     viaEnd: -1,
-    branchStart: -1,
-    branchEnd: -1,
     fromStart: -1,
     fromEnd: -1,
-    fromTagStart: -1,
-    fromTagEnd: -1,
     toStart: -1,
     toEnd: -1,
-    toTagStart: -1,
-    toTagEnd: -1,
     callIdStart: -1,
     callIdEnd: -1,
     cSeqStart: -1,
@@ -74,14 +77,13 @@ export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits):
     cSeqNumber: 0,
     maxForwards: -1,
     hasRoute: false,
+    requestUri: isResponse ? undefined : newUriParts(),
+    via: newViaParts(),
+    from: newNameAddrParts(),
+    to: newNameAddrParts(),
   };
-  let start = 0;
-  // §7.5: empty lines before the start line are ignored.
-  while (bytes[start] === CR && bytes[start + 1] === LF) start += 2;
-  layout.startLineStart = start;
-  const isResponse = isStatusLine(bytes, start);
   if (isResponse) scanStatusLine(bytes, layout, limits);
-  else scanRequestLine(bytes, layout, limits);
+  else scanRequestLine(bytes, layout, layout.requestUri!, limits);
   const index = scanHeaders(bytes, layout, limits);
   checkCore(bytes, layout);
   const message = layout.bodyEnd === bytes.length ? bytes : bytes.subarray(0, layout.bodyEnd);
@@ -93,24 +95,18 @@ function tooLarge(field: string, reason: string, offset: number = -1): ParseErro
   return new ParseError(field, reason, { status: 513, offset });
 }
 
-function isStatusLine(bytes: Uint8Array, start: number): boolean {
-  // No method holds a slash.
+function beginsWithSip(bytes: Uint8Array, start: number): boolean {
   return (
     (bytes[start]! | 0x20) === 115 &&
     (bytes[start + 1]! | 0x20) === 105 &&
     (bytes[start + 2]! | 0x20) === 112 &&
-    bytes[start + 3] === 47
+    bytes[start + 3] === SLASH
   );
-}
-
-/** True if "SIP/2.0" stands at `at`, in any case (§7.1). */
-function isSip20(bytes: Uint8Array, at: number): boolean {
-  return isStatusLine(bytes, at) && bytes[at + 4] === 50 && bytes[at + 5] === 46 && bytes[at + 6] === 48;
 }
 
 /** Throws the error for a version that is not SIP/2.0: 505 if it is a version at all. */
 function refuseVersion(bytes: Uint8Array, start: number, end: number): never {
-  if (isStatusLine(bytes, start)) {
+  if (beginsWithSip(bytes, start)) {
     const major = skipClass(bytes, start + 4, end, DIGIT);
     const minor = skipClass(bytes, major + 1, end, DIGIT);
     if (major > start + 4 && bytes[major] === 46 && minor > major + 1 && minor === end) {
@@ -135,7 +131,7 @@ function startLineEnd(bytes: Uint8Array, start: number, limits: Limits): number 
 }
 
 /** Request-Line = Method SP Request-URI SP SIP-Version CRLF. */
-function scanRequestLine(bytes: Uint8Array, layout: Layout, limits: Limits): void {
+function scanRequestLine(bytes: Uint8Array, layout: Layout, uri: UriParts, limits: Limits): void {
   const start = layout.startLineStart;
   const end = bytes.length;
   let p = start;
@@ -157,16 +153,14 @@ function scanRequestLine(bytes: Uint8Array, layout: Layout, limits: Limits): voi
       offset: p,
     });
   }
-  layout.targetStart = uriStart;
-  layout.targetEnd = p;
   const version = p + 1;
   if (!isSip20(bytes, version) || bytes[version + 7] !== CR || bytes[version + 8] !== LF) {
     refuseVersion(bytes, version, startLineEnd(bytes, version, limits));
   }
-  scanUri(bytes, uriStart, layout.targetEnd, "Request-URI");
+  scanUri(bytes, uriStart, p, "Request-URI", uri);
   // §19.1.1: no headers in a Request-URI (RFC 4475 §3.1.2.11).
-  if (uriParts.headersStart >= 0) {
-    throw new ParseError("Request-URI", "a URI with headers in it", { offset: uriParts.headersStart });
+  if (uri.headersStart >= 0) {
+    throw new ParseError("Request-URI", "a URI with headers in it", { offset: uri.headersStart });
   }
   layout.headersStart = version + 9;
 }
@@ -187,14 +181,15 @@ function scanStatusLine(bytes: Uint8Array, layout: Layout, limits: Limits): void
   if (layout.statusCode < 100)
     throw new ParseError("start line", "a status code below 100", { offset: p + 1 });
   // RFC 4475 §3.1.1.13: the phrase may be empty; the space before it may then be missing (lenient).
-  layout.targetStart = Math.min(codeEnd + 1, end);
-  layout.targetEnd = end;
+  layout.reasonStart = Math.min(codeEnd + 1, end);
+  layout.reasonEnd = end;
   layout.headersStart = end + 2;
 }
 
 /** Walks over all header fields up to the empty line, building the index and noting the core fields. */
 function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[] {
-  const index: number[] = [];
+  const index = scratch;
+  let size = 0;
   const end = bytes.length;
   const mostNumbers = limits.headerCount * STRIDE;
   let contentLength = -1;
@@ -245,9 +240,13 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
     while (valueStart < valueEnd && (classes[bytes[valueStart]!]! & WHITE) !== 0) valueStart++;
     p += 2;
     const id = headerIdAt(bytes, nameStart, nameEnd, hash);
-    if (index.length >= mostNumbers)
+    if (size >= mostNumbers)
       throw tooLarge("message", `more than ${limits.headerCount} header fields`, nameStart);
-    index.push(id, nameStart, valueStart, valueEnd);
+    index[size] = id;
+    index[size + 1] = nameStart;
+    index[size + 2] = valueStart;
+    index[size + 3] = valueEnd;
+    size += STRIDE;
     switch (id) {
       case VIA:
         if (layout.viaStart < 0) {
@@ -302,8 +301,11 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
     }
     layout.bodyEnd = layout.bodyStart + contentLength;
   }
-  return index;
+  return index.slice(0, size);
 }
+
+/** The index while it grows; what a message keeps is a copy of the right size. */
+const scratch: number[] = new Array<number>(defaultLimits.headerCount * STRIDE).fill(0);
 
 function refuseSecond(field: string, offset: number): never {
   // RFC 4475 §3.3.8.
@@ -313,15 +315,17 @@ function refuseSecond(field: string, offset: number): never {
 function checkRoute(bytes: Uint8Array, start: number, end: number): void {
   let p = start;
   while (true) {
-    p = scanNameAddr(bytes, p, end, "Route", true);
+    p = scanNameAddr(bytes, p, end, "Route", true, routeParts);
     // §25.1: route-param = name-addr, so always with brackets.
-    if (bytes[nameAddrParts.uriStart - 1] !== LESS) {
-      throw new ParseError("Route", "the URI is not in angle brackets", { offset: nameAddrParts.uriStart });
+    if (bytes[routeParts.uri.start - 1] !== LESS) {
+      throw new ParseError("Route", "the URI is not in angle brackets", { offset: routeParts.uri.start });
     }
     if (p >= end) return;
     p++;
   }
 }
+
+const routeParts = newNameAddrParts();
 
 /** §8.1.1, §16.3: what every message must have, well-formed. */
 function checkCore(bytes: Uint8Array, layout: Layout): void {
@@ -331,23 +335,16 @@ function checkCore(bytes: Uint8Array, layout: Layout): void {
   if (layout.callIdStart < 0) throw missing("Call-ID");
   if (layout.cSeqStart < 0) throw missing("CSeq");
 
-  const stop = scanVia(bytes, layout.viaStart, layout.viaEnd, "Via");
+  const { via } = layout;
+  const stop = scanVia(bytes, layout.viaStart, layout.viaEnd, "Via", via);
   if (stop + 1 === layout.viaEnd) throw new ParseError("Via", "nothing after a comma", { offset: stop });
-  layout.viaEnd = trimmedEnd(bytes, layout.viaStart, stop);
-  layout.branchStart = viaParts.branchStart;
-  layout.branchEnd = viaParts.branchEnd;
+  if (stop < layout.viaEnd) layout.viaEnd = trimmedEnd(bytes, layout.viaStart, stop);
   // RFC 4475 §3.2.1: the magic cookie alone identifies nothing.
-  if (layout.branchEnd - layout.branchStart === 7 && isBareCookie(bytes, layout.branchStart)) {
-    throw new ParseError("Via", "a branch of nothing but the magic cookie", { offset: layout.branchStart });
+  if (via.branchEnd - via.branchStart === 7 && spells(bytes, via.branchStart, via.branchEnd, "z9hg4bk")) {
+    throw new ParseError("Via", "a branch of nothing but the magic cookie", { offset: via.branchStart });
   }
-
-  scanNameAddr(bytes, layout.fromStart, layout.fromEnd, "From", false);
-  layout.fromTagStart = nameAddrParts.tagStart;
-  layout.fromTagEnd = nameAddrParts.tagEnd;
-  scanNameAddr(bytes, layout.toStart, layout.toEnd, "To", false);
-  layout.toTagStart = nameAddrParts.tagStart;
-  layout.toTagEnd = nameAddrParts.tagEnd;
-
+  scanNameAddr(bytes, layout.fromStart, layout.fromEnd, "From", false, layout.from);
+  scanNameAddr(bytes, layout.toStart, layout.toEnd, "To", false, layout.to);
   checkWord(bytes, layout.callIdStart, layout.callIdEnd);
   scanCSeq(bytes, layout.cSeqStart, layout.cSeqEnd, "CSeq");
   layout.cSeqNumber = cSeqParts.sequence;
@@ -360,12 +357,6 @@ function checkCore(bytes: Uint8Array, layout: Layout): void {
 
 function missing(field: string): ParseError {
   return new ParseError(field, "missing");
-}
-
-function isBareCookie(bytes: Uint8Array, at: number): boolean {
-  const cookie = "z9hg4bk";
-  for (let i = 0; i < cookie.length; i++) if ((bytes[at + i]! | 0x20) !== cookie.charCodeAt(i)) return false;
-  return true;
 }
 
 function checkWord(bytes: Uint8Array, start: number, end: number): void {

@@ -146,7 +146,7 @@ function copyLines(message: SipRequest | SipResponse, id: number, name: string):
 /** What ACK and CANCEL take from the INVITE: Request-URI, top Via, Route, From, Call-ID, the number of CSeq. */
 function startLike(invite: SipRequest, method: string): void {
   const { bytes, layout } = invite;
-  writer.start().text(`${method} `).bytes(bytes, layout.targetStart, layout.targetEnd);
+  writer.start().text(`${method} `).bytes(bytes, layout.requestUri!.start, layout.requestUri!.end);
   // A single Via, the top one of the original request.
   writer.text(" SIP/2.0\r\nVia: ").bytes(bytes, layout.viaStart, layout.viaEnd);
   writer.text("\r\nMax-Forwards: 70\r\n");

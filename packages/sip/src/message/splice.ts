@@ -2,7 +2,6 @@
 import { ArgumentError } from "../errors.ts";
 import { writer } from "./byte-writer.ts";
 import { COMMA, elementEnd, SEMICOLON, skipWhite, spells } from "./grammar.ts";
-import { scanVia, viaParts } from "./header/via.ts";
 import { headerIdOf, MAX_FORWARDS, ROUTE, VIA } from "./header-table.ts";
 import { STRIDE } from "./headers.ts";
 import type { SipMessage } from "./message.ts";
@@ -72,7 +71,8 @@ export function collectEdits(message: SipMessage, edits: Edits): Edit[] {
     if (message.kind !== "request") throw new ArgumentError("a response has no Request-URI to replace");
     const uri = typeof edits.requestUri === "string" ? edits.requestUri : printUri(edits.requestUri);
     if (/\s/.test(uri) || uri === "") throw new ArgumentError("a Request-URI holds no white space");
-    list.push({ start: layout.targetStart, end: layout.targetEnd, text: uri });
+    const { start, end } = layout.requestUri!;
+    list.push({ start, end, text: uri });
   }
   if (edits.popVia === true) popVia(message, list);
   else if (edits.received !== undefined || edits.rport !== undefined) editVia(message, edits, list);
@@ -132,9 +132,8 @@ function popVia(message: SipMessage, list: Edit[]): void {
 
 function editVia(message: SipMessage, edits: Edits, list: Edit[]): void {
   const { bytes, layout } = message;
-  const { viaStart, viaEnd } = layout;
-  scanVia(bytes, viaStart, viaEnd, "Via");
-  let p = viaParts.paramsStart;
+  const { viaEnd } = layout;
+  let p = layout.via.paramsStart;
   let received = edits.received === undefined ? "" : `;received=${checkLine(edits.received, "received")}`;
   let rport = edits.rport === undefined ? "" : `;rport=${edits.rport}`;
   while (p < viaEnd && bytes[p] === SEMICOLON) {

@@ -31,9 +31,32 @@ export function setDecodeAscii(decode: DecodeAscii | undefined): void {
   port = decode ?? portableDecodeAscii;
 }
 
-/** The bytes in [start, end) as a string, one character per byte. */
+/** The bytes in [start, end) as a string of its own, one character per byte. */
 export function decodeAscii(bytes: Uint8Array, start: number, end: number): string {
   return start >= end ? "" : port(bytes, start, end);
+}
+
+// The head of the message that is being read, as one string: cutting out of it is cheaper than decoding many
+// short ranges. Only one is kept, and every parse forgets it, since buffers are used again for other messages.
+let headBytes: Uint8Array | undefined;
+let headText = "";
+
+/** Makes `cutAscii` quick for this message, whose head is [0, headEnd). */
+export function readFrom(bytes: Uint8Array, headEnd: number): void {
+  if (bytes === headBytes) return;
+  headBytes = bytes;
+  headText = port(bytes, 0, headEnd);
+}
+
+/** The buffers may hold something else from now on. */
+export function forgetHead(): void {
+  headBytes = undefined;
+  headText = "";
+}
+
+/** Like `decodeAscii`; the string may share the memory of the head that it is cut from. */
+export function cutAscii(bytes: Uint8Array, start: number, end: number): string {
+  return bytes === headBytes ? headText.substring(start, end) : decodeAscii(bytes, start, end);
 }
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -44,7 +67,7 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
   for (let i = start; i < end; i++) {
     if (bytes[i]! >= 0x80) return utf8.decode(bytes.subarray(start, end));
   }
-  return decodeAscii(bytes, start, end);
+  return cutAscii(bytes, start, end);
 }
 
 /** A header value as text: UTF-8, each fold (§7.3.1) and the white space around it replaced by one space. */
@@ -87,6 +110,13 @@ export function decodeQuoted(bytes: Uint8Array, start: number, end: number): str
     out[length++] = c;
   }
   return decodeUtf8(out, 0, length);
+}
+
+/** The bytes that `decodeAscii` made a string of. */
+export function latin1Bytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
 }
 
 /** Text as bytes (UTF-8). */

@@ -1,5 +1,5 @@
 // URIs: RFC 3261 §19.1 and §25.1. `scanUri` checks and finds the parts, `decodeUri` makes the object.
-import { ArgumentError, ParseError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import {
   ALPHA,
   AMPERSAND,
@@ -13,6 +13,7 @@ import {
   PERCENT,
   parseDigits,
   QUESTION,
+  refuse,
   SEMICOLON,
   skipClass,
   spells,
@@ -21,10 +22,10 @@ import {
   URIC,
   USER,
 } from "./grammar.ts";
-import { decodeHost, printHostPort, skipHost } from "./host.ts";
+import { decodeHost, isHostPlain, printHostPort, skipHost } from "./host.ts";
 import { noParams, type Params } from "./params.ts";
 import { checkTelUri, parseTelUri, printTelUri, type TelUri } from "./tel-uri.ts";
-import { decodeAscii, decodeEscaped, encodeText, escapeUri } from "./text.ts";
+import { cutAscii, decodeAscii, decodeEscaped, encodeText, escapeUri } from "./text.ts";
 
 /** A SIP or SIPS URI. Escapes are undone in all parts; a byte that is no UTF-8 stands as U+DC80…U+DCFF. */
 export interface SipUri {
@@ -40,7 +41,7 @@ export interface SipUri {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** A URI of a scheme that this library does not take apart. */
+/** A URI of a scheme that this library does not take apart. Tell them apart by `isSipUri` and `isTelUri`. */
 export interface OtherUri {
   /** Lower case; never "sip", "sips" or "tel". */
   readonly scheme: string;
@@ -65,39 +66,87 @@ const SIPS = 2;
 const TEL = 3;
 const OTHER = 4;
 
-/** Where the parts of a URI are, refilled by each `scanUri`. -1 for a part that is not there. */
-export const found = {
-  scheme: 0,
-  colon: 0,
-  userStart: -1,
-  userEnd: -1,
-  passwordStart: -1,
-  passwordEnd: -1,
-  hostStart: 0,
-  hostEnd: 0,
-  port: -1,
-  paramsStart: 0,
-  headersStart: -1,
-};
+/** Where the parts of a URI are; -1 for a part that is not there. Positions mean something for SIP and SIPS only. */
+export interface UriParts {
+  scheme: number;
+  start: number;
+  end: number;
+  userStart: number;
+  userEnd: number;
+  passwordStart: number;
+  passwordEnd: number;
+  /** There is an escape in user or password. */
+  isEscaped: boolean;
+  hostStart: number;
+  hostEnd: number;
+  /** The host is written as it is kept. */
+  isHostPlain: boolean;
+  port: number;
+  paramsStart: number;
+  headersStart: number;
+}
 
-/** Checks that [start, end) is a URI; throws ParseError if not. Allocates nothing. */
-export function scanUri(bytes: Uint8Array, start: number, end: number, field: string): void {
-  const colon = skipScheme(bytes, start, end, field);
-  found.colon = colon;
-  const length = colon - start;
-  if (length === 3 && spells(bytes, start, colon, "sip")) found.scheme = SIP;
-  else if (length === 4 && spells(bytes, start, colon, "sips")) found.scheme = SIPS;
-  else {
-    if (length === 3 && spells(bytes, start, colon, "tel")) {
-      found.scheme = TEL;
-      checkTelUri(bytes, colon + 1, end, field);
-    } else {
-      found.scheme = OTHER;
-      checkOpaque(bytes, colon + 1, end, field);
+/** Parts to be filled in by `scanUri`. */
+export function newUriParts(): UriParts {
+  return {
+    scheme: 0,
+    start: 0,
+    end: 0,
+    userStart: -1,
+    userEnd: -1,
+    passwordStart: -1,
+    passwordEnd: -1,
+    isEscaped: false,
+    hostStart: 0,
+    hostEnd: 0,
+    isHostPlain: false,
+    port: -1,
+    paramsStart: 0,
+    headersStart: -1,
+  };
+}
+
+/** Checks that [start, end) is a URI and notes its parts; throws ParseError if it is none. */
+export function scanUri(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): void {
+  parts.start = start;
+  parts.end = end;
+  parts.userStart = -1;
+  parts.passwordStart = -1;
+  parts.headersStart = -1;
+  parts.isEscaped = false;
+  if (
+    start + 5 < end &&
+    (bytes[start]! | 0x20) === 115 &&
+    (bytes[start + 1]! | 0x20) === 105 &&
+    (bytes[start + 2]! | 0x20) === 112
+  ) {
+    if (bytes[start + 3] === COLON) {
+      parts.scheme = SIP;
+      scanSipUri(bytes, start + 4, end, field, parts);
+      return;
     }
-    return;
+    if ((bytes[start + 3]! | 0x20) === 115 && bytes[start + 4] === COLON) {
+      parts.scheme = SIPS;
+      scanSipUri(bytes, start + 5, end, field, parts);
+      return;
+    }
   }
-  scanSipUri(bytes, colon + 1, end, field);
+  scanOtherUri(bytes, start, end, field, parts);
+}
+
+function scanOtherUri(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): void {
+  const colon = skipScheme(bytes, start, end, field);
+  if (spells(bytes, start, colon, "tel")) {
+    parts.scheme = TEL;
+    checkTelUri(bytes, colon + 1, end, field);
+  } else if (spells(bytes, start, colon, "sip") || spells(bytes, start, colon, "sips")) {
+    // Too short for the quick look above.
+    parts.scheme = colon - start === 3 ? SIP : SIPS;
+    scanSipUri(bytes, colon + 1, end, field, parts);
+  } else {
+    parts.scheme = OTHER;
+    checkOpaque(bytes, colon + 1, end, field);
+  }
 }
 
 function skipScheme(bytes: Uint8Array, start: number, end: number, field: string): number {
@@ -112,13 +161,13 @@ function skipScheme(bytes: Uint8Array, start: number, end: number, field: string
     }
     if (p < end && bytes[p] === COLON) return p;
   }
-  throw new ParseError(field, "not a URI: no scheme", { offset: start });
+  refuse(field, "not a URI: no scheme", start);
 }
 
 function checkOpaque(bytes: Uint8Array, start: number, end: number, field: string): void {
-  if (start >= end) throw new ParseError(field, "nothing after the scheme", { offset: start });
+  if (start >= end) refuse(field, "nothing after the scheme", start);
   const p = skipEscapable(bytes, start, end, URIC);
-  if (p < end) throw new ParseError(field, "a character that no URI may hold", { offset: p });
+  if (p < end) refuse(field, "a character that no URI may hold", p);
 }
 
 /** The position after the run of allowed characters and complete escapes. */
@@ -132,48 +181,58 @@ function skipEscapable(bytes: Uint8Array, position: number, end: number, allowed
   return position;
 }
 
-function scanSipUri(bytes: Uint8Array, start: number, end: number, field: string): void {
+function scanSipUri(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): void {
   // userinfo and host cannot be told apart before "@" is seen; "@" stands nowhere else unescaped.
-  let p = skipEscapable(bytes, start, end, USER);
-  found.userStart = -1;
-  found.passwordStart = -1;
+  let p = start;
+  while (p < end && (classes[bytes[p]!]! & USER) !== 0) p++;
+  if (p < end && bytes[p] === PERCENT) {
+    p = skipEscapable(bytes, p, end, USER);
+    parts.isEscaped = true;
+  }
   const userEnd = p;
-  if (p < end && bytes[p] === COLON) p = skipEscapable(bytes, p + 1, end, PASSWORD);
+  if (p < end && bytes[p] === COLON) {
+    p = skipEscapable(bytes, p + 1, end, PASSWORD);
+    parts.isEscaped = true;
+  }
   if (p < end && bytes[p] === AT) {
-    if (userEnd === start) throw new ParseError(field, "the user is empty", { offset: start });
-    found.userStart = start;
-    found.userEnd = userEnd;
+    if (userEnd === start) refuse(field, "the user is empty", start);
+    parts.userStart = start;
+    parts.userEnd = userEnd;
     if (userEnd < p) {
-      found.passwordStart = userEnd + 1;
-      found.passwordEnd = p;
+      parts.passwordStart = userEnd + 1;
+      parts.passwordEnd = p;
     }
     p++;
   } else {
     p = start;
   }
-  found.hostStart = p;
+  parts.hostStart = p;
   p = skipHost(bytes, p, end, field);
-  found.hostEnd = p;
-  found.port = -1;
+  parts.hostEnd = p;
+  parts.isHostPlain = isHostPlain();
+  parts.port = -1;
   if (p < end && bytes[p] === COLON) {
     const portEnd = skipClass(bytes, p + 1, end, DIGIT);
-    found.port = parseDigits(bytes, p + 1, portEnd, field, 65535);
+    parts.port = parseDigits(bytes, p + 1, portEnd, field, 65535);
     p = portEnd;
   }
-  found.paramsStart = p;
+  parts.paramsStart = p;
+  if (p < end) scanUriTail(bytes, p, end, field, parts);
+}
+
+/** uri-parameters [ headers ] */
+function scanUriTail(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): void {
+  let p = start;
   while (p < end && bytes[p] === SEMICOLON) {
     const nameEnd = skipEscapable(bytes, p + 1, end, URI_PARAM);
-    if (nameEnd === p + 1 || bytes[p + 1] === EQUALS) {
-      throw new ParseError(field, "a URI parameter has no name", { offset: p });
-    }
+    if (nameEnd === p + 1 || bytes[p + 1] === EQUALS) refuse(field, "a URI parameter has no name", p);
     p = nameEnd;
   }
-  found.headersStart = -1;
   if (p < end && bytes[p] === QUESTION) {
-    found.headersStart = p;
+    parts.headersStart = p;
     p = scanUriHeaders(bytes, p, end, field);
   }
-  if (p < end) throw new ParseError(field, "a character that no SIP URI may hold there", { offset: p });
+  if (p < end) refuse(field, "a character that no SIP URI may hold there", p);
 }
 
 /** From "?" or "&": headers = "?" header *( "&" header ), header = hname "=" hvalue. */
@@ -182,43 +241,49 @@ function scanUriHeaders(bytes: Uint8Array, position: number, end: number, field:
   do {
     const nameEnd = skipEscapable(bytes, p + 1, end, URI_HEADER);
     if (nameEnd === p + 1 || nameEnd >= end || bytes[nameEnd] !== EQUALS) {
-      throw new ParseError(field, "a header in the URI has no name or no value", { offset: p });
+      refuse(field, "a header in the URI has no name or no value", p);
     }
     p = skipEscapable(bytes, nameEnd + 1, end, URI_HEADER);
   } while (p < end && bytes[p] === AMPERSAND);
   return p;
 }
 
-/** The URI in [start, end). Throws ParseError. */
-export function decodeUri(bytes: Uint8Array, start: number, end: number, field: string): Uri {
-  scanUri(bytes, start, end, field);
-  switch (found.scheme) {
-    case TEL:
-      return parseTelUri(decodeAscii(bytes, found.colon + 1, end));
-    case OTHER: {
-      const text = decodeAscii(bytes, start, end);
-      return { scheme: text.slice(0, found.colon - start).toLowerCase(), text };
-    }
-  }
-  const { userStart, userEnd, passwordStart, passwordEnd, port, headersStart, paramsStart } = found;
+/** The URI whose parts `scanUri` has noted. */
+export function uriOfParts(bytes: Uint8Array, parts: UriParts): Uri {
+  const { scheme, start, end, userStart, passwordStart, port, headersStart, paramsStart } = parts;
+  if (scheme > SIPS) return otherUri(bytes, scheme, start, end);
   const paramsEnd = headersStart < 0 ? end : headersStart;
   // One shape for all, so that reading a URI's parts stays quick; absent parts are undefined.
   return {
-    scheme: found.scheme === SIPS ? "sips" : "sip",
-    user: userStart < 0 ? undefined : decodePart(bytes, userStart, userEnd),
-    password: passwordStart < 0 ? undefined : decodePart(bytes, passwordStart, passwordEnd),
-    host: decodeHost(bytes, found.hostStart, found.hostEnd),
+    scheme: scheme === SIPS ? "sips" : "sip",
+    user: userStart < 0 ? undefined : decodePart(bytes, userStart, parts.userEnd, parts.isEscaped),
+    password: passwordStart < 0 ? undefined : decodePart(bytes, passwordStart, parts.passwordEnd, true),
+    host: decodeHost(bytes, parts.hostStart, parts.hostEnd, parts.isHostPlain),
     port: port < 0 ? undefined : port,
     params: paramsStart === paramsEnd ? noParams : decodeUriParams(bytes, paramsStart, paramsEnd),
     headers: headersStart < 0 ? noParams : decodeUriHeaders(bytes, headersStart, end),
   } as SipUri;
 }
 
-function decodePart(bytes: Uint8Array, start: number, end: number): string {
-  for (let i = start; i < end; i++) {
+function otherUri(bytes: Uint8Array, scheme: number, start: number, end: number): Uri {
+  const text = decodeAscii(bytes, start, end);
+  if (scheme === TEL) return parseTelUri(text.slice(4));
+  return { scheme: text.slice(0, text.indexOf(":")).toLowerCase(), text };
+}
+
+/** The URI in [start, end). Throws ParseError. */
+export function decodeUri(bytes: Uint8Array, start: number, end: number, field: string): Uri {
+  scanUri(bytes, start, end, field, transient);
+  return uriOfParts(bytes, transient);
+}
+
+const transient = newUriParts();
+
+function decodePart(bytes: Uint8Array, start: number, end: number, mayBeEscaped: boolean): string {
+  for (let i = start; mayBeEscaped && i < end; i++) {
     if (bytes[i] === PERCENT) return decodeEscaped(bytes, start, end);
   }
-  return decodeAscii(bytes, start, end);
+  return cutAscii(bytes, start, end);
 }
 
 function decodeUriParams(bytes: Uint8Array, start: number, end: number): Params {
@@ -231,9 +296,9 @@ function decodeUriParams(bytes: Uint8Array, start: number, end: number): Params 
       if (equals < 0 && bytes[next] === EQUALS) equals = next;
       next++;
     }
-    const name = decodePart(bytes, p + 1, equals < 0 ? next : equals).toLowerCase();
+    const name = decodePart(bytes, p + 1, equals < 0 ? next : equals, true).toLowerCase();
     // §19.1.1: a parameter must not appear twice; the first counts.
-    if (!params.has(name)) params.set(name, equals < 0 ? "" : decodePart(bytes, equals + 1, next));
+    if (!params.has(name)) params.set(name, equals < 0 ? "" : decodePart(bytes, equals + 1, next, true));
     p = next;
   }
   return params;
@@ -249,8 +314,8 @@ function decodeUriHeaders(bytes: Uint8Array, start: number, end: number): Readon
       if (equals < 0 && bytes[next] === EQUALS) equals = next;
       next++;
     }
-    const name = decodePart(bytes, p + 1, equals).toLowerCase();
-    const value = decodePart(bytes, equals + 1, next);
+    const name = decodePart(bytes, p + 1, equals, true).toLowerCase();
+    const value = decodePart(bytes, equals + 1, next, true);
     // §19.1.1 allows a name twice (e.g. two Route values): kept as one comma list, which means the same (§7.3.1).
     const before = headers.get(name);
     headers.set(name, before === undefined ? value : `${before},${value}`);

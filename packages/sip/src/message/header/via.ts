@@ -1,22 +1,24 @@
 // Via: RFC 3261 §20.42, RFC 3581 (rport), RFC 5118 §4.5 (brackets in received).
-import { ParseError } from "../../errors.ts";
 import {
   COLON,
   COMMA,
   classes,
   DIGIT,
   parseDigits,
+  refuse,
   SEMICOLON,
   SLASH,
+  SPACE,
   skipClass,
   skipToken,
   skipWhite,
   spells,
+  TOKEN,
   WHITE,
 } from "../grammar.ts";
-import { decodeHost, isIpv6, printHostPort, skipHost } from "../host.ts";
-import { noParams, type Params, param, parseParams, printParams, scanParam } from "../params.ts";
-import { decodeAscii, encodeText } from "../text.ts";
+import { decodeHost, isHostPlain, isIpv6, printHostPort, skipHost } from "../host.ts";
+import { lazyParams, noParams, type Params, param, printParams, scanParam } from "../params.ts";
+import { cutAscii, encodeText } from "../text.ts";
 
 /** One Via value. */
 export interface Via {
@@ -37,128 +39,209 @@ export interface Via {
   readonly params: Params;
 }
 
-/** Where the parts are, refilled by each `scanVia`; -1 for a part that is not there. */
-export const viaParts = {
-  transportStart: 0,
-  transportEnd: 0,
-  hostStart: 0,
-  hostEnd: 0,
-  port: -1,
-  paramsStart: 0,
-  branchStart: -1,
-  branchEnd: -1,
-};
+/** Where the parts of a Via value are; -1 for a part that is not there. */
+export interface ViaParts {
+  transportStart: number;
+  transportEnd: number;
+  hostStart: number;
+  hostEnd: number;
+  isHostPlain: boolean;
+  port: number;
+  paramsStart: number;
+  paramsEnd: number;
+  branchStart: number;
+  branchEnd: number;
+  receivedStart: number;
+  receivedEnd: number;
+  /** -1: not there; -2: there without a value. */
+  rport: number;
+  maddrStart: number;
+  maddrEnd: number;
+  ttl: number;
+}
+
+/** Parts to be filled in by `scanVia`. */
+export function newViaParts(): ViaParts {
+  return {
+    transportStart: 0,
+    transportEnd: 0,
+    hostStart: 0,
+    hostEnd: 0,
+    isHostPlain: false,
+    port: -1,
+    paramsStart: 0,
+    paramsEnd: 0,
+    branchStart: -1,
+    branchEnd: -1,
+    receivedStart: -1,
+    receivedEnd: -1,
+    rport: -1,
+    maddrStart: -1,
+    maddrEnd: -1,
+    ttl: -1,
+  };
+}
 
 /**
- * Checks one Via value and leaves in `viaParts` where the parts are. Returns where it stops: `end`, or the
- * comma behind it. Throws ParseError. Allocates nothing.
+ * Checks one Via value and notes its parts. Returns where it stops: `end`, or the comma behind it.
+ * Throws ParseError.
  */
-export function scanVia(bytes: Uint8Array, start: number, end: number, field: string): number {
-  let p = scanSentProtocol(bytes, start, end, field);
-  const white = skipWhite(bytes, p, end);
-  if (white === p) throw new ParseError(field, "no space before sent-by", { offset: p });
-  viaParts.hostStart = white;
-  p = skipHost(bytes, white, end, field);
-  viaParts.hostEnd = p;
-  viaParts.port = -1;
-  p = skipWhite(bytes, p, end);
+export function scanVia(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  field: string,
+  parts: ViaParts,
+): number {
+  let p = start;
+  if (isSip20(bytes, p) && bytes[p + 7] === SLASH && bytes[p + 8]! > SPACE) {
+    // The way nearly everyone writes it.
+    p += 8;
+    parts.transportStart = p;
+    while (p < end && (classes[bytes[p]!]! & TOKEN) !== 0) p++;
+    if (p === parts.transportStart) refuse(field, "no transport", p);
+    parts.transportEnd = p;
+  } else {
+    p = scanSentProtocol(bytes, start, end, field, parts);
+  }
+  const white = p;
+  if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
+  if (white === p) refuse(field, "no space before sent-by", p);
+  parts.hostStart = p;
+  p = skipHost(bytes, p, end, field);
+  parts.hostEnd = p;
+  parts.isHostPlain = isHostPlain();
+  parts.port = -1;
+  if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
   // sent-by = host [ COLON port ], white space around the colon allowed
   if (p < end && bytes[p] === COLON) {
     const portStart = skipWhite(bytes, p + 1, end);
-    const portEnd = skipClass(bytes, portStart, end, DIGIT);
-    viaParts.port = parseDigits(bytes, portStart, portEnd, field, 65535);
-    p = skipWhite(bytes, portEnd, end);
+    p = skipClass(bytes, portStart, end, DIGIT);
+    parts.port = parseDigits(bytes, portStart, p, field, 65535);
+    if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
   }
-  viaParts.paramsStart = p;
-  viaParts.branchStart = -1;
+  parts.paramsStart = p;
+  parts.branchStart = -1;
+  parts.receivedStart = -1;
+  parts.rport = -1;
+  parts.maddrStart = -1;
+  parts.ttl = -1;
   while (p < end && bytes[p] === SEMICOLON) {
     p = scanParam(bytes, p, end, field);
-    checkParam(bytes, field);
+    noteParam(bytes, field, parts);
   }
-  if (p < end && bytes[p] !== COMMA) throw new ParseError(field, "unexpected text", { offset: p });
+  parts.paramsEnd = p;
+  if (p < end && bytes[p] !== COMMA) refuse(field, "unexpected text", p);
   return p;
 }
 
+/** True if "SIP/2.0" stands at `at`, in any case (§7.1). */
+export function isSip20(bytes: Uint8Array, at: number): boolean {
+  return (
+    (bytes[at]! | 0x20) === 115 &&
+    (bytes[at + 1]! | 0x20) === 105 &&
+    (bytes[at + 2]! | 0x20) === 112 &&
+    bytes[at + 3] === SLASH &&
+    bytes[at + 4] === 50 &&
+    bytes[at + 5] === 46 &&
+    bytes[at + 6] === 48
+  );
+}
+
 /** sent-protocol = protocol-name SLASH protocol-version SLASH transport; the name may be any token. */
-function scanSentProtocol(bytes: Uint8Array, start: number, end: number, field: string): number {
+function scanSentProtocol(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  field: string,
+  parts: ViaParts,
+): number {
   let p = skipWhite(bytes, start, end);
   for (let part = 0; part < 3; part++) {
     const after = skipToken(bytes, p, end);
-    if (after === p) throw new ParseError(field, "the protocol is not name/version/transport", { offset: p });
+    if (after === p) refuse(field, "the protocol is not name/version/transport", p);
     if (part === 2) {
-      viaParts.transportStart = p;
-      viaParts.transportEnd = after;
+      parts.transportStart = p;
+      parts.transportEnd = after;
       return after;
     }
     p = skipWhite(bytes, after, end);
     if (p >= end || bytes[p] !== SLASH) {
-      throw new ParseError(field, "the protocol is not name/version/transport", { offset: p });
+      refuse(field, "the protocol is not name/version/transport", p);
     }
     p = skipWhite(bytes, p + 1, end);
   }
   return p;
 }
 
-function checkParam(bytes: Uint8Array, field: string): void {
-  const { nameStart, nameEnd, valueStart, valueEnd, isQuoted } = param;
+/** Notes the parameter that `param` points at, if it is one that has a place in `ViaParts`. The first of each counts. */
+function noteParam(bytes: Uint8Array, field: string, parts: ViaParts): void {
+  const { nameStart, nameEnd, valueStart, valueEnd } = param;
   switch (nameEnd - nameStart) {
     case 6:
-      if (viaParts.branchStart < 0 && spells(bytes, nameStart, nameEnd, "branch")) {
-        if (valueStart < 0 || isQuoted)
-          throw new ParseError(field, "the branch is no token", { offset: nameStart });
-        viaParts.branchStart = valueStart;
-        viaParts.branchEnd = valueEnd;
+      if (parts.branchStart < 0 && spells(bytes, nameStart, nameEnd, "branch")) {
+        if (valueStart < 0 || param.isQuoted) refuse(field, "the branch is no token", nameStart);
+        parts.branchStart = valueStart;
+        parts.branchEnd = valueEnd;
       }
       break;
     case 5:
-      if (spells(bytes, nameStart, nameEnd, "rport") && valueStart >= 0) {
-        parseDigits(bytes, valueStart, valueEnd, field, 65535);
-      } else if (spells(bytes, nameStart, nameEnd, "maddr")) {
-        if (valueStart < 0 || isQuoted || skipAnyHost(bytes, valueStart, valueEnd, field) !== valueEnd) {
-          throw new ParseError(field, "maddr is no host", { offset: nameStart });
-        }
+      if (parts.rport === -1 && spells(bytes, nameStart, nameEnd, "rport")) {
+        parts.rport = valueStart < 0 ? -2 : parseDigits(bytes, valueStart, valueEnd, field, 65535);
+      } else if (parts.maddrStart < 0 && spells(bytes, nameStart, nameEnd, "maddr")) {
+        checkHost(bytes, field, "maddr is no host");
+        parts.maddrStart = valueStart;
+        parts.maddrEnd = valueEnd;
       }
       break;
     case 3:
-      if (spells(bytes, nameStart, nameEnd, "ttl")) parseDigits(bytes, valueStart, valueEnd, field, 255);
+      if (parts.ttl < 0 && spells(bytes, nameStart, nameEnd, "ttl")) {
+        parts.ttl = parseDigits(bytes, valueStart, valueEnd, field, 255);
+      }
       break;
     case 8:
-      // RFC 5118 §4.5: an IPv6 address in received may have brackets or not.
-      if (spells(bytes, nameStart, nameEnd, "received")) {
-        if (valueStart < 0 || isQuoted || skipAnyHost(bytes, valueStart, valueEnd, field) !== valueEnd) {
-          throw new ParseError(field, "received is no address", { offset: nameStart });
-        }
+      if (parts.receivedStart < 0 && spells(bytes, nameStart, nameEnd, "received")) {
+        checkHost(bytes, field, "received is no address");
+        parts.receivedStart = valueStart;
+        parts.receivedEnd = valueEnd;
       }
       break;
   }
 }
 
-function skipAnyHost(bytes: Uint8Array, start: number, end: number, field: string): number {
-  return isIpv6(bytes, start, end) ? end : skipHost(bytes, start, end, field);
+/** The value that `param` points at is a host; RFC 5118 §4.5: an IPv6 address may have brackets or not. */
+function checkHost(bytes: Uint8Array, field: string, reason: string): void {
+  const { valueStart, valueEnd } = param;
+  if (valueStart < 0 || param.isQuoted) refuse(field, reason, param.nameStart);
+  if (!isIpv6(bytes, valueStart, valueEnd) && skipHost(bytes, valueStart, valueEnd, field) !== valueEnd) {
+    refuse(field, reason, valueStart);
+  }
 }
+
+/** The value whose parts `scanVia` has noted. */
+export function viaOfParts(bytes: Uint8Array, parts: ViaParts): Via {
+  const { port, paramsStart, paramsEnd, branchStart, receivedStart, rport, maddrStart, ttl } = parts;
+  return {
+    transport: decodeTransport(bytes, parts.transportStart, parts.transportEnd),
+    host: decodeHost(bytes, parts.hostStart, parts.hostEnd, parts.isHostPlain),
+    port: port < 0 ? undefined : port,
+    branch: branchStart < 0 ? undefined : cutAscii(bytes, branchStart, parts.branchEnd),
+    received:
+      receivedStart < 0 ? undefined : withoutBrackets(cutAscii(bytes, receivedStart, parts.receivedEnd)),
+    rport: rport === -1 ? undefined : rport === -2 ? true : rport,
+    maddr: maddrStart < 0 ? undefined : withoutBrackets(cutAscii(bytes, maddrStart, parts.maddrEnd)),
+    ttl: ttl < 0 ? undefined : ttl,
+    params: paramsStart === paramsEnd ? noParams : lazyParams(bytes, paramsStart, paramsEnd),
+  } as Via;
+}
+
+const transient = newViaParts();
 
 /** The Via value in [start, end). Throws ParseError. */
 export function decodeVia(bytes: Uint8Array, start: number, end: number, field: string): Via {
-  const stop = scanVia(bytes, start, end, field);
-  if (stop !== end) throw new ParseError(field, "more than one value", { offset: stop });
-  const { transportStart, transportEnd, hostStart, hostEnd, port, paramsStart, branchStart, branchEnd } =
-    viaParts;
-  const params = paramsStart === end ? noParams : parseParams(bytes, paramsStart, end, field);
-  const rport = params.get("rport");
-  const ttl = params.get("ttl");
-  const received = params.get("received");
-  const maddr = params.get("maddr");
-  return {
-    transport: decodeTransport(bytes, transportStart, transportEnd),
-    host: decodeHost(bytes, hostStart, hostEnd),
-    port: port < 0 ? undefined : port,
-    branch: branchStart < 0 ? undefined : decodeAscii(bytes, branchStart, branchEnd),
-    received: received === undefined ? undefined : withoutBrackets(received),
-    rport: rport === undefined ? undefined : rport === "" ? true : Number(rport),
-    maddr: maddr === undefined ? undefined : withoutBrackets(maddr),
-    ttl: ttl === undefined ? undefined : Number(ttl),
-    params,
-  } as Via;
+  const stop = scanVia(bytes, start, end, field, transient);
+  if (stop !== end) refuse(field, "more than one value", stop);
+  return viaOfParts(bytes, transient);
 }
 
 function withoutBrackets(host: string): string {
@@ -169,7 +252,7 @@ function decodeTransport(bytes: Uint8Array, start: number, end: number): string 
   if (spells(bytes, start, end, "udp")) return "UDP";
   if (spells(bytes, start, end, "tcp")) return "TCP";
   if (spells(bytes, start, end, "tls")) return "TLS";
-  return decodeAscii(bytes, start, end).toUpperCase();
+  return cutAscii(bytes, start, end).toUpperCase();
 }
 
 /** Reads one Via value. Throws ParseError. */
