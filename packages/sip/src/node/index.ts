@@ -6,3 +6,12 @@ export { nodeHash } from "./hash.ts";
 export type { ListenOptions } from "./host.ts";
 export { nodeRandom } from "./random.ts";
 export { openRtpSocket, type RtpSocketOptions } from "./rtp-socket.ts";
+export { nodeRuntime, type TransportOptions, tcp, udp } from "./transports.ts";
+export {
+  tcpWire,
+  tcpWireServer,
+  udpWire,
+  type Wire,
+  type WireMessage,
+  type WireServer,
+} from "./wire.ts";

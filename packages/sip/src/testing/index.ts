@@ -11,3 +11,5 @@ export {
 } from "./network.ts";
 export { SeededRandom } from "./random.ts";
 export { VirtualDriver, type VirtualListenOptions } from "./virtual-driver.ts";
+export { virtualStreamServer, virtualStreamWire, virtualUdpWire } from "./virtual-wire.ts";
+export { type Captures, WireMismatch, WirePeer, type WirePeerOptions, type WireText } from "./wire-peer.ts";
