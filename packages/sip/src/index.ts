@@ -20,3 +20,4 @@ export * from "./sdp/index.ts";
 export * from "./stack.ts";
 export * from "./transaction/index.ts";
 export * from "./transport/index.ts";
+export * from "./user-agent/index.ts";

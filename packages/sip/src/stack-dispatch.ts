@@ -3,6 +3,7 @@
 
 import { ParseError } from "./errors.ts";
 import { isSipUri, isTelUri, makeResponse, methodNames, type SipRequest } from "./message/index.ts";
+import { reasonPhrase } from "./responses/index.ts";
 import type {
   IncomingRequest,
   RespondOptions,
@@ -105,7 +106,12 @@ function allowOf(roles: Roles): string {
 function answerError(error: unknown, incoming: IncomingRequest, onError: OnError): void {
   if (error instanceof ParseError) {
     // The peer's fault, found when a role read the header: a normal day.
-    incoming.respond(error.status, { headers: [["Warning", `399 offhook "${quotable(error.message)}"`]] });
+    const fault = quotable(error.message);
+    incoming.respond(error.status, {
+      headers: [["Warning", `399 offhook "${fault}"`]],
+      // §21.4.1: the phrase names the fault.
+      ...(error.status === 400 && { reasonPhrase: `${reasonPhrase(400)} (${fault})` }),
+    });
     return;
   }
   try {

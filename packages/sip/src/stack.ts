@@ -35,6 +35,7 @@ import {
   locate,
   type StackInput,
   type Target,
+  type TransportCounts,
   TransportLayer,
   type TransportLimits,
   type TransportName,
@@ -128,6 +129,7 @@ export class Stack implements StackInput {
       maxTransactions: options.maxTransactions ?? 1_000_000,
       retryAfter: options.retryAfter ?? 10,
       ...(observer && { observer }),
+      onError: (error) => this.#reportError?.(error, undefined),
       wake: (deadline) => {
         if (!this.#isInInput) sink.wake?.(deadline);
       },
@@ -267,6 +269,36 @@ export class Stack implements StackInput {
   /** A live flow by its id, as kept in a binding or token. */
   flowById(id: string): Flow | undefined {
     return this.#transport.flowById(id);
+  }
+
+  /** The flow that requests to this target would take: an open connection if there is one, else a new one. */
+  flowTo(target: Target): Flow {
+    return this.#transport.flowTo(target, this.#clock.now());
+  }
+
+  /** Keep-alive (RFC 5626 §4.4.1): a connection that does not answer in time fails. */
+  ping(flow: Flow): void {
+    this.#transport.ping(flow, this.#clock.now());
+  }
+
+  /** Ends a connection, after what was sent on it. */
+  closeFlow(flow: Flow): void {
+    this.#transport.close(flow, this.#clock.now());
+  }
+
+  /** Ends all connections. */
+  closeAllFlows(): void {
+    this.#transport.closeAll(this.#clock.now());
+  }
+
+  /** What the transport layer threw away or refused, since the start. */
+  get transportCounts(): Readonly<TransportCounts> {
+    return this.#transport.counts;
+  }
+
+  /** Connections, both directions, open or connecting. */
+  get connectionCount(): number {
+    return this.#transport.connectionCount;
   }
 
   /** host[:port] of our side as Via shows it on this flow: for Contact and Record-Route. */

@@ -176,7 +176,13 @@ export class InviteClient
   /** §17.1.1.3: one ACK, made from the INVITE and the first final response, resent as it is. */
   #sendAck(response: SipResponse, now: number): void {
     if (!this.#acknowledged) {
-      this.bytes = makeAck(parseMessage(this.bytes!) as SipRequest, response);
+      try {
+        this.bytes = makeAck(parseMessage(this.bytes!) as SipRequest, response);
+      } catch (error) {
+        // An INVITE of our own that does not parse is its maker's mistake, and has no ACK.
+        this.sink.userFailed(error);
+        return;
+      }
       this.#acknowledged = true;
     } else {
       this.sink.resent("ACK", 0, now);

@@ -115,7 +115,7 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
   cancel(cancel: SipRequest): void {
     if (this.finalSent || this.isCanceled) return;
     this.isCanceled = true;
-    if (this.user.onCancel !== undefined) this.user.onCancel(cancel);
+    if (this.user.onCancel !== undefined) this.tell((user) => user.onCancel?.(cancel));
     else this.respond(makeResponse(this.request!, 487, { toTag: this.toTag }));
   }
 
@@ -150,14 +150,14 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
       case "report ACK":
         // Confirmed only absorbs: neither response nor owner is needed any more.
         this.forgetResponse();
-        this.user.onAck?.();
+        this.tell((user) => user.onAck?.());
         this.user = nobody;
         break;
       case "report timeout":
-        this.user.onTimeout?.();
+        this.tell((user) => user.onTimeout?.());
         break;
       case "report transport error":
-        this.user.onTransportError?.(input as Error);
+        this.tell((user) => user.onTransportError?.(input as Error));
         break;
       case "start 100":
         this.startSendTimer("timer 100", durations.trying, now);

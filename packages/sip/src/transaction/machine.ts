@@ -68,8 +68,8 @@ export interface MachineSink {
   newTag(): string;
   /** Bytes to the flow of the transaction: requests, ACKs, and a server's resends. */
   send(flow: Flow, bytes: Uint8Array, now: number): void;
-  /** A response by the request's Via (§18.2.2); returns the flow that took it. */
-  sendResponse(request: SipRequest, arrival: Flow, response: OutgoingResponse, now: number): Flow;
+  /** A response by the Via of the transaction's request (§18.2.2); returns the flow that took it. */
+  sendResponse(transaction: ServerMachineView, response: OutgoingResponse, now: number): Flow;
   /** (Re)starts a timer; its owner's `fire` is called when it ends. */
   startTimer(timer: Timer, duration: number, now: number): void;
   stopTimer(timer: Timer): void;
@@ -77,6 +77,8 @@ export interface MachineSink {
   deliver(transaction: ServerMachineView, now: number): void;
   /** An ACK that reached an accepted INVITE transaction goes to the transaction user too (RFC 6026 §7.1). */
   deliverAck(ack: SipRequest, flow: Flow, now: number): void;
+  /** A hook of the transaction's owner threw; the machine goes on. */
+  userFailed(error: unknown): void;
   /** Something was sent again, by a timer or because the peer repeated itself. */
   resent(method: string, statusCode: number, now: number): void;
   /** The machine has reached "terminated": forget it. Once. */
@@ -89,6 +91,7 @@ export interface Transaction {
   /** Its key in the layer's map. */
   readonly key: string;
   readonly method: string;
+  readonly flow: Flow;
   readonly state: string;
   /** Last status code sent (server) or received (client), 0 if none. */
   readonly statusCode: number;
@@ -101,6 +104,7 @@ export abstract class Machine<State extends string, Event extends string, Action
   implements Transaction, TimerOwner
 {
   abstract readonly kind: "client" | "server";
+  abstract readonly flow: Flow;
   readonly key: string;
   readonly method: string;
   statusCode = 0;
@@ -188,6 +192,8 @@ export abstract class Machine<State extends string, Event extends string, Action
 /** The outside of both server machines. */
 export interface ServerMachineView extends Transaction, ServerTransaction {
   readonly kind: "server";
+  /** Where responses go: by default where the request came from. */
+  readonly responseFlow: Flow;
   readonly method: string;
   readonly statusCode: number;
   start(now: number): void;
@@ -251,6 +257,10 @@ export abstract class ServerMachine<State extends string, Event extends string, 
     return this.statusCode >= 200;
   }
 
+  get responseFlow(): Flow {
+    return this.#responseFlow;
+  }
+
   get toTag(): string {
     if (this.#toTag === "") this.#toTag = this.sink.newTag();
     return this.#toTag;
@@ -270,16 +280,25 @@ export abstract class ServerMachine<State extends string, Event extends string, 
     const request = this.#request;
     this.statusCode = response.statusCode;
     this.#lastResponse = response.bytes;
-    if (response.statusCode >= 200) this.#request = undefined;
     // A 2xx passed again after the request was let go takes the way of the first.
     if (request === undefined) this.sink.send(this.#responseFlow, response.bytes, now);
-    else this.#responseFlow = this.sink.sendResponse(request, this.flow, response, now);
+    else this.#responseFlow = this.sink.sendResponse(this, response, now);
+    if (response.statusCode >= 200) this.#request = undefined;
   }
 
   protected resendResponse(now: number): void {
     if (this.#lastResponse === undefined) return;
     this.sink.resent(this.method, this.statusCode, now);
     this.sink.send(this.#responseFlow, this.#lastResponse, now);
+  }
+
+  /** Calls a hook of the owner, whose mistakes must not stop the machine. */
+  protected tell(hook: (user: ServerUser) => void): void {
+    try {
+      hook(this.user);
+    } catch (error) {
+      this.sink.userFailed(error);
+    }
   }
 
   protected forgetResponse(): void {

@@ -107,10 +107,10 @@ export class NonInviteServer extends ServerMachine<
         this.resendResponse(now);
         break;
       case "report timeout":
-        this.user.onTimeout?.();
+        this.tell((user) => user.onTimeout?.());
         break;
       case "report transport error":
-        this.user.onTransportError?.(input as Error);
+        this.tell((user) => user.onTransportError?.(input as Error));
         break;
       case "start 100":
         this.startStateTimer("timer 100", durations.tryingNonInvite, now);

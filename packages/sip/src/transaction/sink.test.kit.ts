@@ -100,9 +100,13 @@ export class NoteTaker implements MachineSink, ClientTransactionUser {
     this.notes.push(nameOf(bytes));
   }
 
-  sendResponse(_request: SipRequest, arrival: Flow, response: OutgoingResponse): Flow {
+  sendResponse(transaction: ServerMachineView, response: OutgoingResponse): Flow {
     this.notes.push(nameOf(response.bytes));
-    return arrival;
+    return transaction.flow;
+  }
+
+  userFailed(): void {
+    this.notes.push("hook failed");
   }
 
   deliver(transaction: ServerMachineView): void {

@@ -56,6 +56,8 @@ export interface TransactionLayerOptions {
   /** Seconds, for the Retry-After of refusals. */
   retryAfter: number;
   observer?: StackObserver;
+  /** Told of what hooks of owners threw. */
+  onError?: (error: unknown) => void;
   /** The earliest deadline is now this, earlier than the last one read. */
   wake?: (deadline: number) => void;
 }
@@ -193,8 +195,11 @@ export class TransactionLayer implements MachineSink {
     this.#observer?.sent?.(bytes, flow, now);
   }
 
-  sendResponse(request: SipRequest, arrival: Flow, response: OutgoingResponse, now: number): Flow {
-    const flow = this.#transport.sendResponse(request, arrival, response.bytes, now);
+  sendResponse(transaction: ServerMachineView, response: OutgoingResponse, now: number): Flow {
+    const arrival = transaction.flow;
+    const flow = this.#transport.sendResponse(transaction.request!, arrival, response.bytes, now);
+    // §18.2.2: the connection that brought the INVITE is gone, another one is being made.
+    if (flow !== arrival && flow.isReliable && transaction.isInvite) this.#watch(flow, transaction);
     this.#observer?.sent?.(response.bytes, flow, now);
     if (response.statusCode >= 200) this.#answered();
     return flow;
@@ -220,14 +225,23 @@ export class TransactionLayer implements MachineSink {
     this.#timers.stop(timer);
   }
 
+  userFailed(error: unknown): void {
+    this.#options.onError?.(error);
+  }
+
   resent(method: string, statusCode: number, now: number): void {
     this.#observer?.resent?.(method, statusCode, now);
   }
 
   ended(transaction: Transaction, now: number): void {
-    if (transaction.kind === "client") this.#clients.delete(transaction.key);
-    else this.#servers.delete(transaction.key);
-    this.#unwatch((transaction as ClientTransaction | ServerMachineView).flow, transaction);
+    this.#unwatch(transaction.flow, transaction);
+    if (transaction.kind === "client") {
+      this.#clients.delete(transaction.key);
+    } else {
+      this.#servers.delete(transaction.key);
+      const { responseFlow } = transaction as ServerMachineView;
+      if (responseFlow !== transaction.flow) this.#unwatch(responseFlow, transaction);
+    }
     this.#observer?.transactionEnded?.(transaction.kind, transaction.method, transaction.statusCode, now);
     if (transaction.statusCode < 200) this.#answered();
     else this.#checkIdle();
@@ -260,7 +274,9 @@ export class TransactionLayer implements MachineSink {
       ? this.#servers.get(serverKey(ack, "INVITE"))
       : this.#findByOldRules(ack);
     if (transaction instanceof InviteServer) transaction.receiveAck(ack, flow, now);
-    else this.#user.receiveAck(ack, flow, now);
+    // §8.2.7: the ACK of a stateless refusal is for nobody.
+    else if (ack.toTag === undefined || ack.toTag !== statelessTag(ack))
+      this.#user.receiveAck(ack, flow, now);
   }
 
   /** RFC 2543: the ACK's To tag is that of our response, the INVITE had that of the dialog or none. */
