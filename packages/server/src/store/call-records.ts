@@ -43,6 +43,7 @@ export class CallRecords {
   #held: CallRecord[] = [];
   #timer: Timer | undefined;
   #flushing: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(options: CallRecordsOptions) {
     this.#database = options.database;
@@ -56,9 +57,7 @@ export class CallRecords {
   add(record: Omit<CallRecord, "duration">): void {
     this.#held.push({ ...record, duration: durationOf(record.answeredAt, record.endedAt) });
     if (this.#held.length > this.#maxInMemory * 2) this.#drop();
-    if (this.#database !== undefined) {
-      this.#timer ??= this.#clock.schedule(this.#interval, () => void this.flushed());
-    }
+    this.#arm(this.#interval);
   }
 
   /** The latest calls first; `before` pages on: calls that started earlier than that. */
@@ -96,9 +95,16 @@ export class CallRecords {
     await this.#flushing;
   }
 
+  /** Writes no more; call `flushed` before. */
   close(): void {
+    this.#isClosed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
+  }
+
+  #arm(delay: number): void {
+    if (this.#database === undefined || this.#isClosed) return;
+    this.#timer ??= this.#clock.schedule(delay, () => void this.flushed());
   }
 
   async #flush(database: Database, batch: readonly CallRecord[]): Promise<void> {
@@ -108,7 +114,7 @@ export class CallRecords {
       this.#held = this.#held.filter((record) => !written.has(record));
     } catch (error) {
       this.#log("error", `${batch.length} call records could not be written: ${messageOf(error)}`);
-      this.#timer ??= this.#clock.schedule(1000, () => void this.flushed());
+      this.#arm(1000);
     }
   }
 

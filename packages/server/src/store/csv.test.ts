@@ -4,11 +4,47 @@ import { test } from "node:test";
 import { readCsv } from "./csv.ts";
 
 for (const [title, text, expected] of [
-  ["plain lines", "a,b\nc,d", [[1, "a", "b"], [2, "c", "d"]]],
-  ["CRLF, CR, and an end without line break", "a,b\r\nc,d\re,f", [[1, "a", "b"], [2, "c", "d"], [3, "e", "f"]]],
-  ["byte order mark, empty lines, comments", "\uFEFFa,b\n\n# c,d\n\r\ne,f\n", [[1, "a", "b"], [5, "e", "f"]]],
-  ["quoted comma, quote and line break", 'a,"b,""c""\nd"\ne,f', [[1, "a", 'b,"c"\nd'], [3, "e", "f"]]],
-  ["empty fields", "a,,\n,", [[1, "a", "", ""], [2, "", ""]]],
+  [
+    "plain lines",
+    "a,b\nc,d",
+    [
+      [1, "a", "b"],
+      [2, "c", "d"],
+    ],
+  ],
+  [
+    "CRLF, CR, and an end without line break",
+    "a,b\r\nc,d\re,f",
+    [
+      [1, "a", "b"],
+      [2, "c", "d"],
+      [3, "e", "f"],
+    ],
+  ],
+  [
+    "byte order mark, empty lines, comments",
+    "\uFEFFa,b\n\n# c,d\n\r\ne,f\n",
+    [
+      [1, "a", "b"],
+      [5, "e", "f"],
+    ],
+  ],
+  [
+    "quoted comma, quote and line break",
+    'a,"b,""c""\nd"\ne,f',
+    [
+      [1, "a", 'b,"c"\nd'],
+      [3, "e", "f"],
+    ],
+  ],
+  [
+    "empty fields",
+    "a,,\n,",
+    [
+      [1, "a", "", ""],
+      [2, "", ""],
+    ],
+  ],
   ["quoted empty field", 'a,""', [[1, "a", ""]]],
   ["spaces stay", " a , b", [[1, " a ", " b"]]],
   ["nothing", "", []],

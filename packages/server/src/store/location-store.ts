@@ -83,6 +83,7 @@ export class LocationStore implements LocationService {
   readonly #queues = new Map<string, { change: BindingChange; waiter: Waiter }[]>();
   #group: Group | undefined;
   #isCommitting = false;
+  #isClosed = false;
 
   constructor(options: LocationStoreOptions) {
     this.#options = options;
@@ -142,7 +143,9 @@ export class LocationStore implements LocationService {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
+  /** Writes no more; call `flushed` before. */
   close(): void {
+    this.#isClosed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.memory.close();
@@ -152,7 +155,11 @@ export class LocationStore implements LocationService {
 
   #mark(aor: string): void {
     this.#dirty.add(aor);
-    this.#timer ??= this.#options.clock.schedule(this.#interval, () => this.#flush());
+    this.#arm(this.#interval);
+  }
+
+  #arm(delay: number): void {
+    if (!this.#isClosed) this.#timer ??= this.#options.clock.schedule(delay, () => this.#flush());
   }
 
   #flush(): void {
@@ -168,7 +175,7 @@ export class LocationStore implements LocationService {
     }
     for (const aor of names) this.#dirty.delete(aor);
     if (names.length === 0) {
-      this.#timer = clock.schedule(this.#interval, () => this.#flush());
+      this.#arm(this.#interval);
       return;
     }
     const report = { sequence: ++this.#sequence, startedAt: clock.now(), size: names.length };
@@ -202,11 +209,9 @@ export class LocationStore implements LocationService {
 
   #afterFlush(pause: number): void {
     this.#underWay--;
-    if (this.#dirty.size > 0) {
-      this.#timer ??= this.#options.clock.schedule(pause || this.#interval, () => this.#flush());
-    }
+    if (this.#dirty.size > 0) this.#arm(pause || this.#interval);
     // A failed flush does not hold up those who wait for it: they would wait for the disk to be mended.
-    this.#settle(pause > 0);
+    this.#settle(pause > 0 && this.#underWay === 0);
   }
 
   #isIdle(): boolean {

@@ -49,25 +49,38 @@ export interface Store {
  * @throws {StoreError} if the file cannot be opened, is no database, or was written by a later version
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
-  const { path, clock, hash, log = () => {}, durable = false } = options;
-  const { flushInterval, maxBindings, whenFull, onFlushStarted, onFlushCommitted } = options;
-  let held: Held | undefined;
-  let database: Database | undefined;
-  if (path !== "memory") {
-    held = await prepareFile(path, clock.now());
-    database = new Database({ path, durability: durable ? "power" : "process" }, log);
+  const { path, clock, log = () => {} } = options;
+  if (path === "memory") return assemble(options, log, undefined, undefined);
+  const held = await prepareFile(path, clock.now());
+  const database = new Database({ path, durability: options.durable ? "power" : "process" }, log);
+  try {
+    // Until the worker has opened the file too, nothing is promised.
+    await database.run([{ text: "SELECT 1", parameters: [] }]);
+    return assemble(options, log, database, held);
+  } catch (error) {
+    await database.close();
+    throw error;
   }
+}
+
+function assemble(
+  options: StoreOptions,
+  log: StoreLog,
+  database: Database | undefined,
+  held: Held | undefined,
+): Store {
+  const { clock, hash, durable = false, keepBindings = true } = options;
+  const { flushInterval, maxBindings, whenFull, onFlushStarted, onFlushCommitted } = options;
   const locations = new LocationStore({
     ...{ clock, log, durable },
-    database: options.keepBindings === false ? undefined : database,
+    database: keepBindings ? database : undefined,
     ...(flushInterval === undefined ? {} : { flushInterval }),
     ...(maxBindings === undefined ? {} : { maxBindings }),
     ...(whenFull === undefined ? {} : { whenFull }),
     ...(onFlushStarted === undefined ? {} : { onFlushStarted }),
     ...(onFlushCommitted === undefined ? {} : { onFlushCommitted }),
   });
-  if (held !== undefined && options.keepBindings !== false)
-    locations.memory.load(readBindings(held.bindings));
+  if (held !== undefined && keepBindings) locations.memory.load(readBindings(held.bindings));
   const accounts = new Accounts({ database, hash, clock, ...(held === undefined ? {} : { rows: held }) });
   const calls = new CallRecords({ database, clock, log });
   return {
