@@ -14,6 +14,7 @@ export {
   withHeader,
 } from "./reactions.ts";
 export { Redirection } from "./redirection.ts";
+export { rejectionOf } from "./rejection.ts";
 export { maxRedirectGenerations, maxRedirectTargets, maxRetries, RetryGuard } from "./retry-guard.ts";
 export {
   type Origin,

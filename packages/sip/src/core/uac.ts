@@ -39,6 +39,8 @@ export interface ResponseContext {
   readonly origin: Origin;
   /** Automatic retries before this one. */
   readonly retries: number;
+  /** What went wrong below, for a response made here. */
+  readonly error?: Error;
 }
 
 /** Who asked for a request. */
@@ -253,7 +255,11 @@ export class UacRequest implements RequestUser {
     const statusCode = { timeout: 408, transport: 503, canceled: 487 }[kind];
     const response = failure.response ?? makeResponse(this.sent, statusCode);
     const origin: Origin = failure.response === undefined ? kind : "peer";
-    const context = this.#contextOf(undefined, origin);
+    const { error } = failure;
+    const context: ResponseContext = {
+      ...this.#contextOf(undefined, origin),
+      ...(error === undefined ? {} : { error }),
+    };
     if (!this.#tryNextTarget(response, context)) this.#finish(response, context);
   }
 

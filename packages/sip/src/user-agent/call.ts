@@ -1,9 +1,9 @@
 // A call: one INVITE dialog from the first INVITE to the BYE, on either side. RFC 3261 §13, §14, §15.
 
 import type { AuthSession } from "../auth/index.ts";
-import { below, checkRequest, effectOf, type ResponseContext, retryAfterOf } from "../core/index.ts";
+import { below, checkRequest, effectOf, type ResponseContext, rejectionOf } from "../core/index.ts";
 import type { Dialog } from "../dialog/index.ts";
-import { ArgumentError, CallEndedError, NegotiationError, Rejected, StateError } from "../errors.ts";
+import { ArgumentError, CallEndedError, NegotiationError, StateError } from "../errors.ts";
 import type { HeaderInit, SipRequest, SipResponse, Uri } from "../message/index.ts";
 import type { IncomingRequest, RespondOptions } from "../stack.ts";
 import { type CallContext, sdpOf, sendBye } from "./call-context.ts";
@@ -67,6 +67,8 @@ export class Call {
   readonly callId: string;
   /** Who is called, or who calls. */
   readonly remote: { readonly uri: Uri; readonly displayName?: string };
+  /** Where the INVITE came from, IPv6 without brackets; undefined for an outgoing call. */
+  readonly peerAddress: string | undefined;
   /** The INVITE that came in; undefined for an outgoing call. */
   readonly invitation: SipRequest | undefined;
   /** Fulfilled when the call is answered, rejected with the error that says why it was not. */
@@ -101,13 +103,16 @@ export class Call {
 
   private constructor(
     context: CallContext,
-    fields: Pick<Call, "direction" | "callId" | "remote" | "invitation"> & { auth: AuthSession | undefined },
+    fields: Pick<Call, "direction" | "callId" | "remote" | "invitation" | "peerAddress"> & {
+      auth: AuthSession | undefined;
+    },
   ) {
     this.#context = context;
     this.direction = fields.direction;
     this.callId = fields.callId;
     this.remote = fields.remote;
     this.invitation = fields.invitation;
+    this.peerAddress = fields.peerAddress;
     this.#auth = fields.auth;
     this.#state = fields.direction === "outgoing" ? "calling" : "incoming";
     const report = (error: unknown) => context.reportError(error);
@@ -127,7 +132,14 @@ export class Call {
   /** A call to somebody; for the user agent. The INVITE goes out once the offer is there. */
   static outgoing(context: CallContext, start: OutgoingStart): Call {
     const { remote, callId, auth } = start;
-    const call = new Call(context, { direction: "outgoing", callId, remote, invitation: undefined, auth });
+    const call = new Call(context, {
+      direction: "outgoing",
+      callId,
+      remote,
+      invitation: undefined,
+      peerAddress: undefined,
+      auth,
+    });
     if (start.media !== undefined) call.#use(start.media);
     void call.#invite(start);
     return call;
@@ -145,6 +157,7 @@ export class Call {
       callId: request.callId,
       remote: displayName === undefined ? { uri } : { uri, displayName },
       invitation: request,
+      peerAddress: incoming.flow.remote.address,
       auth: context.authSession(),
     });
     call.#incoming = new IncomingInvite(
@@ -360,7 +373,8 @@ export class Call {
       this.#context.uac.send(
         plan,
         {
-          onFinal: (response, { origin, retries }) => {
+          onFinal: (response, context) => {
+            const { origin } = context;
             if (response.statusCode < 300) {
               resolve(response);
               return;
@@ -373,7 +387,7 @@ export class Call {
             ) {
               this.#onBroken(origin === "peer" ? "no dialog" : "no answer", response);
             }
-            reject(new Rejected(response, { origin, retries, retryAfter: retryAfterOf(response) }));
+            reject(rejectionOf(response, context));
           },
         },
         {
@@ -478,10 +492,9 @@ export class Call {
     this.#changed.emit();
   }
 
-  #onFailed(response: SipResponse, { origin, retries }: ResponseContext): void {
-    this.#settleAnswered.reject(
-      new Rejected(response, { origin, retries, retryAfter: retryAfterOf(response) }),
-    );
+  #onFailed(response: SipResponse, context: ResponseContext): void {
+    const { origin } = context;
+    this.#settleAnswered.reject(rejectionOf(response, context));
     if (this.#hangingUp !== undefined) this.#finish({ by: "local", cause: this.#givenUpCause, response });
     else if (origin === "timeout") this.#finish({ by: "remote", cause: "no answer", response });
     else this.#finish({ by: "remote", cause: "rejected", response });
@@ -608,6 +621,7 @@ export class Call {
     try {
       return offer === undefined ? await session.offer() : await session.answer(offer);
     } catch (error) {
+      if (this.#end !== undefined) throw this.#endedError();
       if (error instanceof NegotiationError && this.#incoming?.isPending && this.#end === undefined) {
         const { warning, message } = error;
         this.#incoming.reject(488, {

@@ -1,4 +1,5 @@
 // User agents: calls, registrations, requests. RFC 3261 §9–§11, §13–§15.
+export { type AudioOptions, AudioSession, audio } from "./audio.ts";
 export { type AnswerOptions, Call, type CallEnd, type CallState } from "./call.ts";
 export type { CallTimers, InDialogHandler } from "./call-context.ts";
 export {
@@ -13,7 +14,7 @@ export { type RegisterOptions, Registration, type RegistrationState } from "./re
 export type { Runtime, StackDriver, Transport } from "./runtime.ts";
 export {
   type CallOptions,
-  type RequestOptions,
+  type RequestDetails,
   type SharedStack,
   UserAgent,
   type UserAgentOptions,

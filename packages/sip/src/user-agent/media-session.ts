@@ -49,8 +49,10 @@ export interface MediaSession {
 export interface MediaContext {
   readonly callId: string;
   readonly direction: "outgoing" | "incoming";
-  /** The address that the peer reaches us at, as far as it is known: from Via or flow. IPv6 without brackets. */
+  /** Where to bind sockets: the address of the socket that SIP goes by, possibly a wildcard. IPv6 without brackets. */
   readonly localAddress: string | undefined;
+  /** The address that the peer reaches us at, as far as that is known before the media flow. */
+  readonly publicAddress: string | undefined;
 }
 
 export type MediaFactory = (context: MediaContext) => MediaSession;

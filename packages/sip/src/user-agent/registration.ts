@@ -4,12 +4,13 @@ import type { AuthSession } from "../auth/index.ts";
 import {
   below,
   type ResponseContext,
+  rejectionOf,
   retryAfterOf,
   secondsOf,
   type Uac,
   type UacRequest,
 } from "../core/index.ts";
-import { Rejected, StateError } from "../errors.ts";
+import { StateError } from "../errors.ts";
 import {
   equalUri,
   type HeaderInit,
@@ -221,7 +222,8 @@ export class Registration {
     this.#first?.resolve();
   }
 
-  #onFailure(response: SipResponse, { origin, retries }: ResponseContext): void {
+  #onFailure(response: SipResponse, context: ResponseContext): void {
+    const { origin } = context;
     const retryAfter = retryAfterOf(response);
     const isFirst = this.#expiresAt === 0 && this.#failures === 0;
     const mayRecover =
@@ -234,7 +236,7 @@ export class Registration {
     const keepsTrying =
       mayRecover && response.statusCode < 600 && (!isFirst || this.#options.keepTrying === true);
     if (!keepsTrying) {
-      this.#first?.reject(new Rejected(response, { origin, retries, retryAfter }));
+      this.#first?.reject(rejectionOf(response, context));
       this.#expiresAt = 0;
       this.#setState("failed");
       this.#context.onEnded(this);

@@ -7,12 +7,12 @@ import {
   effectOf,
   type ResponseContext,
   RetryGuard,
-  retryAfterOf,
+  rejectionOf,
   type UacRequest,
   type UacUser,
 } from "../core/index.ts";
 import type { Dialog, RequestPlan } from "../dialog/index.ts";
-import { CallEndedError, NegotiationError, Rejected } from "../errors.ts";
+import { CallEndedError, NegotiationError } from "../errors.ts";
 import { type HeaderInit, makeResponse, type SipRequest, type SipResponse } from "../message/index.ts";
 import type { IncomingRequest, ServerTransaction } from "../stack.ts";
 import { Acceptance } from "./acceptance.ts";
@@ -160,8 +160,7 @@ export class Renegotiation {
       if (effectOf(response.statusCode) !== "transaction") {
         this.#user.onBroken(context.origin === "peer" ? "no dialog" : "no answer", response);
       }
-      const { origin, retries } = context;
-      throw new Rejected(response, { origin, retries, retryAfter: retryAfterOf(response) });
+      throw rejectionOf(response, context);
     }
   }
 

@@ -1,7 +1,7 @@
 // What a user agent needs to stand on its own: sockets, time, chance, hashing. `node/` and `web/` provide it for
 // real, `testing/` virtually.
 
-import type { Clock, Hash, Random } from "../ports.ts";
+import type { Clock, Hash, MaybePromise, Random } from "../ports.ts";
 import type { Listener, StackInput, TransportName, TransportSink } from "../transport/index.ts";
 
 /** A socket to listen on. What `udp()`, `tcp()`, … return. */
@@ -26,9 +26,9 @@ export interface StackDriver extends TransportSink {
     address: string;
     port?: number;
     advertise?: { host: string; port?: number };
-  }): Promise<Listener>;
+  }): MaybePromise<Listener>;
   /** Closes everything. */
-  stop(): Promise<void>;
+  stop(): MaybePromise<void>;
 }
 
 export interface Runtime {

@@ -5,12 +5,12 @@ import {
   checkRequest,
   MergedRequests,
   type ReactionTable,
-  retryAfterOf,
+  rejectionOf,
   Uac,
   type UasRules,
 } from "../core/index.ts";
 import { Dialogs, type RequestContent } from "../dialog/index.ts";
-import { ArgumentError, CallEndedError, Rejected, StateError } from "../errors.ts";
+import { ArgumentError, CallEndedError, StateError } from "../errors.ts";
 import {
   type HeaderInit,
   isSipUri,
@@ -27,11 +27,24 @@ import {
 import type { Clock, Hash, MaybePromise, Random } from "../ports.ts";
 import { type IncomingRequest, Stack } from "../stack.ts";
 import type { StackObserver } from "../transaction/transaction-user.ts";
-import type { Listener } from "../transport/index.ts";
+import {
+  type Flow,
+  isIpv6,
+  isLiteralAddress,
+  isLoopback,
+  isWildcard,
+  type Listener,
+} from "../transport/index.ts";
 import { Call } from "./call.ts";
 import type { CallContext, CallTimers, InDialogHandler } from "./call-context.ts";
 import { handleInfo } from "./info.ts";
-import { GivenMedia, type MediaFactory, type MediaSession, type SdpSource } from "./media-session.ts";
+import {
+  GivenMedia,
+  type MediaContext,
+  type MediaFactory,
+  type MediaSession,
+  type SdpSource,
+} from "./media-session.ts";
 import { type RegisterOptions, Registration } from "./registration.ts";
 import type { StackDriver, Transport } from "./runtime.ts";
 
@@ -96,7 +109,7 @@ export interface CallOptions {
   readonly from?: string;
 }
 
-export interface RequestOptions extends RequestContent {
+export interface RequestDetails extends RequestContent {
   readonly signal?: AbortSignal;
   readonly from?: string;
 }
@@ -109,6 +122,8 @@ export class UserAgent {
   readonly aor: NameAddr & { readonly uri: SipUri };
   readonly stack: Stack;
   readonly dialogs: Dialogs;
+  /** The address-of-record as it stands in From. */
+  readonly #from: NameAddr;
   readonly #options: UserAgentOptions;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -130,6 +145,7 @@ export class UserAgent {
   constructor(options: UserAgentOptions) {
     this.#options = options;
     this.aor = addressOfRecord(options.aor);
+    this.#from = forFromAndTo(this.aor);
     const { clock, random, hash, dialogs = new Dialogs() } = this.#world();
     this.#clock = clock;
     this.#random = random;
@@ -200,7 +216,11 @@ export class UserAgent {
     signal?.throwIfAborted();
     const remote = this.#target(target);
     const callId = this.stack.newCallId();
-    const media = this.#mediaFor(options.sdp, "outgoing", callId);
+    const media = this.#mediaFor(options.sdp, {
+      direction: "outgoing",
+      callId,
+      peer: this.#firstHop(remote.uri),
+    });
     const offers = media !== undefined && options.offer !== false;
     const headers: HeaderInit[] = [...this.#context.capabilities("request"), ...(options.headers ?? [])];
     const call = Call.outgoing(this.#context, {
@@ -262,7 +282,7 @@ export class UserAgent {
     const registration = new Registration(
       {
         ...{ uac: this.#uac, clock: this.#clock, random: this.#random },
-        ...{ aor: this.aor, registrar: this.#registrar(), routes, nextHop, ready: this.#ready },
+        ...{ aor: this.#from, registrar: this.#registrar(), routes, nextHop, ready: this.#ready },
         ...{ callId: this.stack.newCallId(), localTag: this.stack.newTag() },
         auth: this.#context.authSession(),
         contact: (sentBy, transport) => this.#context.contact(sentBy, transport),
@@ -277,7 +297,7 @@ export class UserAgent {
   }
 
   /** Asks what somebody can do (§11). @throws {Rejected} if there is no 2xx */
-  options(target: string, options: RequestOptions = {}): Promise<SipResponse> {
+  options(target: string, options: RequestDetails = {}): Promise<SipResponse> {
     return this.request("OPTIONS", target, {
       ...options,
       headers: [["Accept", "application/sdp"], ...(options.headers ?? [])],
@@ -285,7 +305,7 @@ export class UserAgent {
   }
 
   /** Sends a text (RFC 3428). @throws {Rejected} if there is no 2xx */
-  message(target: string, text: string, options: RequestOptions = {}): Promise<SipResponse> {
+  message(target: string, text: string, options: RequestDetails = {}): Promise<SipResponse> {
     return this.request("MESSAGE", target, {
       contentType: "text/plain;charset=utf-8",
       ...options,
@@ -294,7 +314,7 @@ export class UserAgent {
   }
 
   /** Any request outside dialogs but INVITE and REGISTER. @throws {Rejected} if there is no 2xx */
-  async request(method: string, target: string, options: RequestOptions = {}): Promise<SipResponse> {
+  async request(method: string, target: string, options: RequestDetails = {}): Promise<SipResponse> {
     this.#assertRunning();
     if (["INVITE", "ACK", "CANCEL", "BYE", "PRACK"].includes(method)) {
       throw new ArgumentError(`${method} is sent by calls`);
@@ -319,10 +339,10 @@ export class UserAgent {
       const request = this.#uac.send(
         plan,
         {
-          onFinal: (response, { origin, retries }) => {
+          onFinal: (response, context) => {
             signal?.removeEventListener("abort", abort);
             if (response.statusCode < 300) resolve(response);
-            else reject(new Rejected(response, { origin, retries, retryAfter: retryAfterOf(response) }));
+            else reject(rejectionOf(response, context));
           },
         },
         auth === undefined ? {} : { auth },
@@ -485,7 +505,8 @@ export class UserAgent {
       },
       contact: (sentBy, transport, isSecure = false) => agent.#contact(sentBy, transport, isSecure),
       authSession: () => agent.#credentials?.session(),
-      createMedia: (call) => agent.#mediaFor(undefined, call.direction, call.callId),
+      createMedia: ({ direction, callId, peerAddress: peer }) =>
+        agent.#mediaFor(undefined, { direction, callId, peer }),
       onCallEnded: (call) => agent.#calls.delete(call),
       reportError: (error) => agent.#report(error),
     };
@@ -504,13 +525,36 @@ export class UserAgent {
 
   #mediaFor(
     sdp: SdpSource | undefined,
-    direction: "outgoing" | "incoming",
-    callId: string,
+    call: { direction: "outgoing" | "incoming"; callId: string; peer: string | undefined },
   ): MediaSession | undefined {
     if (sdp !== undefined) return new GivenMedia(sdp);
-    const listener = this.#listeners[0];
-    const localAddress = listener?.localAddresses?.[0]?.address ?? listener?.address;
-    return this.#options.media?.({ direction, callId, localAddress });
+    const { direction, callId, peer } = call;
+    return this.#options.media?.({ direction, callId, ...this.#addressesTowards(peer) });
+  }
+
+  /** The address of the socket that a peer is reached by, and how that looks from there. */
+  #addressesTowards(peer: string | undefined): Pick<MediaContext, "localAddress" | "publicAddress"> {
+    const address = peer !== undefined && isLiteralAddress(peer) ? peer : undefined;
+    const listener =
+      this.#listeners.find((own) => address === undefined || isIpv6(own.address) === isIpv6(address)) ??
+      this.#listeners[0];
+    if (listener === undefined) return { localAddress: undefined, publicAddress: undefined };
+    const localAddress = listener.address;
+    const advertised = listener.advertise?.host;
+    if (advertised !== undefined && isLiteralAddress(advertised)) {
+      return { localAddress, publicAddress: advertised };
+    }
+    if (!isWildcard(localAddress)) return { localAddress, publicAddress: localAddress };
+    const known = listener.localAddresses ?? [];
+    if (address === undefined) {
+      const outside = known.find((local) => !isLoopback(local.address)) ?? known[0];
+      return { localAddress, publicAddress: outside?.address ?? localAddress };
+    }
+    // The same choice as for Via.
+    const remote = { address, port: 5060 };
+    const { transport } = listener;
+    const flow: Flow = { id: "", transport, isReliable: false, listener, remote, state: "open" };
+    return { localAddress, publicAddress: hostOf(this.stack.sentBy(flow)) };
   }
 
   #outline(method: string, remote: NameAddr, from: string | undefined) {
@@ -518,8 +562,8 @@ export class UserAgent {
     return {
       method,
       requestUri: remote.uri,
-      from: from === undefined ? this.aor : parseNameAddr(from),
-      to: remote,
+      from: from === undefined ? this.#from : forFromAndTo(addressOf(from)),
+      to: forFromAndTo(remote),
       routes,
       ...(nextHop === undefined ? {} : { nextHop }),
     };
@@ -536,6 +580,13 @@ export class UserAgent {
     return { routes: [], nextHop: isSipUri(uri) ? undefined : this.#registrar() };
   }
 
+  /** The host that requests to this URI go to first. */
+  #firstHop(uri: Uri): string | undefined {
+    const { outboundProxy } = this.#options;
+    const hop = outboundProxy === undefined ? uri : parseUri(outboundProxy);
+    return isSipUri(hop) ? (hop.params.get("maddr") ?? hop.host) : undefined;
+  }
+
   #registrar(): Uri {
     const { registrar } = this.#options;
     if (registrar !== undefined) return parseUri(registrar);
@@ -548,15 +599,10 @@ export class UserAgent {
   }
 
   #target(target: string): NameAddr {
-    const isAddress = target.includes("<") || /^[a-z][a-z0-9+.-]*:/i.test(target);
-    if (isAddress) {
-      const { displayName, uri } = parseNameAddr(target);
-      return displayName === undefined ? { uri, params: noParams } : { displayName, uri, params: noParams };
-    }
+    if (target.includes("<") || /^[a-z][a-z0-9+.-]*:/i.test(target)) return addressOf(target);
     if (target.includes("@")) return { uri: parseUri(`sip:${target}`), params: noParams };
-    const { port, params, host, scheme } = this.aor.uri;
-    const uri: SipUri = { scheme, user: target, host, params, headers: noParams };
-    return { uri: port === undefined ? uri : { ...uri, port }, params: noParams };
+    const registrar = this.#registrar();
+    return { uri: { ...(isSipUri(registrar) ? registrar : this.aor.uri), user: target }, params: noParams };
   }
 
   #world(): Omit<SharedStack, "stack"> {
@@ -619,7 +665,30 @@ export class UserAgent {
 }
 
 function addressOfRecord(text: string): NameAddr & { readonly uri: SipUri } {
-  const { displayName, uri } = parseNameAddr(text);
+  const address = addressOf(text);
+  const { uri } = address;
   if (!isSipUri(uri)) throw new ArgumentError("the address-of-record has to be a sip: or sips: URI");
+  return { ...address, uri };
+}
+
+/** A URI, whose parameters are its own, or a name-addr. */
+function addressOf(text: string): NameAddr {
+  if (!text.includes("<")) return { uri: parseUri(text), params: noParams };
+  const { displayName, uri } = parseNameAddr(text);
   return displayName === undefined ? { uri, params: noParams } : { displayName, uri, params: noParams };
+}
+
+/** §19.1.1 Table 1: what has no place in From and To. Laxer than the table: a port stays, it helps to call back. */
+function forFromAndTo(address: NameAddr): NameAddr {
+  const { uri } = address;
+  if (!isSipUri(uri)) return address;
+  const params = new Map(uri.params);
+  for (const name of ["transport", "maddr", "ttl", "lr", "method"]) params.delete(name);
+  return { ...address, uri: { ...uri, params, headers: noParams } };
+}
+
+/** The host of "host:port", without brackets. */
+function hostOf(sentBy: string): string {
+  const host = sentBy.startsWith("[") ? sentBy.slice(1, sentBy.indexOf("]")) : sentBy.split(":", 1)[0];
+  return host ?? sentBy;
 }
