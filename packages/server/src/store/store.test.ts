@@ -1,29 +1,15 @@
 // The store on a real file: write-behind, durable commits, restart, a worker that dies, accounts, call records.
 import assert from "node:assert/strict";
-import { createHash, createHmac } from "node:crypto";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, test } from "node:test";
-import type { Clock, Hash } from "@offhook/sip";
+import { nodeClock as clock, nodeHash as hash } from "@offhook/sip/node";
 import type { BindingChange } from "@offhook/sip/registrar";
 import { AccountError } from "./accounts.ts";
 import type { FlushReport } from "./location-store.ts";
 import { openStore, type Store, type StoreOptions } from "./store.ts";
-
-const names = { MD5: "md5", "SHA-256": "sha256", "SHA-512-256": "sha512-256" };
-const hash: Hash = {
-  hex: (algorithm, data) => createHash(names[algorithm]).update(data).digest("hex"),
-  hmac: (key, data) => createHmac("sha256", key).update(data).digest("hex"),
-};
-const clock: Clock = {
-  now: () => Date.now(),
-  schedule(delay, callback) {
-    const timer = setTimeout(callback, delay);
-    return { cancel: () => clearTimeout(timer) };
-  },
-};
 
 const open: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -215,7 +201,7 @@ test("expired bindings are not loaded, and leave the file", async () => {
   await store.locations.update(aorOf(2), change(2));
   await store.close();
   assert.equal(countRows(path), 2);
-  const later = { ...clock, now: () => Date.now() + 1000 };
+  const later = { ...clock, now: () => clock.now() + 1000 };
   const again = await openIn(path, { clock: later });
   assert.equal(again.locations.memory.bindingCount, 1);
   assert.equal(countRows(path), 1);

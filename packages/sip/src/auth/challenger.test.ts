@@ -1,20 +1,12 @@
 // Server and client of digest against each other, and against what they must not accept. RFC 3261 §22, RFC 8760.
 import assert from "node:assert/strict";
-import { createHash, createHmac, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { parseMessage, SipRequest, SipResponse } from "../message/index.ts";
-import type { Hash } from "../ports.ts";
+import { nodeHash as hash, nodeRandom as random } from "../node/index.ts";
 import { Challenger, type ChallengerOptions, type Verification } from "./challenger.ts";
 import { type AuthAttempt, Credentials, type CredentialsOptions } from "./credentials.ts";
 import { computeHa1, type DigestAlgorithm, digestAlgorithms, digestResponse, hashOf } from "./digest.ts";
-
-const names = { MD5: "md5", "SHA-256": "sha256", "SHA-512-256": "sha512-256" };
-const hash: Hash = {
-  hex: (algorithm, data) => createHash(names[algorithm]).update(data).digest("hex"),
-  hmac: (key, data) => createHmac("sha256", key).update(data).digest("hex"),
-};
-const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
 
 const realm = "example.com";
 const password = "zanzibar";

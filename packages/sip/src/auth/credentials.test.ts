@@ -1,18 +1,12 @@
 // The client's answers to challenges: which, how often, and when it gives up. RFC 3261 §22.2–22.3, RFC 8760 §2.4.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import { parseMessage, SipResponse } from "../message/index.ts";
-import type { Hash } from "../ports.ts";
+import { nodeHash as hash } from "../node/index.ts";
 import { Credentials, type CredentialsOptions } from "./credentials.ts";
 import { computeHa1 } from "./digest.ts";
 
-const names = { MD5: "md5", "SHA-256": "sha256", "SHA-512-256": "sha512-256" };
-const hash: Hash = {
-  hex: (algorithm, data) => createHash(names[algorithm]).update(data).digest("hex"),
-  hmac: () => assert.fail("a client signs nothing"),
-};
 const random = { bytes: (length: number) => new Uint8Array(length).fill(0xab) };
 const request = { method: "INVITE", uri: "sip:bob@example.com" };
 const alice = { user: "alice", password: "zanzibar" };

@@ -1,14 +1,8 @@
 // Nonces: life, signature, counts, and what is forgotten. RFC 7616 §3.3–3.4.
 import assert from "node:assert/strict";
-import { createHash, createHmac, randomBytes } from "node:crypto";
 import { test } from "node:test";
+import { nodeHash as hash, nodeRandom as random } from "../node/index.ts";
 import { Nonces } from "./nonce.ts";
-
-const hash = {
-  hex: (_: string, data: string | Uint8Array) => createHash("md5").update(data).digest("hex"),
-  hmac: (key: Uint8Array, data: string) => createHmac("sha256", key).update(data).digest("hex"),
-};
-const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
 
 function setUp(
   options: { capacity?: number; secret?: Uint8Array; workerNumber?: number; start?: number } = {},

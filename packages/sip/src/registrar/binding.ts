@@ -10,7 +10,10 @@ export interface ReceivedFrom {
   readonly port: number;
 }
 
-/** One contact of an address-of-record. Plain data with strings of its own: it keeps no message alive. */
+/**
+ * One contact of an address-of-record. Plain data with strings of its own: it keeps no message alive. A store
+ * in memory may refresh it in place (CSeq and times); copy it to compare with later.
+ */
 export interface Binding {
   /** The address-of-record in canonical form, "sip:alice@example.com" (§10.3 step 5). */
   readonly aor: string;
@@ -138,6 +141,37 @@ export function planChange(
     bindings.splice(indexOfOldest(bindings), 1);
   }
   return { ok: true, bindings };
+}
+
+/**
+ * Step 7 for what most requests are: the same user agent, by the same way, refreshes the only binding there is.
+ * True if the change was that and has been made; false if it has to be planned.
+ */
+export function refreshInPlace(binding: Binding, change: BindingChange): boolean {
+  const { contacts } = change;
+  if (contacts.length !== 1 || contacts === "*") return false;
+  const contact = contacts[0]!;
+  const isRefresh =
+    contact.uri === binding.contact &&
+    contact.expires > 0 &&
+    change.callId === binding.callId &&
+    change.cSeq > binding.cSeq &&
+    binding.expiresAt > change.now &&
+    contact.q === binding.q &&
+    change.flowId === binding.flowId &&
+    change.received === binding.received &&
+    change.userAgent === binding.userAgent &&
+    change.path.length === 0 &&
+    binding.path.length === 0 &&
+    contact.instanceId === binding.instanceId &&
+    contact.regId === binding.regId &&
+    contact.params === binding.params;
+  if (!isRefresh) return false;
+  const written: { -readonly [K in keyof Binding]: Binding[K] } = binding;
+  written.cSeq = change.cSeq;
+  written.expiresAt = change.now + contact.expires * 1000;
+  written.updatedAt = change.now;
+  return true;
 }
 
 /** RFC 5626 §6: with instance and reg-id these name the binding, without them the URI does. */

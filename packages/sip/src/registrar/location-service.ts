@@ -1,7 +1,14 @@
 // The location service: address-of-record → bindings, RFC 3261 §10.3. The port, and the one that lives in memory.
 
 import type { Clock, MaybePromise, Timer } from "../ports.ts";
-import { type Binding, type BindingChange, type ChangePlan, planChange, type WhenFull } from "./binding.ts";
+import {
+  type Binding,
+  type BindingChange,
+  type ChangePlan,
+  planChange,
+  refreshInPlace,
+  type WhenFull,
+} from "./binding.ts";
 
 export type UpdateResult = ChangePlan;
 
@@ -69,8 +76,19 @@ export class MemoryLocationService implements LocationService {
   }
 
   update(aor: string, change: BindingChange): UpdateResult {
-    const plan = this.plan(aor, change);
-    if (plan.ok && change.contacts.length > 0) this.apply(aor, plan.bindings, "registered");
+    const before = this.held(aor);
+    const lone = before.length === 1 ? before[0] : undefined;
+    const oldBucket = bucketOf(before);
+    if (lone !== undefined && refreshInPlace(lone, change)) {
+      this.#move(lone.aor, oldBucket, bucketOf(before));
+      this.#observer?.changed(lone.aor, before, before, "registered");
+      return { ok: true, bindings: before };
+    }
+    const plan = planChange(aor, before, change, this.#limits);
+    if (plan.ok && change.contacts.length > 0) {
+      this.#replace(aor, before, plan.bindings);
+      this.#observer?.changed(aor, plan.bindings, before, "registered");
+    }
     return plan;
   }
 
@@ -137,27 +155,24 @@ export class MemoryLocationService implements LocationService {
   #replace(aor: string, before: readonly Binding[], after: readonly Binding[]): void {
     // The key is the binding's own copy of the string, not the caller's, which may be a piece of a message.
     const key = after[0]?.aor ?? aor;
-    const from = bucketOf(before);
-    const to = bucketOf(after);
-    if (from !== to) {
-      if (from !== undefined) this.#leave(from, key);
-      if (to !== undefined) this.#enter(to, key);
-    }
+    this.#move(key, bucketOf(before), bucketOf(after));
     this.#count += after.length - before.length;
     if (after.length === 0) this.#bindings.delete(key);
     else this.#bindings.set(key, after.length === 1 ? after[0]! : after.slice());
   }
 
-  #enter(bucket: number, aor: string): void {
-    const set = this.#buckets.get(bucket);
-    if (set === undefined) this.#buckets.set(bucket, new Set([aor]));
-    else set.add(aor);
-    if (bucket < this.#timerBucket) this.#wait(bucket);
-  }
-
-  #leave(bucket: number, aor: string): void {
-    const set = this.#buckets.get(bucket);
-    if (set?.delete(aor) && set.size === 0) this.#buckets.delete(bucket);
+  #move(aor: string, from: number | undefined, to: number | undefined): void {
+    if (from === to) return;
+    if (from !== undefined) {
+      const set = this.#buckets.get(from);
+      if (set?.delete(aor) && set.size === 0) this.#buckets.delete(from);
+    }
+    if (to !== undefined) {
+      const set = this.#buckets.get(to);
+      if (set === undefined) this.#buckets.set(to, new Set([aor]));
+      else set.add(aor);
+      if (to < this.#timerBucket) this.#wait(to);
+    }
   }
 
   #wait(bucket: number): void {

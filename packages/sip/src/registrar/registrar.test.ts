@@ -1,21 +1,14 @@
 // REGISTER from bytes to response: the eight steps of §10.3, Path, SIPS, digest.
 import assert from "node:assert/strict";
-import { createHash, createHmac, randomBytes } from "node:crypto";
 import { test } from "node:test";
 import { Challenger, Credentials, computeHa1 } from "../auth/index.ts";
 import { isSipUri, makeResponse, parseMessage, SipRequest, SipResponse } from "../message/index.ts";
-import type { Hash } from "../ports.ts";
+import { nodeHash as hash, nodeRandom as random } from "../node/index.ts";
 import type { IncomingRequest, RespondOptions } from "../stack.ts";
 import type { Flow } from "../transport/flow.ts";
 import { MemoryLocationService } from "./location-service.ts";
 import { Registrar, type RegistrarOptions } from "./registrar.ts";
 
-const names = { MD5: "md5", "SHA-256": "sha256", "SHA-512-256": "sha512-256" };
-const hash: Hash = {
-  hex: (algorithm, data) => createHash(names[algorithm]).update(data).digest("hex"),
-  hmac: (key, data) => createHmac("sha256", key).update(data).digest("hex"),
-};
-const random = { bytes: (length: number) => new Uint8Array(randomBytes(length)) };
 const flow: Flow = {
   ...{ id: "0.0.1.0", transport: "UDP", isReliable: false, state: "open" },
   listener: { id: 1, transport: "UDP", address: "192.0.2.9", port: 5060 },

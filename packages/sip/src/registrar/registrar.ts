@@ -94,8 +94,9 @@ export class Registrar {
       return;
     }
     // Step 2, before authentication: extensions that we would have to understand (§8.2.2.3).
-    const unsupported = optionTags(request.headers, "Require").filter((tag) => !supportedExtensions.has(tag));
-    if (unsupported.length > 0) {
+    const required = optionTags(request.headers, "Require");
+    if (required.some((tag) => !supportedExtensions.has(tag))) {
+      const unsupported = required.filter((tag) => !supportedExtensions.has(tag));
       incoming.respond(420, { headers: [["Unsupported", unsupported.join(", ")]] });
       return;
     }
@@ -145,7 +146,7 @@ export class Registrar {
     const { request, flow } = incoming;
     const { headers } = request;
     const { locations } = this.#options;
-    const path = headers.has("Path") ? headers.rawAll("Path").flatMap(splitList) : [];
+    const path = headers.has("Path") ? readPath(headers) : noPath;
     // RFC 3327 §5.3: a proxy has put itself on the path of a phone that knows nothing of it.
     if (path.length > 0 && this.#options.unsupportedPath === "reject") {
       const knowsPath = [...optionTags(headers, "Supported"), ...optionTags(headers, "Require")].includes(
@@ -157,11 +158,12 @@ export class Registrar {
       }
     }
     const now = this.#options.clock.now();
+    const lines = headers.rawAll("Contact");
     // Step 6: without Contact the request only asks (§10.2.3).
-    if (!headers.has("Contact")) {
+    if (lines.length === 0) {
       return next(locations.lookup(aor), (bindings) => this.#accept(incoming, bindings, path, now));
     }
-    const contacts = this.#readContacts(request, path);
+    const contacts = this.#readRefresh(headers, lines, aor) ?? this.#readContacts(request, lines, path);
     if ("status" in contacts) {
       incoming.respond(contacts.status, {
         ...(contacts.reason === undefined ? {} : { reasonPhrase: contacts.reason }),
@@ -169,9 +171,12 @@ export class Registrar {
       });
       return;
     }
-    const { callId, cSeq } = request;
     const change = {
-      ...{ callId, cSeq: cSeq.sequence, contacts: contacts.list, path, now },
+      callId: request.callId,
+      cSeq: request.cSeq.sequence,
+      contacts: contacts.list,
+      path,
+      now,
       flowId: flow.id,
       received: this.#originOf(flow),
       userAgent: this.#userAgentOf(headers),
@@ -183,11 +188,49 @@ export class Registrar {
     });
   }
 
+  /**
+   * The short way of most requests: one contact, exactly as it is bound already and so known to be well formed,
+   * with nothing but an expiry. Undefined if this is not one of them.
+   */
+  #readRefresh(
+    headers: SipHeaders,
+    lines: readonly string[],
+    aor: string,
+  ): { list: ContactChange[] } | Refusal | undefined {
+    const [line = ""] = lines;
+    if (lines.length > 1 || !line.startsWith("<sip:")) return undefined;
+    const held = this.#options.locations.lookup(aor);
+    if (held instanceof Promise || held.length !== 1) return undefined;
+    const { contact, q, instanceId, params } = held[0]!;
+    if (q !== 1 || instanceId !== undefined || params !== undefined) return undefined;
+    if (line[contact.length + 1] !== ">" || !line.startsWith(contact, 1)) return undefined;
+    const rest = line.slice(contact.length + 2);
+    if (rest !== "" && !rest.startsWith(";expires=")) return undefined;
+    const own = rest === "" ? undefined : readDelta(rest.slice(9));
+    if (rest !== "" && own === undefined) return undefined;
+    const expires = own ?? readDelta(headers.raw("Expires")) ?? this.#defaultExpires;
+    if (this.#isTooBrief(expires)) return this.#tooBrief();
+    return { list: [{ uri: contact, expires: Math.min(expires, this.#maxExpires), q: 1 }] };
+  }
+
+  /** §10.3 step 7: only what is shorter than an hour may be refused, and never a removal. */
+  #isTooBrief(expires: number): boolean {
+    return expires > 0 && expires < 3600 && expires < this.#minExpires;
+  }
+
+  #tooBrief(): Refusal {
+    return { status: 423, headers: [["Min-Expires", this.#minExpires]] };
+  }
+
   /** The Contact values with the expiry of each decided on, or the response that refuses them. */
-  #readContacts(request: SipRequest, path: readonly string[]): { list: ContactChange[] | "*" } | Refusal {
+  #readContacts(
+    request: SipRequest,
+    lines: readonly string[],
+    path: readonly string[],
+  ): { list: ContactChange[] | "*" } | Refusal {
     const { headers } = request;
     const values = headers.getAll("Contact");
-    const texts = headers.rawAll("Contact").flatMap(splitList);
+    const texts = lines.flatMap(splitList);
     const expiresHeader = readDelta(headers.raw("Expires"));
     if (values.includes("*")) {
       // Step 6: "*" stands alone, and only with an expiry of zero.
@@ -206,9 +249,7 @@ export class Registrar {
       // Step 7: the contact's own parameter, else the header field, else our default.
       const requested =
         readContactExpires(value.params.get("expires")) ?? expiresHeader ?? this.#defaultExpires;
-      if (requested > 0 && requested < 3600 && requested < this.#minExpires) {
-        return { status: 423, headers: [["Min-Expires", this.#minExpires]] };
-      }
+      if (this.#isTooBrief(requested)) return this.#tooBrief();
       if (requested > 0) {
         added++;
         if (value.uri.scheme === "sips") sips++;
@@ -309,9 +350,19 @@ function next<T, R>(value: MaybePromise<T>, then: (value: T) => MaybePromise<R>)
   return value instanceof Promise ? value.then(then) : then(value);
 }
 
+const noPath: readonly string[] = [];
+
+/** The values of Path as they stand. @throws {ParseError} if one is no address */
+function readPath(headers: SipHeaders): readonly string[] {
+  headers.getAll("Path");
+  return headers.rawAll("Path").flatMap(splitList);
+}
+
+const noTags: readonly string[] = [];
+
 /** The option tags in all lines of a header field; compared without regard to case. */
-function optionTags(headers: SipHeaders, name: "Require" | "Supported"): string[] {
-  if (!headers.has(name)) return [];
+function optionTags(headers: SipHeaders, name: "Require" | "Supported"): readonly string[] {
+  if (!headers.has(name)) return noTags;
   return headers
     .rawAll(name)
     .flatMap(splitList)
