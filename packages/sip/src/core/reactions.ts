@@ -115,22 +115,26 @@ function withRequiredExtensions({ plan, response, supported }: FailedAttempt): R
   return { ...plan, headers: withHeader(plan.headers, "Supported", [...named, ...missing].join(", ")) };
 }
 
-/** §21.4.17, §10.2.8: at least the Min-Expires that the registrar named, on every Contact too. */
+/** §21.4.17, §10.2.8: at least the Min-Expires that the registrar named, in Expires and in every Contact. */
 function withLongerExpiry({ plan, response }: FailedAttempt): RequestPlan | undefined {
   // The one retry without a usable Min-Expires asks for an hour.
   const minimum = secondsOf(response.headers.raw("Min-Expires")) ?? 3600;
-  const headers = plan.headers.map((field): HeaderInit => {
-    const [name, value] = field;
-    if (!isHeader(name, "Contact")) return field;
-    const text = String(value);
-    return [
-      name,
-      text.replace(/;\s*expires\s*=\s*(\d+)/i, (whole, asked: string) => {
-        return Number(asked) === 0 || Number(asked) >= minimum ? whole : `;expires=${minimum}`;
-      }),
-    ];
-  });
-  return { ...plan, headers: withHeader(headers, "Expires", minimum) };
+  const raised = (contact: string) =>
+    contact.replace(/;\s*expires\s*=\s*(\d+)/i, (whole, asked: string) =>
+      Number(asked) === 0 || Number(asked) >= minimum ? whole : `;expires=${minimum}`,
+    );
+  const headers = plan.headers.map(
+    ([name, value]): HeaderInit =>
+      isHeader(name, "Contact") && typeof value === "string" ? [name, raised(value)] : [name, value],
+  );
+  const { contact } = plan;
+  return {
+    ...plan,
+    headers: withHeader(headers, "Expires", minimum),
+    ...(contact === undefined
+      ? {}
+      : { contact: (sentBy: string, transport: string) => raised(contact(sentBy, transport)) }),
+  };
 }
 
 /** §14.1: 2.1 to 4 s if we made the Call-ID, else 0 to 2 s, in steps of 10 ms. */

@@ -36,6 +36,8 @@ export interface CallContext {
   /** The media of an incoming call; undefined if the application gives descriptions itself. */
   createMedia(call: Call): MediaSession | undefined;
   onCallEnded(call: Call): void;
+  /** BYEs that wait for their answer; a user agent that stops waits for them too. */
+  readonly farewells: Set<Promise<void>>;
   reportError(error: unknown): void;
 }
 
@@ -63,7 +65,7 @@ export function sendBye(
   auth: AuthSession | undefined,
   headers: readonly HeaderInit[] = [],
 ): Promise<void> {
-  return new Promise((resolve) => {
+  const farewell = new Promise<void>((resolve) => {
     const plan = dialog.plan("BYE", { headers: [...headers, ...context.capabilities("request")] });
     const finish = () => {
       context.dialogs.remove(dialog);
@@ -75,4 +77,7 @@ export function sendBye(
       { dialog: dialog.role === "uac" ? "owner" : "other", ...(auth === undefined ? {} : { auth }) },
     );
   });
+  context.farewells.add(farewell);
+  void farewell.then(() => context.farewells.delete(farewell));
+  return farewell;
 }

@@ -32,6 +32,7 @@ export class Session {
   get remoteDescription(): string | undefined {
     return this.#remote;
   }
+  /** What we want; what is agreed may be less. */
   get direction(): Direction {
     return this.#direction;
   }
@@ -55,7 +56,9 @@ export class Session {
   offer(hold?: boolean): Promise<string> {
     return this.#step(async () => {
       const direction = hold === undefined ? this.#direction : hold ? onHold("sendrecv") : "sendrecv";
-      const offer = await this.#media.createOffer(direction);
+      // RFC 3264 §8.4: a stream that the peer holds is put on hold as inactive.
+      const offered = direction === "sendonly" && this.isHeldByPeer ? "inactive" : direction;
+      const offer = await this.#media.createOffer(offered);
       this.#directionBefore = this.#direction;
       this.#direction = direction;
       this.#local = offer;

@@ -127,7 +127,7 @@ export class Testbed {
     const left: string[] = [];
     for (const ua of this.agents) {
       if (ua.calls.size > 0) left.push(`${ua.calls.size} calls`);
-      if (ua.dialogs.size > 0) left.push(`${ua.dialogs.size} dialogs`);
+      if (ua.dialogs.size > 0) left.push(`${ua.dialogs.size} dialogs of ${ua.aor.uri.user}`);
     }
     if (this.clock.next !== Number.POSITIVE_INFINITY) left.push("a timer");
     return left;

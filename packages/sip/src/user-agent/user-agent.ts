@@ -405,6 +405,7 @@ export class UserAgent {
     const farewells = [
       ...calls.map((call) => call.hangUp()),
       ...Array.from(this.#registrations, (registration) => registration.unregister()),
+      ...this.#context.farewells,
     ];
     let limit: { cancel(): void } | undefined;
     await Promise.race([
@@ -493,7 +494,7 @@ export class UserAgent {
     const { product, supported = [] } = this.#options;
     return {
       ...{ stack: this.stack, clock: this.#clock, random: this.#random, uac: this.#uac },
-      ...{ dialogs: this.dialogs, timers, inDialog: this.#inDialog },
+      ...{ dialogs: this.dialogs, timers, inDialog: this.#inDialog, farewells: new Set() },
       get rules() {
         return agent.#rules();
       },

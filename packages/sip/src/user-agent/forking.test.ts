@@ -1,0 +1,146 @@
+// One INVITE, several callees: early dialogs, several 2xx, CANCEL. RFC 3261 §12.1.2, §13.2.2.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { draftForward, forwardResponse, parseUri } from "../message/index.ts";
+import { type IncomingRequest, type RequestUser, Stack } from "../stack.ts";
+import { SeededRandom, VirtualDriver } from "../testing/index.ts";
+import type { Call } from "./call.ts";
+import { sdpOf, Testbed } from "./testbed.test.kit.ts";
+
+/** A hop that sends an INVITE to everybody and every response back, and sees to nothing else. */
+function forker(bed: Testbed, targets: readonly string[]): string {
+  const host = bed.host("forker");
+  const driver = new VirtualDriver(bed.network, host.address);
+  const fork = (incoming: IncomingRequest) => {
+    const { request, transaction } = incoming;
+    if (transaction === undefined) return;
+    const user: RequestUser = {
+      onResponse: (response) => {
+        if (response.statusCode > 100) transaction.respond(forwardResponse(response));
+      },
+      onFailure: () => {},
+    };
+    const branches = targets.map((requestUri) =>
+      stack.request(draftForward(request, { requestUri, maxForwards: 69 }), {
+        user,
+        uri: parseUri(requestUri),
+      }),
+    );
+    transaction.user = {
+      onCancel: () => {
+        for (const branch of branches) branch.cancel();
+      },
+    };
+  };
+  const stack: Stack = new Stack({
+    ...{ sink: driver, clock: bed.clock, random: new SeededRandom(99) },
+    roles: { isOurs: () => true, route: fork },
+  });
+  driver.attach(stack);
+  driver.listen({ transport: "UDP" });
+  return `sip:team@${host.address}`;
+}
+
+function team(onInvite: Record<"bob" | "carol", (call: Call) => Promise<void> | void>) {
+  const bed = new Testbed();
+  const alice = bed.agent("alice");
+  const calls: Record<string, Call> = {};
+  const members = (["bob", "carol"] as const).map((name) => {
+    const member = bed.agent(name, { accepts: true });
+    member.ua.onInvite((call) => {
+      calls[name] = call;
+      return onInvite[name](call);
+    });
+    return member.uri;
+  });
+  return { bed, alice, calls, uri: forker(bed, members) };
+}
+
+const sdp = sdpOf("alice");
+
+describe("forking", () => {
+  it("§12.1.2: two early dialogs; the one that answers is kept, the other forgotten after 64·T1", async () => {
+    const { bed, alice, calls, uri } = team({ bob: (call) => call.ring(), carol: (call) => call.ring() });
+    const call = alice.ua.call(uri, { sdp });
+    const tags = new Set<string | undefined>();
+    call.onProgress((response) => tags.add(response.to.tag));
+    await bed.clock.run(1000);
+    assert.equal(tags.size, 2);
+    assert.equal(alice.ua.dialogs.size, 2);
+    await bed.settle(calls["carol"]!.answer(sdpOf("carol")));
+    await bed.settle(call.answered);
+    assert.equal(call.dialog?.remoteTag, calls["carol"]!.dialog?.localTag);
+    assert.equal(alice.ua.dialogs.size, 2);
+    await bed.clock.run(32_000);
+    assert.equal(alice.ua.dialogs.size, 1);
+    await bed.settle(call.hangUp());
+    await bed.settle(calls["bob"]!.reject(486));
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+    assert.deepEqual(bed.errors, []);
+  });
+
+  it("§13.2.2.4: two 2xx: the first is the call, the second is acknowledged and ended", async () => {
+    const { bed, alice, calls, uri } = team({
+      bob: (call) => call.answer(sdpOf("bob")),
+      carol: (call) => call.answer(sdpOf("carol")),
+    });
+    const call = await bed.settle(alice.ua.invite(uri, { sdp }));
+    await bed.clock.run(2000);
+    const [kept, other] = call.remoteDescription === sdpOf("bob") ? ["bob", "carol"] : ["carol", "bob"];
+    assert.equal(calls[kept]?.state, "established");
+    assert.equal(calls[other]?.state, "ended");
+    assert.equal((await calls[other]!.ended).cause, "bye");
+    assert.equal(bed.requests("ACK", "alice").length, 2);
+    assert.equal(bed.requests("BYE", "alice").length, 1);
+    assert.equal(alice.ua.calls.size, 1);
+    await bed.settle(call.hangUp());
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("§13.2.2.4: the second 2xx comes when the call is over already", async () => {
+    const { bed, alice, calls, uri } = team({
+      bob: (call) => call.answer(sdpOf("bob")),
+      carol: (call) => call.ring(),
+    });
+    const call = await bed.settle(alice.ua.invite(uri, { sdp }));
+    await bed.settle(call.hangUp());
+    const late = calls["carol"]!.answer(sdpOf("carol"));
+    await bed.settle(late);
+    assert.equal((await bed.settle(calls["carol"]!.ended)).cause, "bye");
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("§9.1: CANCEL ends both; a 487 each, one for the caller", async () => {
+    const { bed, alice, calls, uri } = team({ bob: (call) => call.ring(), carol: (call) => call.ring() });
+    const call = alice.ua.call(uri, { sdp });
+    await bed.clock.run(1000);
+    const end = await bed.settle(call.hangUp());
+    assert.equal(end.response?.statusCode, 487);
+    await bed.clock.run(100);
+    assert.deepEqual([calls["bob"]?.state, calls["carol"]?.state], ["ended", "ended"]);
+    assert.equal(alice.ua.dialogs.size, 0);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("§13.2.1: early media of both forks: the answer of the 2xx counts", async () => {
+    const { bed, alice, calls, uri } = team({
+      bob: (call) => call.progress({ sdp: sdpOf("bob") }),
+      carol: (call) => call.progress({ sdp: sdpOf("carol") }),
+    });
+    const call = alice.ua.call(uri, { sdp });
+    await bed.clock.run(1000);
+    assert.notEqual(call.remoteDescription, undefined);
+    await bed.settle(calls["bob"]!.answer(sdpOf("bob")));
+    await bed.settle(call.answered);
+    assert.equal(call.remoteDescription, sdpOf("bob"));
+    await bed.settle(call.hangUp());
+    await calls["carol"]!.reject(480);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+});

@@ -1,0 +1,201 @@
+// Registrations in virtual time: refresh, 423, challenges, back-off, removal. RFC 3261 §10.2, RFC 5626 §4.5.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { Challenger } from "../auth/index.ts";
+import { Rejected } from "../errors.ts";
+import { nodeHash } from "../node/index.ts";
+import { type IncomingRequest, Stack } from "../stack.ts";
+import { SeededRandom, VirtualDriver } from "../testing/index.ts";
+import { refreshDelay } from "./registration.ts";
+import { Testbed } from "./testbed.test.kit.ts";
+import type { UserAgentOptions } from "./user-agent.ts";
+
+/** A registrar that answers as it is told. */
+function setUp(
+  answer: (incoming: IncomingRequest, count: number) => void | Promise<void>,
+  options: Partial<UserAgentOptions> = {},
+) {
+  const bed = new Testbed();
+  const host = bed.host("registrar");
+  const driver = new VirtualDriver(bed.network, host.address);
+  let count = 0;
+  const stack = new Stack({
+    ...{ sink: driver, clock: bed.clock, random: new SeededRandom(5) },
+    roles: { isOurs: () => true, route: (incoming) => answer(incoming, ++count) },
+  });
+  driver.attach(stack);
+  driver.listen({ transport: "UDP" });
+  const alice = bed.agent("alice", { aor: `Alice <sip:alice@${host.address}>`, ...options });
+  return { bed, alice, registrar: host.address };
+}
+
+/** 200 with the contact that was asked for. */
+function accept(incoming: IncomingRequest, expires?: number): void {
+  const contact = incoming.request.headers.raw("Contact") ?? "";
+  incoming.respond(200, {
+    headers: [
+      ["Contact", expires === undefined ? contact : contact.replace(/expires=\d+/, `expires=${expires}`)],
+    ],
+  });
+}
+
+describe("registration", () => {
+  it("§10.2: registers, refreshes before the end, with one Call-ID and rising CSeq", async () => {
+    const { bed, alice, registrar } = setUp((incoming) => accept(incoming, 600));
+    const registration = await bed.settle(alice.ua.register());
+    assert.equal(registration.state, "registered");
+    assert.equal(registration.expiresAt, bed.clock.now() + 600_000);
+    await bed.clock.run(1_200_000);
+    const requests = bed.requests("REGISTER");
+    assert.deepEqual(
+      requests.map((request) => request.cSeq.sequence),
+      [1, 2, 3],
+    );
+    assert.equal(new Set(requests.map((request) => request.callId)).size, 1);
+    const [first] = requests;
+    assert.equal(first?.requestUriText, `sip:${registrar}`);
+    assert.equal(first?.headers.raw("To"), `Alice <sip:alice@${registrar}>`);
+    assert.equal(first?.headers.raw("Contact"), `<sip:alice@${alice.address}:5060>;expires=3600`);
+    assert.equal(first?.from.tag !== undefined && first.to.tag === undefined, true);
+    await bed.settle(registration.unregister());
+    assert.equal(registration.state, "unregistered");
+    assert.match(bed.requests("REGISTER").at(-1)?.headers.raw("Contact") ?? "", /expires=0/);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("§10.2.8: 423: again with Min-Expires, and longer from then on", async () => {
+    const { bed, alice } = setUp((incoming) => {
+      const expires = Number(incoming.request.headers.raw("Expires"));
+      if (expires < 600) incoming.respond(423, { headers: [["Min-Expires", 600]] });
+      else accept(incoming);
+    });
+    await bed.settle(alice.ua.register({ expires: 60 }));
+    await bed.clock.run(570_000);
+    assert.deepEqual(
+      bed
+        .requests("REGISTER")
+        .map(({ headers }) => [
+          headers.raw("Expires"),
+          /expires=\d+/.exec(headers.raw("Contact") ?? "")?.[0],
+        ]),
+      [
+        ["60", "expires=60"],
+        ["600", "expires=600"],
+        ["600", "expires=600"],
+      ],
+    );
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("§22.2: a challenge is answered, and the refresh reuses the nonce", async () => {
+    const bedOf: { challenger?: Challenger } = {};
+    const { bed, alice, registrar } = setUp(
+      async (incoming) => {
+        bedOf.challenger ??= new Challenger({
+          clock: bed.clock,
+          hash: nodeHash,
+          random: new SeededRandom(3),
+          nonceLifetime: 10_000,
+        });
+        const lookup = (user: string, realm: string) => nodeHash.hex("MD5", `${user}:${realm}:secret`);
+        const verdict = await bedOf.challenger.verify("user agent", incoming.request, "here", lookup);
+        if (verdict.kind === "ok") accept(incoming, 600);
+        else incoming.respond(401, { headers: bedOf.challenger.challenge("user agent", "here") });
+      },
+      { credentials: { user: "alice", password: "secret" } },
+    );
+    assert.notEqual(registrar, undefined);
+    await bed.settle(alice.ua.register());
+    await bed.clock.run(600_000);
+    assert.equal(bed.responses(401, "REGISTER").length, 1);
+    assert.equal(bed.requests("REGISTER").length, 3);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("§22.2: the wrong password ends in the 401, after one try", async () => {
+    const { bed, alice } = setUp(
+      (incoming) => {
+        incoming.respond(401, { headers: [["WWW-Authenticate", 'Digest realm="here", nonce="n1"']] });
+      },
+      { credentials: { user: "alice", password: "wrong" } },
+    );
+    const registration = alice.ua.registration();
+    const states: string[] = [];
+    registration.onState((state) => states.push(state));
+    await assert.rejects(
+      bed.settle(registration.start()),
+      (error) => error instanceof Rejected && error.statusCode === 401 && error.retries === 1,
+    );
+    assert.equal(bed.requests("REGISTER").length, 2);
+    assert.deepEqual(states, ["registering", "failed"]);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("RFC 5626 §4.5: failures are tried again after 15–30 s, doubling; Retry-After counts instead", async () => {
+    const { bed, alice } = setUp((incoming, count) => {
+      if (count === 1 || count >= 6) accept(incoming, 100);
+      else if (count === 4) incoming.respond(503, { headers: [["Retry-After", 7]] });
+      else incoming.respond(500);
+    });
+    const registration = await bed.settle(alice.ua.register());
+    const states: string[] = [];
+    registration.onState((state) => states.push(state));
+    await bed.clock.runUntil(() => registration.state === "waiting");
+    await bed.clock.runUntil(() => registration.state === "registered");
+    const at = bed.sent
+      .filter(({ message }) => message.kind === "request" && message.method === "REGISTER")
+      .map((sent) => sent.at);
+    const gaps = at.slice(1).map((time, index) => time - (at[index] ?? 0));
+    assert.equal(gaps.length, 5);
+    const [refresh = 0, first = 0, second = 0, asked = 0, fourth = 0] = gaps;
+    assert.equal(refresh, refreshDelay(100) + 2);
+    assert(first >= 15_000 && first <= 30_010, `${first}`);
+    assert(second >= 30_000 && second <= 60_010, `${second}`);
+    assert.equal(asked, 7_002);
+    assert(fourth >= 120_000 && fourth <= 240_010, `${fourth}`);
+    assert.deepEqual(states.slice(-3), ["waiting", "registering", "registered"]);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("the first REGISTER without an answer: 408, or going on with keepTrying", async () => {
+    const { bed, alice } = setUp(() => {});
+    bed.network.disconnect(alice.address);
+    await assert.rejects(bed.settle(alice.ua.register()), { code: "SIP_TIMEOUT" });
+    const registration = alice.ua.registration({ keepTrying: true });
+    const started = registration.start();
+    started.catch(() => {});
+    await bed.clock.run(40_000);
+    assert.equal(registration.state, "waiting");
+    await bed.settle(registration.unregister());
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("stop() takes the registration away", async () => {
+    const { bed, alice } = setUp((incoming) => accept(incoming));
+    const registration = await bed.settle(alice.ua.register());
+    await bed.settle(alice.ua.stop());
+    assert.equal(registration.state, "unregistered");
+    assert.equal(bed.requests("REGISTER").length, 2);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  for (const [expires, delay] of [
+    [3600, 3_560_000],
+    [600, 560_000],
+    [121, 81_000],
+    [120, 80_040],
+    [60, 40_020],
+    [0, 500],
+  ] as const) {
+    it(`refresh of a binding of ${expires} s after ${delay} ms`, () =>
+      assert.equal(refreshDelay(expires), delay));
+  }
+});
