@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openStore } from "@offhook/server";
 import { type IncomingRequest, parseMessage, type SipRequest } from "@offhook/sip";
 import { nodeClock, nodeHash } from "@offhook/sip/node";
 import { MemoryLocationService, Registrar } from "@offhook/sip/registrar";
 import type { Flow } from "@offhook/sip/transport";
-import { openStore } from "../packages/server/src/store/index.ts";
 
 const users = 100_000;
 /** Bytes of live heap per binding that are allowed (docs/performance.md). */

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { openStore } from "@offhook/server";
 import { nodeClock, nodeHash } from "@offhook/sip/node";
-import { openStore } from "../packages/server/src/store/index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "offhook-kill9-"));
 const children = new Set<ChildProcess>();

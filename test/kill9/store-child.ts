@@ -2,8 +2,8 @@
 // when flushes began and were committed; writes to a pipe are synchronous, so what was said was said before the end.
 // Arguments: database file, "durable" or "behind".
 
+import { openStore } from "@offhook/server";
 import { nodeClock, nodeHash } from "@offhook/sip/node";
-import { openStore } from "../../packages/server/src/store/index.ts";
 
 const [path = "", mode] = process.argv.slice(2);
 const durable = mode === "durable";
