@@ -28,10 +28,11 @@ export class Branch implements RequestUser, TimerCEntry {
   timerCDue = 0;
   timerCPrevious: TimerCEntry | undefined = undefined;
   timerCNext: TimerCEntry | undefined = undefined;
-  readonly #owner: BranchOwner;
+  /** Changes when the response context has nothing more to decide. */
+  owner: BranchOwner;
 
   constructor(owner: BranchOwner, target: ProxyTarget, breadth: number) {
-    this.#owner = owner;
+    this.owner = owner;
     this.target = target;
     this.breadth = breadth;
   }
@@ -45,14 +46,14 @@ export class Branch implements RequestUser, TimerCEntry {
   }
 
   onResponse(response: SipResponse): void {
-    this.#owner.branchAnswered(this, response);
+    this.owner.branchAnswered(this, response);
   }
 
   onFailure(failure: RequestFailure): void {
-    this.#owner.branchFailed(this, failure);
+    this.owner.branchFailed(this, failure);
   }
 
   onTimerC(): void {
-    this.#owner.branchTimedOut(this);
+    this.owner.branchTimedOut(this);
   }
 }

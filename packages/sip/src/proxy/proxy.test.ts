@@ -158,6 +158,14 @@ test("what follows a signed route is not asked for credentials; what has lost it
   assert.deepEqual(bed.take(), []);
 });
 
+test("what follows a signed route to a user part of ours is not asked for credentials either", () => {
+  const bed = new Testbed({ route: toBob, admit: (incoming) => !incoming.request.hasToTag });
+  const { recorded } = call(bed);
+  const gruu = { ...inDialog, uri: "sip:bob@example.com;gr=1", ...routes(recorded) };
+  bed.receive("10.0.0.9:5060", request("BYE", gruu));
+  assert.deepEqual(names(bed.take()), [`BYE ${bob}`]);
+});
+
 test("§16.4, a pre-loaded Route to us is popped and the request handled as ours", () => {
   const bed = new Testbed({ route: toBob });
   const { invite } = call(bed, { headers: ["Route: <sip:10.0.0.1;lr>"] });

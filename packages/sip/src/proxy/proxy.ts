@@ -83,6 +83,8 @@ export class ProxyServer {
   readonly #rules: ValidationRules;
   readonly #program: RouteProgram;
   readonly #admit: Admission | undefined;
+  /** Rewritten requests that came along a route of ours. */
+  readonly #recorded = new WeakSet<SipRequest>();
 
   /** @throws {ArgumentError} if timer C is 3 minutes or less, or the secret is not 16 bytes */
   constructor(options: ProxyOptions) {
@@ -100,6 +102,7 @@ export class ProxyServer {
       recurse: options.recurse ?? false,
       onBreadth: options.onBreadth ?? "serial",
       maxBranches: options.maxBranches ?? 60,
+      isOurs: (uri) => options.isOurs(uri),
       sentBy: (flow) => stack.sentBy(flow),
       listeners: options.listeners?.bind(options) ?? (() => []),
     };
@@ -145,7 +148,9 @@ export class ProxyServer {
       decision.flowId === undefined &&
       this.#identity.isOurs(requestUri)
     ) {
-      return incoming.withRequest(rewritten(request, decision));
+      const onward = incoming.withRequest(rewritten(request, decision));
+      if (decision.isRecorded) this.#recorded.add(onward.request);
+      return onward;
     }
     this.#proxyCaught(incoming, decision);
     return undefined;
@@ -160,7 +165,8 @@ export class ProxyServer {
   /** A request for a user of ours. */
   route(incoming: IncomingRequest): MaybePromise<void> {
     if (!this.#isValid(incoming, incoming.request.requestUri.scheme)) return undefined;
-    const admitted = this.#admit?.(incoming, "ours") ?? true;
+    const isRecorded = this.#recorded.has(incoming.request);
+    const admitted = isRecorded || (this.#admit?.(incoming, "ours") ?? true);
     if (admitted instanceof Promise) {
       return admitted.then((goesOn) => (goesOn ? this.#runProgram(incoming) : undefined));
     }

@@ -32,6 +32,7 @@ export function recursionOf(
   response: SipResponse,
   tried: ProxyTarget,
   room: number,
+  isOurs: (uri: Uri) => boolean,
 ): Recursion | undefined {
   const generation = (tried.generation ?? 0) + 1;
   if (generation > recursionLimits.generations || forbidsRecursion(request)) return undefined;
@@ -45,9 +46,11 @@ export function recursionOf(
   const leftover: string[] = [];
   for (const contact of contacts) {
     if (contact === "*") return undefined;
-    // RFC 5630 §5.3: neither from SIPS to SIP nor the other way; other schemes are the caller's business.
-    if (contact.uri.scheme === request.requestUri.scheme && isSipUri(contact.uri) && targets.length < room) {
-      targets.push({ uri: asRequestUri(contact.uri), q: contact.q ?? 1, generation });
+    // RFC 5630 §5.3: neither from SIPS to SIP nor the other way; other schemes are the caller's business. So are
+    // users of ours: whether the caller may call them, and where they are, is asked when it does.
+    const { uri } = contact;
+    if (isSipUri(uri) && uri.scheme === request.requestUri.scheme && !isOurs(uri) && targets.length < room) {
+      targets.push({ uri: asRequestUri(uri), q: contact.q ?? 1, generation });
     } else {
       leftover.push(printNameAddr(contact));
     }

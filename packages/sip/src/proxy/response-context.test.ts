@@ -338,6 +338,13 @@ test("§16.7 step 4, recursion: contacts that are not tried here go up", () => {
   assert.deepEqual(header(final, "Contact"), ["<mailto:bob@example.com>", "<sips:x@10.0.0.8>"]);
 });
 
+test("§16.7 step 4, recursion: a contact in our own domain goes up, the relay rules are for the caller", () => {
+  const bed = new Testbed({ route: forkTo(1), recurse: true });
+  bed.receive("10.0.0.9:5060", request("INVITE"));
+  const headers = [["Contact", "<sip:carol@example.com>"]] as const;
+  assert.deepEqual(toAlice(bed.respond(find(bed.take(), "INVITE"), 302, { headers })), [302]);
+});
+
 test("§16.5, redirection in a circle: each URI once", () => {
   const bed = new Testbed({ route: forkTo(1), recurse: true });
   bed.receive("10.0.0.9:5060", request("INVITE"));

@@ -39,6 +39,8 @@ export interface ContextSettings extends ForwardSettings {
   readonly timerC: TimerC;
   /** Follow the contacts of 3xx for our own users (§16.7 step 4). */
   readonly recurse: boolean;
+  /** Addresses that no copy is sent to: they would come back here. */
+  isOurs(uri: Uri): boolean;
   /** What to do when Max-Breadth does not allow all parallel branches: one after the other, or 440. */
   readonly onBreadth: "serial" | "reject";
   /** Branches of one request, in all. */
@@ -56,6 +58,39 @@ interface Candidate {
 const completedElsewhere: readonly HeaderInit[] = [
   ["Reason", 'SIP;cause=200;text="Call completed elsewhere"'],
 ];
+
+const nobody: ServerUser = {};
+
+/** The owner of branches whose request has had its failure. */
+const deaf: BranchOwner = { branchAnswered() {}, branchFailed() {}, branchTimedOut() {} };
+
+/** The owner of branches whose request was answered by 2xx: §16.7 step 5, further ones are forwarded at once. */
+class LateAnswers implements BranchOwner {
+  readonly #transaction: ServerTransaction;
+
+  constructor(transaction: ServerTransaction) {
+    this.#transaction = transaction;
+  }
+
+  branchAnswered(_branch: Branch, response: SipResponse): void {
+    const { statusCode } = response;
+    if (statusCode >= 200 && statusCode < 300) pass(this.#transaction, response);
+  }
+
+  branchFailed(): void {}
+  branchTimedOut(): void {}
+}
+
+/** Forwards a response as it came, without our Via. False if it cannot be: it counts as 502 then. */
+function pass(transaction: ServerTransaction, response: SipResponse): boolean {
+  try {
+    transaction.respond(forwardResponse(response));
+    return true;
+  } catch (error) {
+    if (error instanceof ParseError) return false;
+    throw error;
+  }
+}
 
 export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   readonly request: SipRequest;
@@ -112,10 +147,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
 
   /** Sends to one target and nowhere else: the request's own destination (§16.5), or a dialog's next hop. */
   forwardTo(target: ProxyTarget): void {
-    this.#isStarting = true;
-    this.#start(target, undefined);
-    this.#isStarting = false;
-    this.#goOn();
+    this.#startOnly(target, undefined);
   }
 
   /** While a route program runs, an exhausted search does not end. */
@@ -140,13 +172,36 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
 
   addTargets(targets: readonly ProxyTarget[], order: TargetOrder = "by q"): number {
     if (this.isOver) return 0;
-    // The common case, one target for a request that has none yet, needs no set.
-    const only = targets.length === 1 && this.#targets === undefined && this.#branches.length === 0;
-    this.#targets ??= new TargetSet();
-    const added = this.#targets.add(targets, order);
-    if (!only && added > 0 && !this.#mayFork()) return 0;
+    const first = targets[0];
+    if (
+      targets.length === 1 &&
+      first !== undefined &&
+      this.#targets === undefined &&
+      this.#branches.length === 0
+    ) {
+      // The common case, one target for a request that has none yet, needs no set and cannot fork.
+      this.#startOnly(first, breadthOf(this.request));
+      return 1;
+    }
+    const added = this.#targetSet().add(targets, order);
+    if (added > 0 && !this.#mayFork()) return 0;
     this.#goOn();
     return added;
+  }
+
+  #startOnly(target: ProxyTarget, share: number | undefined): void {
+    this.#isStarting = true;
+    this.#start(target, share);
+    this.#isStarting = false;
+    this.#goOn();
+  }
+
+  #targetSet(): TargetSet {
+    if (this.#targets === undefined) {
+      this.#targets = new TargetSet();
+      for (const { target } of this.#branches) this.#targets.note(target.uri);
+    }
+    return this.#targets;
   }
 
   /** Starts what may start; ends the search if nothing is left to wait for. */
@@ -166,7 +221,21 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       if (target !== undefined) this.#start(target, share);
     }
     this.#isStarting = false;
-    if (this.#pending === 0 && !this.#isFinal) this.#exhausted();
+    if (this.#pending > 0) return;
+    if (!this.#isFinal) this.#exhausted();
+    if (this.#isFinal) this.#letGo();
+  }
+
+  /**
+   * All is said, except that more 2xx of an INVITE may come. Transactions live on for half a minute to absorb
+   * retransmissions: what they hold on to then must not be the request and all that belongs to it.
+   */
+  #letGo(): void {
+    this.#transaction.user = nobody;
+    if (this.#branches.length === 0) return;
+    const late =
+      this.#isInvite && this.#transaction.statusCode < 300 ? new LateAnswers(this.#transaction) : deaf;
+    for (const branch of this.#branches) branch.owner = late;
   }
 
   #exhausted(): void {
@@ -274,7 +343,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       // §16.7 step 2: anything but 100 restarts timer C; step 5: 100 stays here.
       if (statusCode === 100) return;
       if (this.#isInvite && branch.isPending) this.#settings.timerC.set(branch);
-      if (!this.#isFinal && this.#isInvite) this.#pass(response);
+      if (!this.#isFinal && this.#isInvite) pass(this.#transaction, response);
       return;
     }
     const isFirst = this.#end(branch);
@@ -282,7 +351,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       // Exactly one non-2xx, or 2xx only (step 5): this one crossed a failure that went up.
       if (this.#isFinal && this.#transaction.statusCode >= 300) return;
       // Step 5: every 2xx of an INVITE goes up at once; of other methods, the first one.
-      if (this.#pass(response)) this.#won();
+      if (pass(this.#transaction, response)) this.#won();
       else if (isFirst) this.#add({ statusCode: 502, response: undefined });
       if (isFirst) this.#goOn();
       return;
@@ -325,10 +394,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     const { otherwise } = branch.target;
     if (otherwise === undefined || (statusCode !== 408 && statusCode !== 430)) return false;
     if (this.isOver || branch.client?.isCanceled === true) return false;
-    this.#isStarting = true;
-    this.#start(otherwise, branch.breadth === 0 ? undefined : branch.breadth);
-    this.#isStarting = false;
-    this.#goOn();
+    this.#startOnly(otherwise, branch.breadth === 0 ? undefined : branch.breadth);
     return true;
   }
 
@@ -341,7 +407,13 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     }
     if (!this.#settings.recurse || response.statusCode > 399 || response.statusCode === 380) return false;
     const room = recursionLimits.targets - this.#redirected;
-    const recursion: Recursion | undefined = recursionOf(this.request, response, branch.target, room);
+    const recursion: Recursion | undefined = recursionOf(
+      this.request,
+      response,
+      branch.target,
+      room,
+      this.#settings.isOurs,
+    );
     if (recursion === undefined) return false;
     const added = this.#addMore(recursion.targets);
     this.#redirected += added;
@@ -357,10 +429,9 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   }
 
   #addMore(targets: readonly ProxyTarget[]): number {
-    this.#targets ??= new TargetSet();
-    for (const { target } of this.#branches) this.#targets.note(target.uri);
-    this.#targets.note(this.request.requestUri);
-    const added = this.#targets.add(targets, "by q");
+    const set = this.#targetSet();
+    set.note(this.request.requestUri);
+    const added = set.add(targets, "by q");
     return added > 0 && !this.#mayFork() ? 0 : added;
   }
 
@@ -430,21 +501,10 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       }
     }
     if (best.contacts !== undefined) for (const contact of best.contacts) add.push(["Contact", contact]);
-    if (add.length === 0) return this.#pass(response);
+    if (add.length === 0) return pass(this.#transaction, response);
     const remove = best.contacts === undefined ? undefined : ["Contact"];
     const bytes = splice(response, { popVia: true, add, ...(remove === undefined ? {} : { remove }) });
     return this.#transaction.respond({ statusCode: best.statusCode, bytes });
-  }
-
-  /** Forwards a response as it came, without our Via. False if it cannot be: it counts as 502 then. */
-  #pass(response: SipResponse): boolean {
-    try {
-      this.#transaction.respond(forwardResponse(response));
-      return true;
-    } catch (error) {
-      if (error instanceof ParseError) return false;
-      throw error;
-    }
   }
 
   /** A 2xx went up. */
@@ -482,7 +542,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     this.#close();
     const reasons = cancel.headers.rawAll("Reason");
     this.#cancelPending(reasons.map((reason) => ["Reason", reason] as const));
-    if (this.#pending === 0 && !this.#isFinal) this.#exhausted();
+    this.#goOn();
   }
 
   /** Nobody answered a request other than INVITE in time; nothing may be sent any more (RFC 4320 §4.2). */
@@ -507,6 +567,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     const sent = this.#incoming.respond(statusCode, options);
     this.#cancelPending();
     this.#wake(statusCode);
+    this.#goOn();
     return sent;
   }
 
