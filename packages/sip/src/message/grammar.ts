@@ -93,9 +93,9 @@ for (let code = 0; code < 128; code++) {
   }
 }
 
-/** Throws the ParseError; apart, so that the scanners stay small. */
-export function refuse(field: string, reason: string, offset: number): never {
-  throw new ParseError(field, reason, { offset });
+/** The ParseError to throw; made apart, so that the scanners stay small. */
+export function refusal(field: string, reason: string, offset: number): ParseError {
+  return new ParseError(field, reason, { offset });
 }
 
 /** The first position from `position` on that holds no white space. */

@@ -203,6 +203,8 @@ export const CSEQ = 5;
 export const MAX_FORWARDS = 6;
 export const CONTENT_LENGTH = 7;
 export const ROUTE = 8;
+/** Up to this number, the parser itself looks at the value. */
+export const LAST_CHECKED = 8;
 
 const idsByName = new Map<string, number>();
 for (const { id, name, compact } of headerEntries) {

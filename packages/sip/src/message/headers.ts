@@ -4,8 +4,53 @@ import { isBlank } from "./header/token.ts";
 import { type HeaderName, type HeaderValue, headerEntries, headerEntry, headerIdOf } from "./header-table.ts";
 import { decodeAscii, decodeText, readFrom } from "./text.ts";
 
-/** Numbers per header field in the index: header number, start of the name, start and end of the value. */
-export const STRIDE = 4;
+// The index of a message is one number per header field: where its name starts, times 256, plus its number in the
+// table; and one number behind them, of where the last field's line ends. The rest is found from there when it is asked
+// for: most fields never are.
+
+/** The entry of the index for a field that starts at `start`. */
+export function indexEntry(start: number, id: number): number {
+  return start * 256 + id;
+}
+
+/** How many fields the index has. */
+export function fieldCount(index: readonly number[]): number {
+  return index.length - 1;
+}
+
+/** The number (in the table) of field `i`. */
+export function idOf(index: readonly number[], i: number): number {
+  return index[i]! & 255;
+}
+
+/** Where field `i` begins with its name. */
+export function lineStart(index: readonly number[], i: number): number {
+  return index[i]! >>> 8;
+}
+
+/** The position behind field `i` and its CR LF. */
+export function lineEnd(index: readonly number[], i: number): number {
+  return index[i + 1]! >>> 8;
+}
+
+/** Where the value of field `i` begins, white space skipped. */
+export function valueStart(bytes: Uint8Array, index: readonly number[], i: number): number {
+  let p = lineStart(index, i);
+  while (bytes[p] !== COLON) p++;
+  return skipWhite(bytes, p + 1, lineEnd(index, i));
+}
+
+/** Where the value of field `i`, which begins at `start`, ends without white space. */
+export function valueEnd(bytes: Uint8Array, index: readonly number[], i: number, start: number): number {
+  return trimmedEnd(bytes, start, lineEnd(index, i));
+}
+
+/** The first field with that number; -1 if there is none. */
+export function firstField(index: readonly number[], id: number): number {
+  const count = fieldCount(index);
+  for (let i = 0; i < count; i++) if (idOf(index, i) === id) return i;
+  return -1;
+}
 
 /** The header fields of a message, in its order. Names are case-insensitive, compact forms equal the long ones. */
 export class SipHeaders {
@@ -36,10 +81,10 @@ export class SipHeaders {
     readFrom(this.#bytes, this.#headEnd);
     const { isList, parse, name: field } = headerEntry(id);
     const index = this.#index;
-    for (let i = 0; i < index.length; i += STRIDE) {
-      if (index[i] !== id) continue;
-      const start = index[i + 2]!;
-      let end = index[i + 3]!;
+    for (let i = 0; i < fieldCount(index); i++) {
+      if (idOf(index, i) !== id) continue;
+      const start = valueStart(this.#bytes, index, i);
+      let end = valueEnd(this.#bytes, index, i, start);
       if (isList) {
         if (isBlank(this.#bytes, start, end)) continue;
         end = trimmedEnd(this.#bytes, start, elementEnd(this.#bytes, start, end));
@@ -66,10 +111,10 @@ export class SipHeaders {
     const values: unknown[] = [];
     const index = this.#index;
     const bytes = this.#bytes;
-    for (let i = 0; i < index.length; i += STRIDE) {
-      if (index[i] !== id) continue;
-      const start = index[i + 2]!;
-      const end = index[i + 3]!;
+    for (let i = 0; i < fieldCount(index); i++) {
+      if (idOf(index, i) !== id) continue;
+      const start = valueStart(bytes, index, i);
+      const end = valueEnd(bytes, index, i, start);
       if (!isList) {
         values.push(parse(bytes, start, end, field));
         continue;
@@ -105,32 +150,32 @@ export class SipHeaders {
   /** All field lines of that name as text. */
   rawAll(name: string): string[] {
     const out: string[] = [];
-    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + STRIDE)) out.push(this.#text(at));
+    for (let at = this.#find(name, 0); at >= 0; at = this.#find(name, at + 1)) out.push(this.#text(at));
     return out;
   }
 
   /** All field lines as [name as written, text]. */
   *entries(): Iterable<[string, string]> {
-    for (let i = 0; i < this.#index.length; i += STRIDE) yield [this.#name(i), this.#text(i)];
+    for (let i = 0; i < this.size; i++) yield [this.#name(i), this.#text(i)];
   }
 
   /** How many field lines there are. */
   get size(): number {
-    return this.#index.length / STRIDE;
+    return fieldCount(this.#index);
   }
 
   #find(name: string, from: number): number {
     const id = headerIdOf(name);
     const index = this.#index;
     const lower = id === 0 ? name.toLowerCase() : "";
-    for (let i = from; i < index.length; i += STRIDE) {
-      if (index[i] === id && (id !== 0 || this.#name(i).toLowerCase() === lower)) return i;
+    for (let i = from; i < fieldCount(index); i++) {
+      if (idOf(index, i) === id && (id !== 0 || this.#name(i).toLowerCase() === lower)) return i;
     }
     return -1;
   }
 
   #name(at: number): string {
-    const start = this.#index[at + 1]!;
+    const start = lineStart(this.#index, at);
     let end = start;
     while (this.#bytes[end] !== COLON && (classes[this.#bytes[end]!]! & WHITE) === 0) end++;
     return decodeAscii(this.#bytes, start, end);
@@ -138,7 +183,8 @@ export class SipHeaders {
 
   #text(at: number): string {
     readFrom(this.#bytes, this.#headEnd);
-    return decodeText(this.#bytes, this.#index[at + 2]!, this.#index[at + 3]!);
+    const start = valueStart(this.#bytes, this.#index, at);
+    return decodeText(this.#bytes, start, valueEnd(this.#bytes, this.#index, at, start));
   }
 }
 

@@ -9,7 +9,7 @@ import {
   HEX,
   HOST,
   OPEN_BRACKET,
-  refuse,
+  refusal,
   skipClass,
   UPPER,
 } from "./grammar.ts";
@@ -33,7 +33,7 @@ export function skipHost(bytes: Uint8Array, position: number, end: number, field
     let close = position + 1;
     while (close < end && bytes[close] !== CLOSE_BRACKET) close++;
     if (close >= end || !isIpv6(bytes, position + 1, close)) {
-      refuse(field, "not an IPv6 address in brackets", position);
+      throw refusal(field, "not an IPv6 address in brackets", position);
     }
     return close + 1;
   }
@@ -44,19 +44,19 @@ export function skipHost(bytes: Uint8Array, position: number, end: number, field
     const kind = classes[bytes[p]!]!;
     if ((kind & HOST) === 0) break;
     // Labels are not empty; a last dot may end the name.
-    if ((kind & previous & DOT) !== 0) refuse(field, "an empty label in a host name", p);
+    if ((kind & previous & DOT) !== 0) throw refusal(field, "an empty label in a host name", p);
     seen |= kind;
     previous = kind;
     p++;
   }
   hostClasses = seen;
-  if (p === position) refuse(field, "the host is missing", position);
+  if (p === position) throw refusal(field, "the host is missing", position);
   if ((seen & ALPHA) === 0 && !isIpv4(bytes, position, p)) {
     // Only digits and dots: an IPv4 address, or nothing.
-    refuse(field, "neither an IPv4 address nor a host name", position);
+    throw refusal(field, "neither an IPv4 address nor a host name", position);
   }
   if (bytes[position] === HYPHEN || bytes[p - 1] === HYPHEN) {
-    refuse(field, "not a host name", position);
+    throw refusal(field, "not a host name", position);
   }
   return p;
 }

@@ -3,7 +3,7 @@ import { ArgumentError, ParseError } from "../errors.ts";
 import { COLON, CR, LF, SPACE, skipToken, skipWhite, TAB } from "./grammar.ts";
 import type { MediaType } from "./header/media-type.ts";
 import { headerIdOf } from "./header-table.ts";
-import { SipHeaders, trimmedEnd } from "./headers.ts";
+import { indexEntry, SipHeaders } from "./headers.ts";
 import type { SipMessage } from "./message.ts";
 import { bodyBytes, checkLine, type HeaderInit, printHeaders } from "./serialize.ts";
 import { decodeAscii, encodeText } from "./text.ts";
@@ -92,15 +92,10 @@ function readPart(body: Uint8Array, start: number, end: number): BodyPart {
     let next = nextLine(bytes, p);
     while (next < bytes.length && (bytes[next] === SPACE || bytes[next] === TAB))
       next = nextLine(bytes, next);
-    const valueStart = skipWhite(bytes, colon + 1, next);
-    index.push(
-      headerIdOf(decodeAscii(bytes, p, nameEnd)),
-      p,
-      valueStart,
-      trimmedEnd(bytes, valueStart, next),
-    );
+    index.push(indexEntry(p, headerIdOf(decodeAscii(bytes, p, nameEnd))));
     p = next;
   }
+  index.push(indexEntry(p, 0));
   const headers = new SipHeaders(bytes, index, p);
   return {
     headers,

@@ -7,7 +7,7 @@ import {
   LESS,
   QUESTION,
   QUOTE,
-  refuse,
+  refusal,
   SEMICOLON,
   SPACE,
   skipQuoted,
@@ -89,7 +89,7 @@ export function scanNameAddr(
     p = scanParam(bytes, p, end, field);
     if (param.nameEnd - param.nameStart === 3 && parts.tagStart < 0 && isTag(bytes, param.nameStart)) {
       // §25.1: tag-param has a token, never a quoted string or nothing.
-      if (param.valueStart < 0 || param.isQuoted) refuse(field, "the tag is no token", p);
+      if (param.valueStart < 0 || param.isQuoted) throw refusal(field, "the tag is no token", p);
       parts.tagStart = param.valueStart;
       parts.tagEnd = param.valueEnd;
     }
@@ -97,7 +97,7 @@ export function scanNameAddr(
   parts.paramsEnd = p;
   if (p < end && !(inList && bytes[p] === COMMA)) {
     // RFC 8217 §3, RFC 4475 §3.1.2.13: a URI with "?" or "," must be in angle brackets.
-    refuse(field, "unexpected text after the address", p);
+    throw refusal(field, "unexpected text after the address", p);
   }
   return p;
 }
@@ -116,13 +116,13 @@ function scanAddress(
   let p = start;
   if (p < end && bytes[p] === QUOTE) {
     const after = skipQuoted(bytes, p, end);
-    if (after < 0) refuse(field, "a quoted string does not end", p);
+    if (after < 0) throw refusal(field, "a quoted string does not end", p);
     parts.displayStart = p + 1;
     parts.displayEnd = after - 1;
     parts.isQuoted = true;
     p = skipWhite(bytes, after, end);
     if (p >= end || bytes[p] !== LESS) {
-      refuse(field, "no address in angle brackets after the display name", p);
+      throw refusal(field, "no address in angle brackets after the display name", p);
     }
   } else {
     // §25.1: display-name = *(token LWS). RFC 4475 §3.1.1.6: the LWS before "<" may be missing.
@@ -142,7 +142,7 @@ function scanAddress(
   const uriStart = p + 1;
   p = uriStart;
   while (p < end && bytes[p] !== GREATER) p++;
-  if (p >= end) refuse(field, "no closing angle bracket", uriStart - 1);
+  if (p >= end) throw refusal(field, "no closing angle bracket", uriStart - 1);
   // RFC 4475 §3.1.2.14: no white space inside the brackets; scanUri refuses it.
   scanUri(bytes, uriStart, p, field, parts.uri);
   return p + 1;
@@ -162,7 +162,7 @@ function scanBareAddress(
     if (c === SEMICOLON || c === COMMA || c === QUESTION || (classes[c]! & WHITE) !== 0) break;
     p++;
   }
-  if (p === start) refuse(field, "the address is missing", start);
+  if (p === start) throw refusal(field, "the address is missing", start);
   scanUri(bytes, start, p, field, parts.uri);
   return p;
 }

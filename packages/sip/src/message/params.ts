@@ -3,7 +3,7 @@ import {
   classes,
   EQUALS,
   QUOTE,
-  refuse,
+  refusal,
   SEMICOLON,
   SPACE,
   skipQuoted,
@@ -34,7 +34,7 @@ export function scanParam(bytes: Uint8Array, position: number, end: number, fiel
   const nameStart = p;
   while (p < end && (classes[bytes[p]!]! & TOKEN) !== 0) p++;
   // RFC 4475 §3.1.2.1: separators with nothing between them are malformed.
-  if (p === nameStart) refuse(field, "a parameter has no name", p);
+  if (p === nameStart) throw refusal(field, "a parameter has no name", p);
   param.nameEnd = p;
   param.isQuoted = false;
   if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
@@ -49,7 +49,7 @@ export function scanParam(bytes: Uint8Array, position: number, end: number, fiel
   param.valueStart = p;
   const valueStart = p;
   while (p < end && (classes[bytes[p]!]! & VALUE) !== 0) p++;
-  if (p === valueStart) refuse(field, "a parameter has no value", p);
+  if (p === valueStart) throw refusal(field, "a parameter has no value", p);
   param.valueEnd = p;
   if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
   return p;
@@ -57,7 +57,7 @@ export function scanParam(bytes: Uint8Array, position: number, end: number, fiel
 
 function scanQuotedValue(bytes: Uint8Array, position: number, end: number, field: string): number {
   const after = skipQuoted(bytes, position, end);
-  if (after < 0) refuse(field, "a quoted string does not end", position);
+  if (after < 0) throw refusal(field, "a quoted string does not end", position);
   param.isQuoted = true;
   param.valueStart = position + 1;
   param.valueEnd = after - 1;
@@ -78,7 +78,7 @@ export function parseParams(bytes: Uint8Array, position: number, end: number, fi
   if (p === end) return noParams;
   const params = new Map<string, string>();
   while (p < end) {
-    if (bytes[p] !== SEMICOLON) refuse(field, "unexpected text after a value", p);
+    if (bytes[p] !== SEMICOLON) throw refusal(field, "unexpected text after a value", p);
     p = scanParam(bytes, p, end, field);
     const name = cutAscii(bytes, param.nameStart, param.nameEnd).toLowerCase();
     // The first of two parameters of one name counts; the grammar leaves it open.

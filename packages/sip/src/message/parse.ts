@@ -9,14 +9,15 @@ import {
   LESS,
   LF,
   parseDigits,
+  refusal,
   SLASH,
   SPACE,
   skipClass,
+  skipWhite,
   spells,
   TAB,
   TOKEN,
   tokenLower,
-  WHITE,
 } from "./grammar.ts";
 import { cSeqParts, scanCSeq } from "./header/cseq.ts";
 import { isSip20, newViaParts, scanVia } from "./header/via.ts";
@@ -27,12 +28,13 @@ import {
   FROM,
   hashStep,
   headerIdAt,
+  LAST_CHECKED,
   MAX_FORWARDS,
   ROUTE,
   TO,
   VIA,
 } from "./header-table.ts";
-import { STRIDE, trimmedEnd } from "./headers.ts";
+import { indexEntry, trimmedEnd } from "./headers.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { type Layout, type SipMessage, SipRequest, SipResponse } from "./message.ts";
 import { methodIdAt } from "./method.ts";
@@ -47,7 +49,8 @@ import { newUriParts, scanUri, type UriParts } from "./uri.ts";
  * change while it is used. Throws ParseError only, with the status to answer.
  */
 export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits): SipMessage {
-  if (bytes.length > limits.messageSize) throw tooLarge("message", `more than ${limits.messageSize} bytes`);
+  if (bytes.length > Math.min(limits.messageSize, mostBytes))
+    throw tooLarge("message", `more than ${limits.messageSize} bytes`);
   forgetHead();
   let start = 0;
   // §7.5: empty lines before the start line are ignored.
@@ -114,7 +117,7 @@ function refuseVersion(bytes: Uint8Array, start: number, end: number): never {
       throw new ParseError("start line", "another version than SIP/2.0", { status: 505, offset: start });
     }
   }
-  throw new ParseError("start line", "no SIP version", { offset: start });
+  throw refusal("start line", "no SIP version", start);
 }
 
 /** The position of the CR that ends the start line. */
@@ -125,7 +128,7 @@ function startLineEnd(bytes: Uint8Array, start: number, limits: Limits): number 
   if (p - start > limits.lineLength)
     throw tooLarge("start line", `longer than ${limits.lineLength} bytes`, start);
   if (p + 1 >= end || bytes[p] !== CR || bytes[p + 1] !== LF) {
-    throw new ParseError("start line", "does not end with CR LF", { offset: p });
+    throw refusal("start line", "does not end with CR LF", p);
   }
   return p;
 }
@@ -136,7 +139,7 @@ function scanRequestLine(bytes: Uint8Array, layout: Layout, uri: UriParts, limit
   const end = bytes.length;
   let p = start;
   while (p < end && (classes[bytes[p]!]! & TOKEN) !== 0) p++;
-  if (p === start || bytes[p] !== SPACE) throw new ParseError("start line", "no method", { offset: p });
+  if (p === start || bytes[p] !== SPACE) throw refusal("start line", "no method", p);
   layout.methodId = methodIdAt(bytes, start, p);
   layout.methodEnd = p;
   const uriStart = ++p;
@@ -160,7 +163,7 @@ function scanRequestLine(bytes: Uint8Array, layout: Layout, uri: UriParts, limit
   scanUri(bytes, uriStart, p, "Request-URI", uri);
   // §19.1.1: no headers in a Request-URI (RFC 4475 §3.1.2.11).
   if (uri.headersStart >= 0) {
-    throw new ParseError("Request-URI", "a URI with headers in it", { offset: uri.headersStart });
+    throw refusal("Request-URI", "a URI with headers in it", uri.headersStart);
   }
   layout.headersStart = version + 9;
 }
@@ -175,29 +178,31 @@ function scanStatusLine(bytes: Uint8Array, layout: Layout, limits: Limits): void
   const codeEnd = skipClass(bytes, p + 1, end, DIGIT);
   // Status-Code has three digits; RFC 4475 §3.1.2.19: above 699 there is no class.
   if (codeEnd - p !== 4 || (codeEnd < end && bytes[codeEnd] !== SPACE)) {
-    throw new ParseError("start line", "no status code", { offset: p + 1 });
+    throw refusal("start line", "no status code", p + 1);
   }
   layout.statusCode = parseDigits(bytes, p + 1, codeEnd, "start line", 699);
-  if (layout.statusCode < 100)
-    throw new ParseError("start line", "a status code below 100", { offset: p + 1 });
+  if (layout.statusCode < 100) throw refusal("start line", "a status code below 100", p + 1);
   // RFC 4475 §3.1.1.13: the phrase may be empty; the space before it may then be missing (lenient).
   layout.reasonStart = Math.min(codeEnd + 1, end);
   layout.reasonEnd = end;
   layout.headersStart = end + 2;
 }
 
+/** What the index can address. */
+const mostBytes = 0x7fffff;
+
 /** Walks over all header fields up to the empty line, building the index and noting the core fields. */
 function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[] {
   const index = scratch;
   let size = 0;
   const end = bytes.length;
-  const mostNumbers = limits.headerCount * STRIDE;
+  const { headerCount, lineLength } = limits;
   let contentLength = -1;
   let p = layout.headersStart;
   while (true) {
-    if (p >= end) throw new ParseError("message", "no empty line ends the header", { offset: p });
+    if (p >= end) throw refusal("message", "no empty line ends the header", p);
     if (bytes[p] === CR) {
-      if (bytes[p + 1] !== LF) throw new ParseError("message", "a stray CR", { offset: p });
+      if (bytes[p + 1] !== LF) throw refusal("message", "a stray CR", p);
       break;
     }
     const nameStart = p;
@@ -211,42 +216,37 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
     // HCOLON = *( SP / HTAB ) ":" SWS
     while (p < end && (bytes[p] === SPACE || bytes[p] === TAB)) p++;
     if (nameEnd === nameStart || p >= end || bytes[p] !== COLON) {
-      throw new ParseError("message", "a line that is no header field", { offset: nameStart });
+      throw refusal("message", "a line that is no header field", nameStart);
     }
     p++;
     const afterColon = p;
     // To the CR LF that no white space follows; a CR or LF anywhere else is an attempt to smuggle.
     while (true) {
       while (p < end && bytes[p]! > CR) p++;
-      if (p >= end) throw new ParseError("message", "no empty line ends the header", { offset: nameStart });
+      if (p >= end) throw refusal("message", "no empty line ends the header", nameStart);
       const c = bytes[p]!;
       if (c === CR) {
-        if (bytes[p + 1] !== LF) throw new ParseError("message", "a stray CR", { offset: p });
+        if (bytes[p + 1] !== LF) throw refusal("message", "a stray CR", p);
         const next = bytes[p + 2];
         if (next !== SPACE && next !== TAB) break;
         p += 3;
       } else if (c === LF) {
-        throw new ParseError("message", "a stray LF", { offset: p });
+        throw refusal("message", "a stray LF", p);
       } else {
         p++;
       }
     }
-    if (p - nameStart > limits.lineLength) {
-      throw tooLarge("message", `a header field longer than ${limits.lineLength} bytes`, nameStart);
+    if (p - nameStart > lineLength) {
+      throw tooLarge("message", `a header field longer than ${lineLength} bytes`, nameStart);
     }
-    let valueEnd = p;
-    while (valueEnd > afterColon && (classes[bytes[valueEnd - 1]!]! & WHITE) !== 0) valueEnd--;
-    let valueStart = afterColon;
-    while (valueStart < valueEnd && (classes[bytes[valueStart]!]! & WHITE) !== 0) valueStart++;
-    p += 2;
     const id = headerIdAt(bytes, nameStart, nameEnd, hash);
-    if (size >= mostNumbers)
-      throw tooLarge("message", `more than ${limits.headerCount} header fields`, nameStart);
-    index[size] = id;
-    index[size + 1] = nameStart;
-    index[size + 2] = valueStart;
-    index[size + 3] = valueEnd;
-    size += STRIDE;
+    if (size >= headerCount) throw tooLarge("message", `more than ${headerCount} header fields`, nameStart);
+    index[size++] = indexEntry(nameStart, id);
+    const lineEnd = p;
+    p += 2;
+    if (id === 0 || id > LAST_CHECKED) continue;
+    const valueEnd = trimmedEnd(bytes, afterColon, lineEnd);
+    const valueStart = skipWhite(bytes, afterColon, valueEnd);
     switch (id) {
       case VIA:
         if (layout.viaStart < 0) {
@@ -255,33 +255,33 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
         }
         break;
       case FROM:
-        if (layout.fromStart >= 0) refuseSecond("From", nameStart);
+        if (layout.fromStart >= 0) throw second("From", nameStart);
         layout.fromStart = valueStart;
         layout.fromEnd = valueEnd;
         break;
       case TO:
-        if (layout.toStart >= 0) refuseSecond("To", nameStart);
+        if (layout.toStart >= 0) throw second("To", nameStart);
         layout.toStart = valueStart;
         layout.toEnd = valueEnd;
         break;
       case CALL_ID:
-        if (layout.callIdStart >= 0) refuseSecond("Call-ID", nameStart);
+        if (layout.callIdStart >= 0) throw second("Call-ID", nameStart);
         layout.callIdStart = valueStart;
         layout.callIdEnd = valueEnd;
         break;
       case CSEQ:
-        if (layout.cSeqStart >= 0) refuseSecond("CSeq", nameStart);
+        if (layout.cSeqStart >= 0) throw second("CSeq", nameStart);
         layout.cSeqStart = valueStart;
         layout.cSeqEnd = valueEnd;
         break;
       case MAX_FORWARDS:
-        if (layout.maxForwards >= 0) refuseSecond("Max-Forwards", nameStart);
+        if (layout.maxForwards >= 0) throw second("Max-Forwards", nameStart);
         // §20.22: 0 … 255.
         layout.maxForwards = parseDigits(bytes, valueStart, valueEnd, "Max-Forwards", 255);
         break;
       case CONTENT_LENGTH:
         // Stricter than the RFC: two of them are refused even if equal (request smuggling). RFC 4475 §3.3.9.
-        if (contentLength >= 0) refuseSecond("Content-Length", nameStart);
+        if (contentLength >= 0) throw second("Content-Length", nameStart);
         contentLength = parseDigits(bytes, valueStart, valueEnd, "Content-Length");
         break;
       case ROUTE:
@@ -290,6 +290,7 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
         break;
     }
   }
+  index[size++] = indexEntry(p, 0);
   layout.bodyStart = p + 2;
   layout.bodyEnd = end;
   if (contentLength >= 0) {
@@ -305,11 +306,11 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
 }
 
 /** The index while it grows; what a message keeps is a copy of the right size. */
-const scratch: number[] = new Array<number>(defaultLimits.headerCount * STRIDE).fill(0);
+const scratch: number[] = new Array<number>(defaultLimits.headerCount + 1).fill(0);
 
-function refuseSecond(field: string, offset: number): never {
+function second(field: string, offset: number): ParseError {
   // RFC 4475 §3.3.8.
-  throw new ParseError(field, "more than one", { offset });
+  return new ParseError(field, "more than one", { offset });
 }
 
 function checkRoute(bytes: Uint8Array, start: number, end: number): void {
@@ -318,7 +319,7 @@ function checkRoute(bytes: Uint8Array, start: number, end: number): void {
     p = scanNameAddr(bytes, p, end, "Route", true, routeParts);
     // §25.1: route-param = name-addr, so always with brackets.
     if (bytes[routeParts.uri.start - 1] !== LESS) {
-      throw new ParseError("Route", "the URI is not in angle brackets", { offset: routeParts.uri.start });
+      throw refusal("Route", "the URI is not in angle brackets", routeParts.uri.start);
     }
     if (p >= end) return;
     p++;
@@ -337,11 +338,11 @@ function checkCore(bytes: Uint8Array, layout: Layout): void {
 
   const { via } = layout;
   const stop = scanVia(bytes, layout.viaStart, layout.viaEnd, "Via", via);
-  if (stop + 1 === layout.viaEnd) throw new ParseError("Via", "nothing after a comma", { offset: stop });
+  if (stop + 1 === layout.viaEnd) throw refusal("Via", "nothing after a comma", stop);
   if (stop < layout.viaEnd) layout.viaEnd = trimmedEnd(bytes, layout.viaStart, stop);
   // RFC 4475 §3.2.1: the magic cookie alone identifies nothing.
   if (via.branchEnd - via.branchStart === 7 && spells(bytes, via.branchStart, via.branchEnd, "z9hg4bk")) {
-    throw new ParseError("Via", "a branch of nothing but the magic cookie", { offset: via.branchStart });
+    throw refusal("Via", "a branch of nothing but the magic cookie", via.branchStart);
   }
   scanNameAddr(bytes, layout.fromStart, layout.fromEnd, "From", false, layout.from);
   scanNameAddr(bytes, layout.toStart, layout.toEnd, "To", false, layout.to);
@@ -362,9 +363,9 @@ function missing(field: string): ParseError {
 function checkWord(bytes: Uint8Array, start: number, end: number): void {
   for (let i = start; i < end; i++) {
     const c = bytes[i]!;
-    if (c <= SPACE || c >= 0x7f) throw new ParseError("Call-ID", "not one word", { offset: i });
+    if (c <= SPACE || c >= 0x7f) throw refusal("Call-ID", "not one word", i);
   }
-  if (start === end) throw new ParseError("Call-ID", "empty", { offset: start });
+  if (start === end) throw refusal("Call-ID", "empty", start);
 }
 
 /** §8.1.1.5: the method of CSeq is that of the request. */

@@ -4,7 +4,7 @@ import { ArgumentError, ParseError } from "../errors.ts";
 import { writer } from "./byte-writer.ts";
 import { elementEnd, skipWhite } from "./grammar.ts";
 import { FROM, headerIdOf, ROUTE, TO } from "./header-table.ts";
-import { STRIDE, trimmedEnd } from "./headers.ts";
+import { fieldCount, idOf, trimmedEnd, valueEnd, valueStart } from "./headers.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { parseNameAddr } from "./name-addr.ts";
 import { isToken } from "./params.ts";
@@ -134,12 +134,12 @@ function topRouteAfter(request: SipRequest, edits: ForwardEdits): Uri | undefine
 /** Appends `Name: value` of each line of that header, values as they came. */
 function copyLines(message: SipRequest | SipResponse, id: number, name: string): void {
   const { index, bytes } = message;
-  for (let i = 0; i < index.length; i += STRIDE) {
-    if (index[i] !== id) continue;
-    writer
-      .text(name)
-      .bytes(bytes, index[i + 2]!, index[i + 3]!)
-      .text("\r\n");
+  for (let i = 0; i < fieldCount(index); i++) {
+    if (idOf(index, i) !== id) continue;
+    const start = valueStart(bytes, index, i);
+    writer.text(name);
+    writer.bytes(bytes, start, valueEnd(bytes, index, i, start));
+    writer.text("\r\n");
   }
 }
 

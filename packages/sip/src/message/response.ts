@@ -3,7 +3,7 @@ import { ArgumentError, ParseError } from "../errors.ts";
 import { reasonPhrase } from "../responses/index.ts";
 import { writer } from "./byte-writer.ts";
 import { CALL_ID, CSEQ, FROM, headerIdOf, TO, VIA } from "./header-table.ts";
-import { STRIDE } from "./headers.ts";
+import { fieldCount, firstField, idOf, lineEnd, lineStart } from "./headers.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { isToken } from "./params.ts";
 import { parseMessage } from "./parse.ts";
@@ -78,19 +78,20 @@ export function makeResponse(
 /** Appends the whole lines of that header, as they came. */
 function copyFields(request: SipRequest, id: number): void {
   const { index, bytes } = request;
-  for (let i = 0; i < index.length; i += STRIDE) {
-    if (index[i] === id) writer.bytes(bytes, index[i + 1]!, index[i + 3]!).text("\r\n");
+  for (let i = 0; i < fieldCount(index); i++) {
+    if (idOf(index, i) === id) writer.bytes(bytes, lineStart(index, i), lineEnd(index, i));
   }
 }
 
 function copyTo(request: SipRequest, toTag: string | undefined): void {
   const { index, bytes } = request;
-  for (let i = 0; i < index.length; i += STRIDE) {
-    if (index[i] !== TO) continue;
-    writer.bytes(bytes, index[i + 1]!, index[i + 3]!);
-    if (toTag !== undefined && !request.hasToTag) writer.text(`;tag=${toTag}`);
-    writer.text("\r\n");
+  const i = firstField(index, TO);
+  if (toTag === undefined || request.hasToTag) {
+    writer.bytes(bytes, lineStart(index, i), lineEnd(index, i));
+    return;
   }
+  const { toEnd } = request.layout;
+  writer.bytes(bytes, lineStart(index, i), toEnd).text(`;tag=${toTag}\r\n`);
 }
 
 /** The response as a proxy passes it back: without its first Via value (§16.7 item 3). */

@@ -1,9 +1,9 @@
 // Forwarding: the received bytes with a few edits in them, everything else as it came. RFC 3261 §16.6, §16.7, §18.2.1.
 import { ArgumentError } from "../errors.ts";
 import { writer } from "./byte-writer.ts";
-import { COMMA, elementEnd, SEMICOLON, skipWhite, spells } from "./grammar.ts";
+import { elementEnd, SEMICOLON, skipToken, skipWhite, spells } from "./grammar.ts";
 import { headerIdOf, MAX_FORWARDS, ROUTE, VIA } from "./header-table.ts";
-import { STRIDE } from "./headers.ts";
+import { fieldCount, firstField, idOf, lineEnd, lineStart, valueEnd, valueStart } from "./headers.ts";
 import type { SipMessage } from "./message.ts";
 import { param, scanParam } from "./params.ts";
 import { checkLine, type HeaderInit, printHeaders } from "./serialize.ts";
@@ -56,11 +56,6 @@ export function splice(message: SipMessage, edits: Edits): Uint8Array {
   return applyEdits(message, collectEdits(message, edits));
 }
 
-/** Where the line of the header field at `i` in the index ends: behind its CR LF. */
-function lineEnd(message: SipMessage, i: number): number {
-  return i + STRIDE < message.index.length ? message.index[i + STRIDE + 1]! : message.layout.bodyStart - 2;
-}
-
 /** The edits in the order of their places. */
 export function collectEdits(message: SipMessage, edits: Edits): Edit[] {
   const { layout } = message;
@@ -110,24 +105,28 @@ function fieldLine(name: string, value: string): string {
   return `${name}: ${checkLine(value, name)}\r\n`;
 }
 
-function firstOf(message: SipMessage, id: number): number {
-  for (let i = 0; i < message.index.length; i += STRIDE) if (message.index[i] === id) return i;
-  return -1;
-}
-
-/** Removes the line of the field at `i`, or (if values are left) only what is before `keepFrom`. */
-function removeValues(message: SipMessage, i: number, keepFrom: number, list: Edit[]): void {
+/** Removes the line of field `i`, or (if values are left) only what is before `keepFrom`. */
+function removeValues(
+  message: SipMessage,
+  i: number,
+  start: number,
+  keepFrom: number,
+  end: number,
+  list: Edit[],
+): void {
   const { index } = message;
-  if (keepFrom >= index[i + 3]!) list.push({ start: index[i + 1]!, end: lineEnd(message, i), text: "" });
-  else list.push({ start: index[i + 2]!, end: keepFrom, text: "" });
+  if (keepFrom >= end) list.push({ start: lineStart(index, i), end: lineEnd(index, i), text: "" });
+  else list.push({ start, end: keepFrom, text: "" });
 }
 
 function popVia(message: SipMessage, list: Edit[]): void {
-  const i = firstOf(message, VIA);
-  const end = message.index[i + 3]!;
-  const stop = elementEnd(message.bytes, message.index[i + 2]!, end);
+  const { bytes, index } = message;
+  const i = firstField(index, VIA);
+  const start = valueStart(bytes, index, i);
+  const end = valueEnd(bytes, index, i, start);
+  const stop = elementEnd(bytes, start, end);
   // SIPp and others put several values on one line.
-  removeValues(message, i, stop >= end ? end : skipWhite(message.bytes, stop + 1, end), list);
+  removeValues(message, i, start, stop >= end ? end : skipWhite(bytes, stop + 1, end), end, list);
 }
 
 function editVia(message: SipMessage, edits: Edits, list: Edit[]): void {
@@ -154,8 +153,8 @@ function editVia(message: SipMessage, edits: Edits, list: Edit[]): void {
 /** New lines above the first field of that name, or at the top of the header if there is none. */
 function pushLines(message: SipMessage, name: string, values: readonly string[], list: Edit[]): void {
   if (values.length === 0) return;
-  const i = firstOf(message, headerIdOf(name));
-  const at = i < 0 ? message.layout.headersStart : message.index[i + 1]!;
+  const i = firstField(message.index, headerIdOf(name));
+  const at = i < 0 ? message.layout.headersStart : lineStart(message.index, i);
   insertAt(list, at, values.map((value) => fieldLine(name, value)).join(""));
 }
 
@@ -167,37 +166,43 @@ function editRoutes(message: SipMessage, edits: ForwardEdits, list: Edit[]): voi
     removeAll(message, "Route", list);
     return;
   }
+  const { bytes, index } = message;
   let left = removeRoutes;
-  for (let i = 0; i < message.index.length && left > 0; i += STRIDE) {
-    if (message.index[i] !== ROUTE) continue;
-    const end = message.index[i + 3]!;
-    let keepFrom = message.index[i + 2]!;
+  for (let i = 0; i < fieldCount(index) && left > 0; i++) {
+    if (idOf(index, i) !== ROUTE) continue;
+    const start = valueStart(bytes, index, i);
+    const end = valueEnd(bytes, index, i, start);
+    let keepFrom = start;
     while (left > 0 && keepFrom < end) {
-      const stop = elementEnd(message.bytes, keepFrom, end);
-      keepFrom = stop < end && message.bytes[stop] === COMMA ? skipWhite(message.bytes, stop + 1, end) : end;
+      const stop = elementEnd(bytes, keepFrom, end);
+      keepFrom = stop < end ? skipWhite(bytes, stop + 1, end) : end;
       left--;
     }
-    removeValues(message, i, keepFrom, list);
+    removeValues(message, i, start, keepFrom, end, list);
   }
 }
 
 function editMaxForwards(message: SipMessage, value: number, list: Edit[]): void {
   if (!Number.isInteger(value) || value < 0 || value > 255)
     throw new ArgumentError("Max-Forwards is 0 … 255");
-  const i = firstOf(message, MAX_FORWARDS);
+  const { bytes, index } = message;
+  const i = firstField(index, MAX_FORWARDS);
   if (i < 0) insertAt(list, message.layout.bodyStart - 2, fieldLine("Max-Forwards", String(value)));
-  else list.push({ start: message.index[i + 2]!, end: message.index[i + 3]!, text: String(value) });
+  else {
+    const start = valueStart(bytes, index, i);
+    list.push({ start, end: valueEnd(bytes, index, i, start), text: String(value) });
+  }
 }
 
 function removeAll(message: SipMessage, name: string, list: Edit[]): void {
   const id = headerIdOf(name);
   const lower = name.toLowerCase();
-  for (let i = 0; i < message.index.length; i += STRIDE) {
-    if (message.index[i] !== id) continue;
-    const start = message.index[i + 1]!;
-    if (id === 0 && decodeAscii(message.bytes, start, start + lower.length).toLowerCase() !== lower) continue;
-    if (id === 0 && /[^\s:]/.test(decodeAscii(message.bytes, start + lower.length, start + lower.length + 1)))
+  const { bytes, index } = message;
+  for (let i = 0; i < fieldCount(index); i++) {
+    if (idOf(index, i) !== id) continue;
+    const start = lineStart(index, i);
+    if (id === 0 && decodeAscii(bytes, start, skipToken(bytes, start, bytes.length)).toLowerCase() !== lower)
       continue;
-    list.push({ start, end: lineEnd(message, i), text: "" });
+    list.push({ start, end: lineEnd(index, i), text: "" });
   }
 }

@@ -13,7 +13,7 @@ import {
   PERCENT,
   parseDigits,
   QUESTION,
-  refuse,
+  refusal,
   SEMICOLON,
   skipClass,
   spells,
@@ -161,13 +161,13 @@ function skipScheme(bytes: Uint8Array, start: number, end: number, field: string
     }
     if (p < end && bytes[p] === COLON) return p;
   }
-  refuse(field, "not a URI: no scheme", start);
+  throw refusal(field, "not a URI: no scheme", start);
 }
 
 function checkOpaque(bytes: Uint8Array, start: number, end: number, field: string): void {
-  if (start >= end) refuse(field, "nothing after the scheme", start);
+  if (start >= end) throw refusal(field, "nothing after the scheme", start);
   const p = skipEscapable(bytes, start, end, URIC);
-  if (p < end) refuse(field, "a character that no URI may hold", p);
+  if (p < end) throw refusal(field, "a character that no URI may hold", p);
 }
 
 /** The position after the run of allowed characters and complete escapes. */
@@ -195,7 +195,7 @@ function scanSipUri(bytes: Uint8Array, start: number, end: number, field: string
     parts.isEscaped = true;
   }
   if (p < end && bytes[p] === AT) {
-    if (userEnd === start) refuse(field, "the user is empty", start);
+    if (userEnd === start) throw refusal(field, "the user is empty", start);
     parts.userStart = start;
     parts.userEnd = userEnd;
     if (userEnd < p) {
@@ -225,14 +225,14 @@ function scanUriTail(bytes: Uint8Array, start: number, end: number, field: strin
   let p = start;
   while (p < end && bytes[p] === SEMICOLON) {
     const nameEnd = skipEscapable(bytes, p + 1, end, URI_PARAM);
-    if (nameEnd === p + 1 || bytes[p + 1] === EQUALS) refuse(field, "a URI parameter has no name", p);
+    if (nameEnd === p + 1 || bytes[p + 1] === EQUALS) throw refusal(field, "a URI parameter has no name", p);
     p = nameEnd;
   }
   if (p < end && bytes[p] === QUESTION) {
     parts.headersStart = p;
     p = scanUriHeaders(bytes, p, end, field);
   }
-  if (p < end) refuse(field, "a character that no SIP URI may hold there", p);
+  if (p < end) throw refusal(field, "a character that no SIP URI may hold there", p);
 }
 
 /** From "?" or "&": headers = "?" header *( "&" header ), header = hname "=" hvalue. */
@@ -241,7 +241,7 @@ function scanUriHeaders(bytes: Uint8Array, position: number, end: number, field:
   do {
     const nameEnd = skipEscapable(bytes, p + 1, end, URI_HEADER);
     if (nameEnd === p + 1 || nameEnd >= end || bytes[nameEnd] !== EQUALS) {
-      refuse(field, "a header in the URI has no name or no value", p);
+      throw refusal(field, "a header in the URI has no name or no value", p);
     }
     p = skipEscapable(bytes, nameEnd + 1, end, URI_HEADER);
   } while (p < end && bytes[p] === AMPERSAND);

@@ -5,7 +5,7 @@ import {
   classes,
   DIGIT,
   parseDigits,
-  refuse,
+  refusal,
   SEMICOLON,
   SLASH,
   SPACE,
@@ -99,14 +99,14 @@ export function scanVia(
     p += 8;
     parts.transportStart = p;
     while (p < end && (classes[bytes[p]!]! & TOKEN) !== 0) p++;
-    if (p === parts.transportStart) refuse(field, "no transport", p);
+    if (p === parts.transportStart) throw refusal(field, "no transport", p);
     parts.transportEnd = p;
   } else {
     p = scanSentProtocol(bytes, start, end, field, parts);
   }
   const white = p;
   if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
-  if (white === p) refuse(field, "no space before sent-by", p);
+  if (white === p) throw refusal(field, "no space before sent-by", p);
   parts.hostStart = p;
   p = skipHost(bytes, p, end, field);
   parts.hostEnd = p;
@@ -131,7 +131,7 @@ export function scanVia(
     noteParam(bytes, field, parts);
   }
   parts.paramsEnd = p;
-  if (p < end && bytes[p] !== COMMA) refuse(field, "unexpected text", p);
+  if (p < end && bytes[p] !== COMMA) throw refusal(field, "unexpected text", p);
   return p;
 }
 
@@ -159,7 +159,7 @@ function scanSentProtocol(
   let p = skipWhite(bytes, start, end);
   for (let part = 0; part < 3; part++) {
     const after = skipToken(bytes, p, end);
-    if (after === p) refuse(field, "the protocol is not name/version/transport", p);
+    if (after === p) throw refusal(field, "the protocol is not name/version/transport", p);
     if (part === 2) {
       parts.transportStart = p;
       parts.transportEnd = after;
@@ -167,7 +167,7 @@ function scanSentProtocol(
     }
     p = skipWhite(bytes, after, end);
     if (p >= end || bytes[p] !== SLASH) {
-      refuse(field, "the protocol is not name/version/transport", p);
+      throw refusal(field, "the protocol is not name/version/transport", p);
     }
     p = skipWhite(bytes, p + 1, end);
   }
@@ -180,7 +180,7 @@ function noteParam(bytes: Uint8Array, field: string, parts: ViaParts): void {
   switch (nameEnd - nameStart) {
     case 6:
       if (parts.branchStart < 0 && spells(bytes, nameStart, nameEnd, "branch")) {
-        if (valueStart < 0 || param.isQuoted) refuse(field, "the branch is no token", nameStart);
+        if (valueStart < 0 || param.isQuoted) throw refusal(field, "the branch is no token", nameStart);
         parts.branchStart = valueStart;
         parts.branchEnd = valueEnd;
       }
@@ -212,9 +212,9 @@ function noteParam(bytes: Uint8Array, field: string, parts: ViaParts): void {
 /** The value that `param` points at is a host; RFC 5118 §4.5: an IPv6 address may have brackets or not. */
 function checkHost(bytes: Uint8Array, field: string, reason: string): void {
   const { valueStart, valueEnd } = param;
-  if (valueStart < 0 || param.isQuoted) refuse(field, reason, param.nameStart);
+  if (valueStart < 0 || param.isQuoted) throw refusal(field, reason, param.nameStart);
   if (!isIpv6(bytes, valueStart, valueEnd) && skipHost(bytes, valueStart, valueEnd, field) !== valueEnd) {
-    refuse(field, reason, valueStart);
+    throw refusal(field, reason, valueStart);
   }
 }
 
@@ -240,7 +240,7 @@ const transient = newViaParts();
 /** The Via value in [start, end). Throws ParseError. */
 export function decodeVia(bytes: Uint8Array, start: number, end: number, field: string): Via {
   const stop = scanVia(bytes, start, end, field, transient);
-  if (stop !== end) refuse(field, "more than one value", stop);
+  if (stop !== end) throw refusal(field, "more than one value", stop);
   return viaOfParts(bytes, transient);
 }
 
