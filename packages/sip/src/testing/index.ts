@@ -10,6 +10,7 @@ export {
   type Weather,
 } from "./network.ts";
 export { SeededRandom } from "./random.ts";
+export { type SuiteCase, type SuiteSide, type SuiteWorld, transportSuite } from "./transport-suite.ts";
 export { VirtualDriver, type VirtualListenOptions } from "./virtual-driver.ts";
 export { virtualStreamServer, virtualStreamWire, virtualUdpWire } from "./virtual-wire.ts";
 export { type Captures, WireMismatch, WirePeer, type WirePeerOptions, type WireText } from "./wire-peer.ts";

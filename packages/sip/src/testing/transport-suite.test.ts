@@ -1,0 +1,78 @@
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { NodeDriver, tcpWire } from "../node/index.ts";
+import { Network, transportSuite, VirtualClock, VirtualDriver, virtualStreamWire } from "./index.ts";
+import type { NetworkOptions } from "./network.ts";
+import type { SuiteWorld } from "./transport-suite.ts";
+
+type Carried = "UDP" | "TCP";
+
+function virtualWorld(
+  transport: Carried | "WS",
+  prefix: string,
+  weather: Partial<NetworkOptions>,
+): SuiteWorld {
+  const clock = new VirtualClock();
+  const network = new Network({ clock, ...weather });
+  let host = 1;
+  return {
+    transport,
+    side() {
+      const driver = new VirtualDriver(network, `${prefix}${host++}`);
+      return {
+        sink: driver,
+        attach: (stack) => driver.attach(stack),
+        listen: async () => driver.listen({ transport }),
+        stop: async () => driver.stop(),
+        now: () => clock.now(),
+      };
+    },
+    until: (done) => clock.runUntil(done, 20_000),
+    wire: (to) => virtualStreamWire(network, { address: `${prefix}99`, port: network.freePort() }, to),
+  };
+}
+
+function realWorld(transport: Carried, address: string): SuiteWorld {
+  return {
+    transport,
+    side() {
+      const driver = new NodeDriver();
+      return {
+        sink: driver,
+        attach: (stack) => driver.attach(stack),
+        listen: () => driver.listen({ transport, address }),
+        stop: () => driver.stop(),
+        now: () => driver.clock.now(),
+      };
+    },
+    async until(done) {
+      const end = performance.now() + 5000;
+      while (!done()) {
+        if (performance.now() > end) return false;
+        await setImmediate();
+      }
+      return true;
+    },
+    wire: (to) => tcpWire(to),
+  };
+}
+
+const worlds: [string, Carried | "WS", () => SuiteWorld][] = [
+  ["memory, datagrams", "UDP", () => virtualWorld("UDP", "10.0.0.", { latency: 5 })],
+  ["memory, datagrams out of order", "UDP", () => virtualWorld("UDP", "10.0.0.", { latency: 5, jitter: 50 })],
+  ["memory, streams", "TCP", () => virtualWorld("TCP", "10.0.0.", { latency: 5 })],
+  [
+    "memory, streams in pieces",
+    "TCP",
+    () => virtualWorld("TCP", "fd00::", { jitter: 5, loss: 0.1, pieces: 300 }),
+  ],
+  ["memory, messages over a connection", "WS", () => virtualWorld("WS", "10.0.0.", { latency: 5 })],
+  ["udp, IPv4", "UDP", () => realWorld("UDP", "127.0.0.1")],
+  ["udp, IPv6", "UDP", () => realWorld("UDP", "::1")],
+  ["tcp, IPv4", "TCP", () => realWorld("TCP", "127.0.0.1")],
+  ["tcp, IPv6", "TCP", () => realWorld("TCP", "::1")],
+];
+
+for (const [name, transport, makeWorld] of worlds) {
+  for (const { title, run } of transportSuite(transport, makeWorld)) test(`${name}: ${title}`, run);
+}
