@@ -2,7 +2,16 @@
 
 import { Command, CommanderError } from "commander";
 import { CliError } from "./cli-error.ts";
-import { codeCommand } from "./commands/code.ts";
+
+/** Loaded only when wanted: `offhook code` need not wait for a server's parts. In the order of the help. */
+const commands: Record<string, () => Promise<Command>> = {
+  serve: async () => (await import("./commands/serve.ts")).serveCommand(),
+  user: async () => (await import("./commands/user.ts")).userCommand(),
+  registrations: async () => (await import("./commands/registrations.ts")).registrationsCommand(),
+  calls: async () => (await import("./commands/calls.ts")).callsCommand(),
+  trace: async () => (await import("./commands/trace.ts")).traceCommand(),
+  code: async () => (await import("./commands/code.ts")).codeCommand(),
+};
 
 const program = new Command("offhook")
   .description(
@@ -12,25 +21,35 @@ const program = new Command("offhook")
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "offhook: ")) })
   .exitOverride();
 
-for (const command of [codeCommand()]) {
-  program.addCommand(command.copyInheritedSettings(program));
-}
-
 try {
+  const wanted = process.argv[2] ?? "";
+  const load = commands[wanted];
+  const loaded = load === undefined ? Object.values(commands).map((one) => one()) : [load()];
+  for (const command of await Promise.all(loaded)) program.addCommand(inherit(command, program));
   await program.parseAsync(process.argv);
 } catch (error) {
   process.exitCode = report(error);
 }
 
+/** Settings of the program for a command and those below it. */
+function inherit(command: Command, from: Command): Command {
+  command.copyInheritedSettings(from);
+  for (const below of command.commands) inherit(below, command);
+  return command;
+}
+
 /** Says what went wrong in one line; gives the exit code: 2 for a wrong command line or file, 1 for the rest. */
 function report(error: unknown): number {
   // Commander has said it already; what a command reports through it keeps its own code.
-  if (error instanceof CommanderError)
+  if (error instanceof CommanderError) {
     return error.exitCode === 0 || error.code === "commander.error" ? error.exitCode : 2;
-  const message = error instanceof Error ? error.message : String(error);
+  }
+  const { code, message, stack } =
+    error instanceof Error ? (error as NodeJS.ErrnoException) : new Error(String(error));
   console.error(`offhook: ${message}`);
   if (error instanceof CliError) return error.exitCode;
-  // Ours to mend, so whoever reports it can say where.
-  if (process.env["OFFHOOK_DEBUG"] !== undefined && error instanceof Error) console.error(error.stack);
+  if (code === "OFFHOOK_CONFIG") return 2;
+  // Whoever reports a bug can say where it is.
+  if (process.env["OFFHOOK_DEBUG"] !== undefined) console.error(stack);
   return 1;
 }

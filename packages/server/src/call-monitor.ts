@@ -164,7 +164,13 @@ export class CallMonitor {
       call.omitted++;
       return;
     }
-    messages.push({ at, isSent, flow, bytes: isSent ? bytes : bytes.slice() });
+    messages.push({
+      at,
+      isSent,
+      transport: flow.transport,
+      remote: flow.remote,
+      bytes: isSent ? bytes : bytes.slice(),
+    });
     call.messageBytes += bytes.length;
     this.#bytes += bytes.length;
     while (this.#bytes > this.#options.bytes) {

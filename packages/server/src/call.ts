@@ -1,13 +1,15 @@
 // One call as the server saw it: who, when, how it went, and its messages while they are kept.
 
-import type { Flow } from "@offhook/sip/transport";
+import type { Endpoint, TransportName } from "@offhook/sip/transport";
 
 /** One message of a call. The bytes are a copy or were made for sending: they may be kept. */
 export interface TracedMessage {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
   readonly isSent: boolean;
-  readonly flow: Flow;
+  readonly transport: TransportName;
+  /** The other end. Not the flow: it would keep its socket. */
+  readonly remote: Endpoint;
   readonly bytes: Uint8Array;
 }
 

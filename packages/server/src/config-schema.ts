@@ -30,13 +30,18 @@ const listener = z.strictObject({
     .describe("Address to bind; 0.0.0.0 and :: mean every address of the machine"),
   port: port.default(5060).describe("Port; 0 lets the system choose"),
   advertise: z
-    .union([address.transform((host) => ({ host })), advertise])
+    .union([address, advertise])
+    .transform((value): { host: string; port?: number } => {
+      if (typeof value === "string") return { host: value };
+      return value.port === undefined ? { host: value.host } : { host: value.host, port: value.port };
+    })
     .optional()
     .describe(
       "Name or `{ host, port }` that Via, Contact and Record-Route show instead (containers, cloud NAT)",
     ),
-  receiveBuffer: bytes.default(4_194_304).describe("Socket receive buffer in bytes (UDP)"),
-  sendBuffer: bytes.default(4_194_304).describe("Socket send buffer in bytes (UDP)"),
+  bufferSize: bytes
+    .default(4_194_304)
+    .describe("UDP: bytes of receive and send buffer to ask the system for"),
 });
 
 const auth = z.strictObject({
@@ -107,7 +112,7 @@ const relay = z.strictObject({
       "Who outside our domains may call our users; default: `allow` if all listeners are on loopback, else `peers`",
     ),
   peers: z
-    .array(z.string().regex(/^[0-9A-Fa-f.:]+(\/\d{1,3})?$/, "an IP address or network such as 192.0.2.0/24"))
+    .array(z.string())
     .default([])
     .describe(
       "Addresses or networks trusted without password: they may call our users, and others through us",
@@ -173,8 +178,8 @@ export const configSchema = z.strictObject({
     .array(listener)
     .min(1)
     .default([
-      { transport: "udp", host: "127.0.0.1", port: 5060, receiveBuffer: 4_194_304, sendBuffer: 4_194_304 },
-      { transport: "tcp", host: "127.0.0.1", port: 5060, receiveBuffer: 4_194_304, sendBuffer: 4_194_304 },
+      { transport: "udp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304 },
+      { transport: "tcp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304 },
     ])
     .describe("Sockets that SIP comes in by; default: UDP and TCP 127.0.0.1:5060"),
   auth: auth.prefault({}).describe("Digest authentication"),

@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import { isMap, isPair, isScalar, LineCounter, parseDocument } from "yaml";
 import type { z } from "zod";
 import { type Config, configSchema } from "./config-schema.ts";
+import { PeerList } from "./routing/index.ts";
 
 export type { Config, ListenerConfig } from "./config-schema.ts";
 
@@ -97,7 +98,7 @@ interface Mistake {
 
 /** What no single key shows: values that do not go together. */
 function inconsistency(config: Config): Mistake | undefined {
-  const { auth, listeners, accounts, registrar, store } = config;
+  const { auth, listeners, accounts, registrar, relay, store } = config;
   const exposed = listeners.findIndex(({ host }) => !isLoopback(host));
   if (!auth.enabled && !auth.withoutPasswordInPublic && exposed >= 0) {
     const text = `false would let anybody who reaches ${listeners[exposed]?.host} use this server; if that is wanted, say auth.withoutPasswordInPublic: true as well`;
@@ -112,6 +113,13 @@ function inconsistency(config: Config): Mistake | undefined {
       path: ["registrar", "minExpires"],
       text: `must not be above maxExpires (${registrar.maxExpires})`,
     };
+  }
+  for (const [index, peer] of relay.peers.entries()) {
+    try {
+      new PeerList([peer]);
+    } catch (error) {
+      return { path: ["relay", "peers", index], text: (error as Error).message };
+    }
   }
   if (store.kind === "memory" && store.durable) {
     return { path: ["store", "durable"], text: "needs store.kind: sqlite" };

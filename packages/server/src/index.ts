@@ -9,6 +9,29 @@ export {
   type UserInput,
 } from "./administration.ts";
 export type { CallState, CallSummary } from "./call.ts";
-export { type Config, ConfigError, demoConfig, type LoadedConfig, loadConfig, parseConfig } from "./config.ts";
-export { type Account, AccountError, type ImportProblem, openStore, type Store, StoreError } from "./store/index.ts";
+export {
+  type Config,
+  ConfigError,
+  demoConfig,
+  type LoadedConfig,
+  loadConfig,
+  parseConfig,
+} from "./config.ts";
+export {
+  adminSocketOf,
+  databaseOf,
+  OffhookServer,
+  openConfiguredStore,
+  printAddress,
+  type ServerOptions,
+  StartError,
+} from "./server.ts";
+export {
+  type Account,
+  AccountError,
+  type ImportProblem,
+  openStore,
+  type Store,
+  StoreError,
+} from "./store/index.ts";
 export { type Ladder, type LadderMessage, ladderOf, redact } from "./trace.ts";

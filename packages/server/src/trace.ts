@@ -49,7 +49,7 @@ export function ladderOf(call: Call): Ladder {
       at: message.at,
       from: message.isSent ? server : peer,
       to: message.isSent ? peer : server,
-      transport: message.flow.transport,
+      transport: message.transport,
       summary: summaryOf(text),
       cSeq: findHeader(message.bytes, "cseq") ?? "",
       isRetransmission,
@@ -59,8 +59,8 @@ export function ladderOf(call: Call): Ladder {
   return { callId: call.callId, participants, messages, omitted: call.omitted };
 }
 
-function peerOf({ flow }: TracedMessage): string {
-  const { address, port } = flow.remote;
+function peerOf({ remote }: TracedMessage): string {
+  const { address, port } = remote;
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

@@ -1,0 +1,120 @@
+// `offhook serve`: the server, with a configuration file or as a demo, until a signal ends it.
+
+import { existsSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { styleText } from "node:util";
+import { demoConfig, loadConfig, OffhookServer, type ServerOptions } from "@offhook/server";
+import { Command } from "commander";
+import { CliError } from "../cli-error.ts";
+
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("start the server: registrar and proxy for SIP phones")
+    .option(
+      "-c, --config <file>",
+      "configuration (docs/configuration.md); default: offhook.yaml here, else a demo",
+    )
+    .option("-l, --listen <host>", "demo only: serve this address, e.g. 0.0.0.0 for the LAN, or host:port")
+    .action(async (options: { config?: string; listen?: string }) => {
+      await serve(optionsFor(options));
+    });
+}
+
+/** What to run for these options; also for commands that need the same database and admin socket. */
+export function optionsFor(options: {
+  config?: string | undefined;
+  listen?: string | undefined;
+}): ServerOptions {
+  const file = options.config ?? (existsSync("offhook.yaml") ? "offhook.yaml" : undefined);
+  if (file !== undefined) {
+    if (options.listen !== undefined) {
+      throw new CliError(`--listen is for the demo; ${file} names the listeners itself`);
+    }
+    return loadConfig(file);
+  }
+  const [host, port] = splitListen(options.listen ?? "127.0.0.1:5060");
+  return { config: demoConfig(host, port), folder: process.cwd(), isDemo: true };
+}
+
+function splitListen(text: string): [host: string, port: number] {
+  const found =
+    /^(?:\[([0-9a-fA-F:.%]+)\]|([^:[\]\s]+))(?::(\d+))?$/.exec(text) ??
+    /^(([0-9a-fA-F]*:){2,}[0-9a-fA-F:.]*)$/.exec(text);
+  const host = found?.[1] ?? found?.[2];
+  const port = found?.[3] === undefined || !/^\d+$/.test(found[3]) ? 5060 : Number(found[3]);
+  if (host === undefined || port > 65535)
+    throw new CliError(`--listen: ${text} is not an address or address:port`);
+  return [host, port];
+}
+
+async function serve(options: ServerOptions): Promise<void> {
+  const server = await OffhookServer.start(options);
+  stopOnSignal(server);
+  greet(server, options);
+}
+
+function greet(server: OffhookServer, options: ServerOptions): void {
+  const { domains, demoUsers, store } = server;
+  const lines = [`offhook is listening on ${server.listening.join(", ")}`];
+  const details = [
+    `domain ${[domains.primary, ...options.config.domains.slice(1)].join(", ")}`,
+    options.config.accounts === "database" ? `${store.accounts.count} users` : "any user",
+    ...(server.httpPort === undefined ? [] : [`http://127.0.0.1:${server.httpPort}/metrics`]),
+  ];
+  lines.push(styleText("dim", details.join(" · ")));
+  if (demoUsers.length > 0) {
+    lines.push("", "Two users were made; their passwords are shown only now:");
+    for (const { user, password } of demoUsers)
+      lines.push(`  ${user}   password ${styleText("bold", password)}`);
+  }
+  if (options.isDemo) {
+    const places = phonePlaces(server);
+    lines.push(
+      "",
+      `Point a phone at ${places.join(" or ")} as user alice or bob, or, from another terminal here:`,
+    );
+    const port = server.config.listeners[0]?.port ?? 5060;
+    const at = `127.0.0.1${port === 5060 ? "" : `:${port}`}`;
+    lines.push(`  npx offhook answer sip:bob@${at}`);
+    lines.push(`  npx offhook call sip:bob@${at} --from sip:alice@${at}`, "");
+  }
+  console.log(lines.join("\n"));
+}
+
+/** Addresses that a phone would be given: those of this machine where the server takes all of them. */
+function phonePlaces(server: OffhookServer): string[] {
+  const { host, port } = server.config.listeners[0] ?? { host: "127.0.0.1", port: 5060 };
+  if (host !== "0.0.0.0" && host !== "::") return [`${host}:${port}`];
+  const own = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ family, internal }) => !internal && family === (host === "::" ? "IPv6" : "IPv4"))
+    .map(({ address }) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`));
+  return own.length > 0 ? own : [`127.0.0.1:${port}`];
+}
+
+/** Milliseconds within which the same signal twice is one: `timeout` and npm send it to us and to our parent. */
+const sameSignal = 500;
+
+function stopOnSignal(server: OffhookServer): void {
+  let first: number | undefined;
+  const stop = (signal: NodeJS.Signals) => {
+    const now = performance.now();
+    if (first !== undefined) {
+      if (now - first > sameSignal) process.exit(signal === "SIGINT" ? 130 : 143);
+      return;
+    }
+    first = now;
+    if (process.stderr.isTTY)
+      console.error("stopping: answering what is under way (once more to stop at once)");
+    server.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        console.error(`offhook: ${error instanceof Error ? error.message : String(error)}`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  process.on("SIGHUP", stop);
+}

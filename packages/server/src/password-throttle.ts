@@ -1,0 +1,116 @@
+// Counts wrong passwords per source, so that guessing is slow and a flood of guesses costs next to nothing.
+
+import type { Clock, MaybePromise } from "@offhook/sip";
+import { type ChallengeRole, Challenger, type Ha1Lookup, type Verification } from "@offhook/sip/auth";
+import type { SipRequest } from "@offhook/sip/message";
+
+/** Milliseconds of one count. */
+const window = 60_000;
+/** All users of one address together may fail this many times as often as one. */
+const usersPerSource = 10;
+/** Sources remembered; above it the oldest count is forgotten. */
+const maxSources = 100_000;
+
+/** Wrong passwords of the last minute, by source address and by user of a source address. */
+export class PasswordThrottle {
+  readonly #clock: Pick<Clock, "now">;
+  readonly #limit: number;
+  readonly #counts = new Map<string, { count: number; until: number }>();
+
+  constructor(clock: Pick<Clock, "now">, limit: number) {
+    this.#clock = clock;
+    this.#limit = limit;
+  }
+
+  get isIdle(): boolean {
+    return this.#counts.size === 0;
+  }
+
+  failed(address: string, user: string): void {
+    const now = this.#clock.now();
+    for (const key of [address, `${address} ${user.slice(0, 128)}`]) {
+      const known = this.#counts.get(key);
+      if (known !== undefined && known.until > now) {
+        known.count++;
+        continue;
+      }
+      // Deleted first, so that the map stays in the order of the windows.
+      this.#counts.delete(key);
+      this.#counts.set(key, { count: 1, until: now + window });
+    }
+    for (const [key, { until }] of this.#counts) {
+      if (until > now && this.#counts.size <= maxSources) break;
+      this.#counts.delete(key);
+    }
+  }
+
+  /** True if this source has guessed too often, for this user or for all. */
+  isBlocked(address: string, user: string): boolean {
+    return (
+      this.#isOver(address, this.#limit * usersPerSource) ||
+      this.#isOver(`${address} ${user.slice(0, 128)}`, this.#limit)
+    );
+  }
+
+  #isOver(key: string, limit: number): boolean {
+    const known = this.#counts.get(key);
+    return known !== undefined && known.count >= limit && known.until > this.#clock.now();
+  }
+}
+
+export interface ThrottledChallengerOptions {
+  readonly throttle: PasswordThrottle;
+  readonly onFailed?: (user: string, address: string) => void;
+  readonly onBlocked?: (user: string, address: string) => void;
+}
+
+/** A `Challenger` that stops looking at the credentials of sources with too many wrong ones. */
+export class ThrottledChallenger extends Challenger {
+  readonly #throttled: ThrottledChallengerOptions;
+
+  constructor(options: ConstructorParameters<typeof Challenger>[0] & ThrottledChallengerOptions) {
+    super(options);
+    this.#throttled = options;
+  }
+
+  override verify(
+    role: ChallengeRole,
+    request: SipRequest,
+    realm: string,
+    ha1: Ha1Lookup,
+    options?: Parameters<Challenger["verify"]>[4],
+  ): MaybePromise<Verification> {
+    const { throttle } = this.#throttled;
+    if (!throttle.isIdle && request.headers.has(role === "proxy" ? "Proxy-Authorization" : "Authorization")) {
+      const user = claimedUser(request, role);
+      const address = sourceOf(request);
+      if (throttle.isBlocked(address, user)) {
+        this.#throttled.onBlocked?.(user, address);
+        return { kind: "malformed", reason: "Too Many Wrong Passwords, Try Again in a Minute" };
+      }
+    }
+    const verification = super.verify(role, request, realm, ha1, options);
+    return verification instanceof Promise
+      ? verification.then((one) => this.#look(request, one))
+      : this.#look(request, verification);
+  }
+
+  #look(request: SipRequest, verification: Verification): Verification {
+    if (verification.kind === "challenge" && verification.attempted !== undefined && !verification.stale) {
+      const address = sourceOf(request);
+      this.#throttled.throttle.failed(address, verification.attempted);
+      this.#throttled.onFailed?.(verification.attempted, address);
+    }
+    return verification;
+  }
+}
+
+/** The transport layer has written the real source into the top Via where it differs (§18.2.1). */
+function sourceOf(request: SipRequest): string {
+  return request.topVia.received ?? request.topVia.host;
+}
+
+function claimedUser(request: SipRequest, role: ChallengeRole): string {
+  const line = request.headers.raw(role === "proxy" ? "Proxy-Authorization" : "Authorization") ?? "";
+  return /\busername\s*=\s*"([^"]*)"/i.exec(line)?.[1] ?? "";
+}

@@ -1,0 +1,404 @@
+// The server: configuration in, a running registrar and proxy out. Joins stores, sockets, roles and what looks on.
+
+import { rmSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { computeHa1, type Ha1Lookup } from "@offhook/sip/auth";
+import { defaultLimits } from "@offhook/sip/message";
+import { NodeDriver, nodeHash, nodeRandom } from "@offhook/sip/node";
+import { ProxyServer } from "@offhook/sip/proxy";
+import { Registrar } from "@offhook/sip/registrar";
+import { type IncomingRequest, type RequestHandler, Stack, type StackObserver } from "@offhook/sip/stack";
+import type { Listener, TransportName } from "@offhook/sip/transport";
+import type { Logger } from "pino";
+import { isAnswering, serveAdmin } from "./admin.ts";
+import { AdministrationError, LocalAdministration } from "./administration.ts";
+import { CallLines } from "./call-lines.ts";
+import { CallMonitor } from "./call-monitor.ts";
+import { type Config, isLoopback, type LoadedConfig } from "./config.ts";
+import { makeDemoUsers } from "./demo.ts";
+import { Domains } from "./domains.ts";
+import { type HttpServer, makeHttpApp, serveHttp } from "./http.ts";
+import { makeLog } from "./log.ts";
+import { Metrics } from "./metrics.ts";
+import { PasswordThrottle, ThrottledChallenger } from "./password-throttle.ts";
+import { AccountDirectory, makeAdmission } from "./routing/index.ts";
+import { loadSecret } from "./secret.ts";
+import { openStore, type Store } from "./store/index.ts";
+
+/** The server cannot start, for a reason outside of it: a port in use, a folder that may not be written. */
+export class StartError extends Error {
+  readonly code = "OFFHOOK_START";
+}
+
+export interface ServerOptions extends LoadedConfig {
+  /** True without a configuration file: two users are made at the first start. */
+  readonly isDemo?: boolean;
+  /** Where the lines about calls go. Default: standard output. */
+  readonly terminal?: NodeJS.WritableStream & { isTTY?: boolean };
+}
+
+/** Milliseconds that requests under way have for their answer once the server is told to stop. */
+const drainTime = 5000;
+
+/** Methods that reach our users through us, and those that we answer ourselves. */
+const allow = [
+  ...["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "REFER", "MESSAGE"],
+  ...["SUBSCRIBE", "NOTIFY", "PUBLISH"],
+].join(", ");
+
+/** A running server; `start` makes it. */
+export class OffhookServer {
+  readonly config: Config;
+  readonly domains: Domains;
+  readonly store: Store;
+  readonly monitor: CallMonitor;
+  readonly metrics: Metrics;
+  readonly stack: Stack;
+  /** Users made by this start of the demo, with their passwords. */
+  demoUsers: readonly { user: string; password: string }[] = [];
+  readonly #driver: NodeDriver;
+  readonly #log: Logger;
+  readonly #lines: CallLines | undefined;
+  readonly #proxy: ProxyServer;
+  readonly #startedAt: number;
+  #http: HttpServer | undefined;
+  #admin: HttpServer | undefined;
+  #state: "ok" | "draining" = "ok";
+
+  /** @throws {StartError} if a port is taken; other errors of store and configuration as they are */
+  static async start(options: ServerOptions): Promise<OffhookServer> {
+    const socket = adminSocketOf(options);
+    if (await isAnswering(socket))
+      throw new StartError(`a server with this store runs already (it answers on ${socket})`);
+    const log = makeLog(options.config, options.folder);
+    const metricsLater: { metrics?: Metrics } = {};
+    const store = await openConfiguredStore(options, {
+      log: (level, message) => log[level](message),
+      onFlushCommitted: ({ sequence, startedAt, size }) => {
+        metricsLater.metrics?.flushed(startedAt);
+        log.debug({ sequence, startedAt, size }, "bindings written");
+      },
+    });
+    const server = new OffhookServer(options, store, log);
+    metricsLater.metrics = server.metrics;
+    try {
+      await server.#listen(socket);
+      if (options.isDemo) server.demoUsers = await makeDemoUsers(store, server.domains.primary);
+    } catch (error) {
+      await server.#closeAll();
+      throw error;
+    }
+    return server;
+  }
+
+  private constructor(options: ServerOptions, store: Store, log: Logger) {
+    const { config } = options;
+    this.config = config;
+    this.store = store;
+    this.#log = log;
+    this.#driver = new NodeDriver({ onError: (error) => log.error({ err: error }, "listening socket") });
+    const { clock } = this.#driver;
+    this.#startedAt = clock.now();
+    this.domains = new Domains(config.domains);
+    this.#lines = config.log.calls ? new CallLines(options.terminal ?? process.stdout) : undefined;
+    this.monitor = new CallMonitor({
+      ...config.trace,
+      startedAt: this.#startedAt,
+      onEvent: (call, event) => {
+        const now = clock.now();
+        this.#lines?.show(call, event, now);
+        if (event !== "failed" && event !== "ended") return;
+        this.metrics.callOver(call.status);
+        const { id, callId, caller, callee, startedAt, answeredAt, status } = call;
+        store.calls.add({
+          id,
+          callId,
+          caller,
+          callee,
+          startedAt,
+          answeredAt,
+          endedAt: call.endedAt ?? now,
+          status,
+        });
+        if (event === "failed") log.info({ callId, caller, callee, status }, "call failed");
+      },
+    });
+    this.metrics = new Metrics({
+      transactions: () => this.stack.transactionCount,
+      bindings: () => store.locations.memory.bindingCount,
+      registeredUsers: () => store.locations.memory.aorCount,
+      activeCalls: () => this.monitor.activeCount,
+      tracedBytes: () => this.monitor.tracedBytes,
+    });
+    this.stack = new Stack({
+      sink: this.#driver,
+      clock,
+      random: nodeRandom,
+      limits: {
+        connections: config.limits.connections,
+        connectionsPerAddress: config.limits.connectionsPerSource,
+        silentTime: config.limits.silentConnection * 1000,
+      },
+      messageLimits: {
+        ...defaultLimits,
+        messageSize: config.limits.messageSize,
+        headerCount: config.limits.headerCount,
+      },
+      maxTransactions: config.limits.transactions,
+      observer: this.#observer(),
+      onError: (error, incoming) =>
+        log.error({ err: error, callId: incoming?.request.callId }, "request failed"),
+    });
+    this.#driver.attach(this.stack);
+    this.#proxy = this.#makeRoles(options);
+  }
+
+  /** Addresses that SIP comes in by, e.g. "udp 127.0.0.1:5060". */
+  get listening(): string[] {
+    return this.#driver.listeners.map(({ listener }) => printListener(listener));
+  }
+
+  /** The port of `/metrics` and `/health`; undefined if it is turned off. */
+  get httpPort(): number | undefined {
+    return this.#http?.port;
+  }
+
+  /**
+   * Stops in order: no new requests (503), an answer for those under way if it comes soon, everything stored.
+   * Calls that are up go on without us; their next request finds the server that is started next.
+   */
+  async stop(): Promise<void> {
+    this.#state = "draining";
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((done) => {
+      timer = setTimeout(done, drainTime);
+    });
+    await Promise.race([this.stack.drain("answered"), limit]);
+    clearTimeout(timer);
+    await this.#closeAll();
+  }
+
+  #observer(): StackObserver {
+    const { monitor, metrics } = this;
+    const log = this.#log;
+    return {
+      received: (message, flow, now) => {
+        metrics.received(message);
+        monitor.received(message, flow, now);
+      },
+      sent: (bytes, flow, now) => {
+        metrics.sent(bytes);
+        monitor.sent(bytes, flow, now);
+      },
+      malformed: (error, flow) => {
+        metrics.malformed();
+        if (log.isLevelEnabled("info"))
+          log.info({ from: flow.remote, reason: error.message }, "malformed message");
+      },
+      refused: (request, status) => {
+        metrics.refused(request);
+        if (log.isLevelEnabled("info")) log.info({ callId: request.callId, status }, "request refused");
+      },
+      stray: (response, flow) => metrics.stray(response, flow),
+      resent: () => metrics.resent(),
+    };
+  }
+
+  #makeRoles(options: ServerOptions): ProxyServer {
+    const { config, domains, store, stack } = this;
+    const { clock } = this.#driver;
+    const secret =
+      config.store.kind === "memory"
+        ? nodeRandom.bytes(32)
+        : loadSecret(join(dirname(databaseOf(options)), "secret.key"));
+    const authentication = this.#authentication(secret);
+    const directory = new AccountDirectory({
+      ...{ domains, aliases: config.aliases, locations: store.locations },
+      accounts: config.accounts === "database" ? store.accounts : undefined,
+      flowById: (id) => stack.flowById(id),
+    });
+    const registrar = new Registrar({
+      ...{ clock, locations: store.locations },
+      isOurDomain: (host) => domains.isOurHost(host),
+      ...(authentication === undefined
+        ? {}
+        : { authentication: { ...authentication, realm: (host: string) => domains.canonical(host) } }),
+      // A password for the realm of one domain is good for that domain only.
+      authorize: (user, to) => user === undefined || directory.owns(user, to),
+      addressOfRecord: directory.addressOfRecord,
+      minExpires: config.registrar.minExpires,
+      defaultExpires: config.registrar.defaultExpires,
+      maxExpires: config.registrar.maxExpires,
+    });
+    const proxy = new ProxyServer({
+      ...{ stack, clock, random: nodeRandom, isOurs: domains.isOurs, secret: secret.subarray(0, 16) },
+      route: directory.route,
+      admit: makeAdmission({
+        ...{ domains, authentication, owns: directory.owns },
+        inbound:
+          config.relay.inbound ??
+          (config.listeners.every(({ host }) => isLoopback(host)) ? "allow" : "peers"),
+        peers: config.relay.peers,
+      }),
+      listeners: () => this.#driver.listeners.map(({ listener }) => listener),
+    });
+    stack.roles = {
+      ...proxy.roles,
+      methods: new Map<string, RequestHandler>([
+        ["REGISTER", registrar.handle],
+        ["OPTIONS", answerOptions],
+      ]),
+    };
+    return proxy;
+  }
+
+  #authentication(secret: Uint8Array): { challenger: ThrottledChallenger; ha1: Ha1Lookup } | undefined {
+    const { auth, accounts, limits } = this.config;
+    if (!auth.enabled) return undefined;
+    const { clock } = this.#driver;
+    const challenger = new ThrottledChallenger({
+      ...{ clock, secret, hash: nodeHash, random: nodeRandom },
+      algorithms: auth.algorithms,
+      nonceLifetime: auth.nonceLifetime,
+      acceptsUri: this.domains.isOurs,
+      throttle: new PasswordThrottle(clock, limits.failedAuthPerSource),
+      onFailed: (user, address) => {
+        this.metrics.authFailed();
+        this.#log.info({ user, address }, "wrong password");
+      },
+      onBlocked: () => this.metrics.authThrottled(),
+    });
+    if (typeof accounts === "string") return { challenger, ha1: this.store.accounts.ha1 };
+    const { password } = accounts.any;
+    return {
+      challenger,
+      ha1: (user, realm, algorithm) => computeHa1(nodeHash, algorithm, { user, realm, password }),
+    };
+  }
+
+  async #listen(socket: string): Promise<void> {
+    const { config } = this;
+    for (const { transport, host, port, advertise, bufferSize } of config.listeners) {
+      try {
+        const listener = await this.#driver.listen({
+          ...{ transport: transport.toUpperCase() as TransportName, address: host, port, bufferSize },
+          ...(advertise === undefined ? {} : { advertise }),
+        });
+        this.domains.addListener(listener);
+      } catch (error) {
+        throw new StartError(`${transport} ${printAddress(host, port)} ${explain(error)}`);
+      }
+    }
+    if (config.http !== false) {
+      const app = makeHttpApp(this.metrics.registry, () => ({
+        status: this.#state,
+        uptime: Math.round((this.#driver.clock.now() - this.#startedAt) / 1000),
+        listeners: this.listening,
+        bindings: this.store.locations.memory.bindingCount,
+        activeCalls: this.monitor.activeCount,
+      }));
+      try {
+        this.#http = await serveHttp(app, config.http);
+      } catch (error) {
+        throw new StartError(`http ${printAddress(config.http.host, config.http.port)} ${explain(error)}`);
+      }
+    }
+    const administration = new LocalAdministration({
+      store: this.store,
+      domain: this.domains.primary,
+      monitor: this.monitor,
+    });
+    try {
+      this.#admin = await serveAdmin(administration, socket);
+    } catch (error) {
+      if (error instanceof AdministrationError) throw new StartError(error.message);
+      throw new StartError(`${socket} ${explain(error)}`);
+    }
+    this.#closers.push(() => rmSync(socket, { force: true }));
+  }
+
+  readonly #closers: (() => void)[] = [];
+
+  async #closeAll(): Promise<void> {
+    await this.#driver.stop();
+    this.#proxy.close();
+    await this.#admin?.close();
+    await this.#http?.close();
+    for (const close of this.#closers) close();
+    await this.store.close();
+    this.#lines?.flush();
+    this.#log.flush();
+  }
+}
+
+/** §11.2: a request for this server itself, not for a user. */
+function answerOptions(incoming: IncomingRequest): boolean {
+  const { requestUri } = incoming.request;
+  if ("user" in requestUri && requestUri.user !== undefined) return false;
+  incoming.respond(200, { headers: optionsHeaders });
+  return true;
+}
+
+const optionsHeaders = [
+  ["Allow", allow],
+  ["Accept", "application/sdp"],
+  ["Supported", "path"],
+] as const;
+
+/** The database file of a configuration. */
+export function databaseOf({ config, folder }: LoadedConfig): string {
+  return resolve(folder, config.store.path);
+}
+
+/** The admin socket of a configuration. */
+export function adminSocketOf(loaded: LoadedConfig): string {
+  const { config, folder } = loaded;
+  return config.admin.socket === undefined
+    ? join(dirname(databaseOf(loaded)), "admin.sock")
+    : resolve(folder, config.admin.socket);
+}
+
+/** Opens what the configuration names; also for commands that work without a running server. */
+export function openConfiguredStore(
+  loaded: LoadedConfig,
+  hooks: Pick<Parameters<typeof openStore>[0], "log" | "onFlushCommitted"> = {},
+): Promise<Store> {
+  const { store, registrar } = loaded.config;
+  return openStore({
+    ...hooks,
+    path: store.kind === "memory" ? "memory" : databaseOf(loaded),
+    clock: new NodeDriver().clock,
+    hash: nodeHash,
+    durable: store.durable,
+    flushInterval: store.writeBehind,
+    maxBindings: registrar.maxBindings,
+    whenFull: registrar.whenFull,
+  });
+}
+
+function printListener({ transport, address, port, advertise }: Listener): string {
+  const shown = `${transport.toLowerCase()} ${printAddress(address, port)}`;
+  return advertise === undefined
+    ? shown
+    : `${shown} (as ${printAddress(advertise.host, advertise.port ?? port)})`;
+}
+
+export function printAddress(host: string, port: number): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function explain(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  switch (code) {
+    case "EADDRINUSE":
+      return "is in use by another program";
+    case "EACCES":
+      return "may not be used by this user";
+    case "EADDRNOTAVAIL":
+      return "is not an address of this machine";
+    case "ENOTFOUND":
+      return "cannot be found: there is no such name";
+    default:
+      return `cannot be used: ${message}`;
+  }
+}
