@@ -1,19 +1,16 @@
-// The response context: one request, its branches, and which of their responses go back. RFC 3261 §16.7 to §16.10,
-// RFC 4320 §4.2 (no 408 outside INVITE), RFC 5393 §5.3.3 (breadth), RFC 5626 §5.3.1 (430).
+// The response context: one request, its branches, and when their responses go back. RFC 3261 §16.7 to §16.10,
+// RFC 5393 §5.3.3 (breadth), RFC 5626 §5.3.1 (another flow).
 
 import { ParseError } from "../errors.ts";
 import {
   draftForward,
-  forwardResponse,
   type HeaderInit,
   type NameAddr,
   type SipRequest,
   type SipResponse,
-  splice,
   type Uri,
 } from "../message/index.ts";
 import type { Clock } from "../ports.ts";
-import { preferenceOf } from "../responses/index.ts";
 import type { Stack } from "../stack.ts";
 import type {
   IncomingRequest,
@@ -23,6 +20,7 @@ import type {
   ServerUser,
 } from "../transaction/transaction-user.ts";
 import type { Flow } from "../transport/flow.ts";
+import { BestResponse, passUpstream } from "./best-response.ts";
 import { Branch, type BranchOwner } from "./branch.ts";
 import { breadthOf, type ForwardSettings, planForward } from "./forward.ts";
 import type { RouteDecision } from "./preprocess-route.ts";
@@ -47,14 +45,6 @@ export interface ContextSettings extends ForwardSettings {
   readonly maxBranches: number;
 }
 
-/** A final response in the running for best: as received (copied), or made up for a branch without one. */
-interface Candidate {
-  readonly statusCode: number;
-  readonly response: SipResponse | undefined;
-  /** Contacts left in a 3xx that was recursed on in part. */
-  readonly contacts?: readonly string[];
-}
-
 const completedElsewhere: readonly HeaderInit[] = [
   ["Reason", 'SIP;cause=200;text="Call completed elsewhere"'],
 ];
@@ -74,22 +64,11 @@ class LateAnswers implements BranchOwner {
 
   branchAnswered(_branch: Branch, response: SipResponse): void {
     const { statusCode } = response;
-    if (statusCode >= 200 && statusCode < 300) pass(this.#transaction, response);
+    if (statusCode >= 200 && statusCode < 300) passUpstream(this.#transaction, response);
   }
 
   branchFailed(): void {}
   branchTimedOut(): void {}
-}
-
-/** Forwards a response as it came, without our Via. False if it cannot be: it counts as 502 then. */
-function pass(transaction: ServerTransaction, response: SipResponse): boolean {
-  try {
-    transaction.respond(forwardResponse(response));
-    return true;
-  } catch (error) {
-    if (error instanceof ParseError) return false;
-    throw error;
-  }
 }
 
 export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
@@ -111,8 +90,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   #pending = 0;
   /** Sum of the shares of pending branches. */
   #breadthUsed = 0;
-  #best: Candidate | undefined;
-  #challenges: SipResponse[] | undefined;
+  readonly #best: BestResponse;
   /** The route program's own final response, while branches are being cancelled for it. */
   #decided: { statusCode: number; options: RespondOptions | undefined } | undefined;
   /** No new branches: a 6xx, a CANCEL, a final response. */
@@ -140,6 +118,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     this.request = incoming.request;
     this.flow = incoming.flow;
     this.receivedAt = incoming.receivedAt;
+    this.#best = new BestResponse(transaction);
     transaction.user = this;
   }
 
@@ -239,14 +218,14 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   }
 
   #exhausted(): void {
-    this.#wake(this.#best?.statusCode ?? 0);
+    this.#wake(this.#best.statusCode);
     if (!this.#isProgramRunning || this.isOver) this.#forwardBest();
   }
 
   searched(): Promise<number> {
     const isBusy = this.#pending > 0 || (this.#targets?.waitingCount ?? 0) > 0;
     if (!isBusy || this.#isFinal) {
-      return Promise.resolve(this.#isFinal ? this.#transaction.statusCode : (this.#best?.statusCode ?? 0));
+      return Promise.resolve(this.#isFinal ? this.#transaction.statusCode : this.#best.statusCode);
     }
     return new Promise((resolve) => {
       this.#waiters ??= [];
@@ -297,7 +276,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
       // A target that is no URI can come from a route program only.
-      this.#add({ statusCode: 500, response: undefined });
+      this.#best.addStatus(500);
       return;
     }
     // §17.2.1: whether the callee rings within 200 ms is not ours to know.
@@ -343,7 +322,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       // §16.7 step 2: anything but 100 restarts timer C; step 5: 100 stays here.
       if (statusCode === 100) return;
       if (this.#isInvite && branch.isPending) this.#settings.timerC.set(branch);
-      if (!this.#isFinal && this.#isInvite) pass(this.#transaction, response);
+      if (!this.#isFinal && this.#isInvite) passUpstream(this.#transaction, response);
       return;
     }
     const isFirst = this.#end(branch);
@@ -351,8 +330,8 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       // Exactly one non-2xx, or 2xx only (step 5): this one crossed a failure that went up.
       if (this.#isFinal && this.#transaction.statusCode >= 300) return;
       // Step 5: every 2xx of an INVITE goes up at once; of other methods, the first one.
-      if (pass(this.#transaction, response)) this.#won();
-      else if (isFirst) this.#add({ statusCode: 502, response: undefined });
+      if (passUpstream(this.#transaction, response)) this.#won();
+      else if (isFirst) this.#best.addStatus(502);
       if (isFirst) this.#goOn();
       return;
     }
@@ -376,7 +355,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     // §16.6 step 7: no answer counts as 408; §16.9: an address that cannot be reached, as 503.
     const statusCode = failure.kind === "timeout" || failure.kind === "canceled" ? 408 : 503;
     if (this.#tryOtherFlow(branch, statusCode === 503 ? 430 : 408)) return;
-    this.#add({ statusCode, response: undefined });
+    this.#best.addStatus(statusCode);
     this.#goOn();
   }
 
@@ -385,7 +364,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     const isProceeding = branch.client?.state === "proceeding";
     branch.cancel();
     if (isProceeding || !this.#end(branch)) return;
-    this.#add({ statusCode: 408, response: undefined });
+    this.#best.addStatus(408);
     this.#goOn();
   }
 
@@ -418,13 +397,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     const added = this.#addMore(recursion.targets);
     this.#redirected += added;
     // What was tried before is no place for the caller to try either: it goes with the contacts used.
-    if (recursion.leftover.length > 0) {
-      this.#add({
-        statusCode: response.statusCode,
-        response: response.detach(),
-        contacts: recursion.leftover,
-      });
-    }
+    if (recursion.leftover.length > 0) this.#best.add(response.detach(), recursion.leftover);
     return added > 0 || recursion.leftover.length > 0;
   }
 
@@ -435,76 +408,29 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     return added > 0 && !this.#mayFork() ? 0 : added;
   }
 
-  // --- Choosing (§16.7 step 6) -----------------------------------------------------------------------------
+  // --- The end (§16.7 steps 6 and 10) ----------------------------------------------------------------------
 
   /** Takes a final response of 300 and above into the running. */
   #collect(response: SipResponse): void {
-    const { statusCode } = response;
     const isLast =
       this.#pending === 0 &&
-      this.#best === undefined &&
+      this.#best.statusCode === 0 &&
       this.#decided === undefined &&
       !this.#isProgramRunning &&
       (this.#targets === undefined || this.#isClosed || this.#targets.waitingCount === 0);
     // The only answer there will be need not be copied: it is forwarded before this call returns.
-    const kept = isLast ? response : response.detach();
-    if (statusCode === 401 || statusCode === 407) {
-      this.#challenges ??= [];
-      this.#challenges.push(kept);
-    }
-    this.#add({ statusCode, response: kept });
-  }
-
-  #add(candidate: Candidate): void {
-    // RFC 4320 §4.2: a 408 outside INVITE helps nobody.
-    if (candidate.statusCode === 408 && !this.#isInvite) return;
-    const best = this.#best;
-    if (best === undefined || preferenceOf(candidate.statusCode) < preferenceOf(best.statusCode)) {
-      this.#best = candidate;
-    }
+    this.#best.add(isLast ? response : response.detach());
   }
 
   #forwardBest(): void {
     this.#close();
     this.#isFinal = true;
     const decided = this.#decided;
-    if (decided !== undefined) {
-      this.#incoming.respond(decided.statusCode, decided.options);
-      return;
-    }
-    const best = this.#best;
-    if (best === undefined) {
-      // Nothing was tried, or nobody may be told (RFC 4320). §16.5: an empty target set is 480.
-      if (this.isCanceled) this.#incoming.respond(487);
-      else if (this.#branches.length === 0) this.#incoming.respond(480);
-      return;
-    }
-    const { statusCode, response } = best;
-    // Step 6: a 503 of one server is not about this one.
-    if (statusCode === 503) this.#incoming.respond(500);
-    // RFC 5626 §5.3.1: a dead flow is this domain's business; the callee cannot be reached.
-    else if (statusCode === 430) this.#incoming.respond(480);
-    else if (statusCode === 408 && this.isCanceled) this.#incoming.respond(487);
-    else if (response === undefined) this.#incoming.respond(statusCode);
-    else if (!this.#passBest(best, response)) this.#incoming.respond(502);
-  }
-
-  #passBest(best: Candidate, response: SipResponse): boolean {
-    const add: HeaderInit[] = [];
-    if (best.statusCode === 401 || best.statusCode === 407) {
-      // Step 7: the caller needs every challenge that was made.
-      for (const other of this.#challenges ?? []) {
-        if (other === response) continue;
-        for (const name of ["WWW-Authenticate", "Proxy-Authenticate"]) {
-          for (const value of other.headers.rawAll(name)) add.push([name, value]);
-        }
-      }
-    }
-    if (best.contacts !== undefined) for (const contact of best.contacts) add.push(["Contact", contact]);
-    if (add.length === 0) return pass(this.#transaction, response);
-    const remove = best.contacts === undefined ? undefined : ["Contact"];
-    const bytes = splice(response, { popVia: true, add, ...(remove === undefined ? {} : { remove }) });
-    return this.#transaction.respond({ statusCode: best.statusCode, bytes });
+    if (decided !== undefined) this.#incoming.respond(decided.statusCode, decided.options);
+    else if (this.#best.statusCode !== 0) this.#best.forward(this.#incoming);
+    else if (this.isCanceled) this.#incoming.respond(487);
+    // §16.5: an empty target set. (Without a best after branches, nobody may be told: RFC 4320.)
+    else if (this.#branches.length === 0) this.#incoming.respond(480);
   }
 
   /** A 2xx went up. */
