@@ -1,0 +1,166 @@
+// kill -9 of the whole server under REGISTER load over UDP, then a restart: who was told 200 is still registered.
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parseMessage, type SipResponse } from "@offhook/sip/message";
+import { nodeClock } from "@offhook/sip/node";
+
+const program = fileURLToPath(new URL("./kill9/server-child.ts", import.meta.url));
+const users = 1500;
+
+async function bindSocket(): Promise<Socket> {
+  const socket = createSocket({ type: "udp4", recvBufferSize: 1 << 20 });
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  return socket;
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const socket = await bindSocket();
+  const { port } = socket.address() as AddressInfo;
+  socket.close();
+  await once(socket, "close");
+  return port;
+}
+
+/** A phone for everybody: sends REGISTERs and hears the answers. */
+class Phones {
+  readonly #socket: Socket;
+  readonly #serverPort: number;
+  /** Branch → what to do with the answer. */
+  readonly #waiting = new Map<string, (response: SipResponse) => void>();
+  #sent = 0;
+
+  constructor(socket: Socket, serverPort: number) {
+    this.#socket = socket;
+    this.#serverPort = serverPort;
+    socket.on("message", (bytes) => {
+      const response = parseMessage(bytes) as SipResponse;
+      const branch = response.topVia.branch ?? "";
+      if (response.statusCode >= 200) {
+        this.#waiting.get(branch)?.(response);
+        this.#waiting.delete(branch);
+      }
+    });
+    // The server that was killed refuses what is still on its way.
+    socket.on("error", () => {});
+  }
+
+  /** With a contact it registers, without one it asks. */
+  register(user: number, withContact: boolean, onAnswer: (response: SipResponse) => void): void {
+    const { port } = this.#socket.address() as AddressInfo;
+    const branch = `z9hG4bK${++this.#sent}`;
+    this.#waiting.set(branch, onAnswer);
+    const lines = [
+      "REGISTER sip:example.com SIP/2.0",
+      `Via: SIP/2.0/UDP 127.0.0.1:${port};branch=${branch}`,
+      "Max-Forwards: 70",
+      `From: <sip:user${user}@example.com>;tag=${user}`,
+      `To: <sip:user${user}@example.com>`,
+      `Call-ID: ${user}@127.0.0.1`,
+      `CSeq: ${this.#sent} REGISTER`,
+      ...(withContact ? [`Contact: <sip:user${user}@127.0.0.1:${port}>`] : []),
+      "Content-Length: 0\r\n\r\n",
+    ];
+    this.#socket.send(lines.join("\r\n"), this.#serverPort, "127.0.0.1");
+  }
+
+  /** Asks for the bindings of one user until an answer comes. */
+  async fetch(user: number): Promise<number> {
+    for (let tries = 0; tries < 40; tries++) {
+      const answer = Promise.withResolvers<SipResponse | undefined>();
+      this.register(user, false, answer.resolve);
+      const timer = setTimeout(() => answer.resolve(undefined), 500);
+      const response = await answer.promise;
+      clearTimeout(timer);
+      if (response === undefined) continue;
+      assert.equal(response.statusCode, 200);
+      return response.headers.rawAll("Contact").length;
+    }
+    assert.fail("the server does not answer");
+  }
+}
+
+function serve(context: TestContext, config: string): ChildProcess {
+  const child = spawn(process.execPath, ["--conditions=@offhook/source", program, config], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  context.after(() => child.kill("SIGKILL"));
+  return child;
+}
+
+for (const durable of [false, true]) {
+  test(`kill -9 of the server under load (durable: ${durable})`, async (context) => {
+    const folder = mkdtempSync(join(tmpdir(), "offhook-kill9-"));
+    context.after(() => rmSync(folder, { recursive: true, force: true }));
+    const port = await freePort();
+    const config = join(folder, "offhook.yaml");
+    const log = join(folder, "log.json");
+    writeFileSync(
+      config,
+      [
+        "domains: [example.com]",
+        `listeners: [{ transport: udp, host: 127.0.0.1, port: ${port} }]`,
+        "auth: { enabled: false }",
+        "accounts: any",
+        `store: { path: offhook.db, durable: ${durable} }`,
+        "http: false",
+        `log: { level: debug, file: ${JSON.stringify(log)}, calls: false }`,
+      ].join("\n"),
+    );
+    const socket = await bindSocket();
+    context.after(() => socket.close());
+    const phones = new Phones(socket, port);
+
+    const first = serve(context, config);
+    assert.equal(await phones.fetch(0), 0);
+    /** User → when the first 200 arrived here, which is after the server sent it. */
+    const acknowledged = new Map<number, number>();
+    const enough = Promise.withResolvers<void>();
+    let next = 0;
+    let answers = 0;
+    const load = setInterval(() => {
+      for (let i = 0; i < 8; i++) {
+        const user = next++ % users;
+        phones.register(user, true, (response) => {
+          assert.equal(response.statusCode, 200);
+          if (!acknowledged.has(user)) acknowledged.set(user, nodeClock.now());
+          // In the middle of the first round, so that the last ones have just been told.
+          if (++answers === 1100) enough.resolve();
+        });
+      }
+    }, 2);
+    await enough.promise;
+    first.kill("SIGKILL");
+    clearInterval(load);
+    await once(first, "exit");
+    const told = new Map(acknowledged);
+
+    // The server says when each flush began that has been committed; nothing else is promised.
+    const flushes = readFileSync(log, "utf8")
+      .split("\n")
+      .filter((line) => line.includes('"startedAt"'))
+      .map((line) => (JSON.parse(line) as { startedAt: number }).startedAt);
+    const lastFlush = Math.max(...flushes);
+    const promised = [...told].filter(([, at]) => durable || at < lastFlush).map(([user]) => user);
+    assert.ok(flushes.length > 0 && promised.length > 0);
+
+    const second = serve(context, config);
+    const lost: number[] = [];
+    for (const user of promised) if ((await phones.fetch(user)) !== 1) lost.push(user);
+    context.diagnostic(
+      `${told.size} users told 200, ${flushes.length} flushes, ${promised.length} promised, ${lost.length} lost`,
+    );
+    second.kill("SIGKILL");
+    await once(second, "exit");
+    assert.deepEqual(lost, []);
+  });
+}
