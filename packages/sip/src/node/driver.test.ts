@@ -263,6 +263,20 @@ test("driver: a peer that does not read is given up, others go on", async () => 
   assert.ok("status" in next && next.status === 200);
 });
 
+test("driver: a peer that resets the connection: a failure of the request, and the next goes on", async () => {
+  const { driver, stack } = node();
+  const listener = await driver.listen({ transport: "TCP", address: "127.0.0.1" });
+  const rude = createServer((socket) => socket.once("data", () => socket.resetAndDestroy()));
+  await new Promise<void>((resolve) => rude.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => rude.close());
+  const { port } = rude.address() as { port: number };
+  const outcome = await ask(stack, `sip:127.0.0.1:${port};transport=tcp`);
+  assert.ok("failure" in outcome && outcome.failure.kind === "transport");
+  assert.match(outcome.failure.error?.message ?? "", /ECONNRESET/);
+  const next = await ask(stack, uriOf(listener));
+  assert.ok("status" in next && next.status === 200);
+});
+
 test("driver: stop flushes, closes everything, and leaves nothing open", async () => {
   const { driver, stack } = node();
   const other = node();

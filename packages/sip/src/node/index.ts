@@ -1,4 +1,5 @@
 // Node: sockets, DNS, clock, hash and random for the library's ports.
+export { audio, type NodeAudioOptions } from "./audio.ts";
 export { nodeClock } from "./clock.ts";
 export { addressResolver } from "./dns.ts";
 export { NodeDriver, type NodeDriverOptions } from "./driver.ts";

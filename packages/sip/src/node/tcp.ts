@@ -18,8 +18,8 @@ const PAUSE_AT = 65_536;
 /** Above this many, or after this many milliseconds so, the peer is given up. */
 const DROP_AT = 1_048_576;
 const STALL_TIME = 32_000;
-/** How long a close may wait for the last bytes to leave. */
-const FLUSH_TIME = 5_000;
+/** How long a close may wait for the last bytes to leave and for the peer to agree. */
+const FLUSH_TIME = 3_000;
 /** Probes for dead peers, milliseconds. */
 const PROBE_AFTER = 60_000;
 
@@ -30,6 +30,7 @@ export class StreamSocket {
   readonly #flow: Flow;
   #error: Error | undefined;
   #stall: Timer | undefined;
+  #flush: NodeJS.Timeout | undefined;
   #onClosed: (() => void) | undefined;
 
   /** `flow.handle` becomes this object. */
@@ -52,7 +53,11 @@ export class StreamSocket {
 
   send(bytes: Uint8Array): void {
     const socket = this.#socket;
-    if (!socket.writable) return;
+    if (!socket.writable) {
+      // The peer has ended it, and we are about to hear of that: these bytes are lost.
+      this.#error ??= new TransportError("the connection has ended");
+      return;
+    }
     socket.write(bytes);
     const unsent = socket.writableLength;
     if (unsent <= PAUSE_AT) return;
@@ -63,17 +68,18 @@ export class StreamSocket {
     }
   }
 
-  /** Sends what is left, then ends; at once if it never opened. */
+  /** Sends what is left, then ends; at once if nothing was ever sent. */
   close(): void {
     const socket = this.#socket;
-    if (socket.connecting) {
+    if (socket.connecting || socket.bytesWritten === 0) {
       socket.destroy();
       return;
     }
     socket.end();
-    // Whatever the peer still says is of no use.
+    // Reads on, for nothing: closing with bytes unread would reset the connection, and the peer might lose
+    // our last words.
     socket.resume();
-    setTimeout(() => socket.destroy(), FLUSH_TIME).unref();
+    this.#flush ??= setTimeout(() => socket.destroy(), FLUSH_TIME).unref();
   }
 
   destroy(): void {
@@ -93,6 +99,7 @@ export class StreamSocket {
 
   #closed(): void {
     this.#stall?.cancel();
+    clearTimeout(this.#flush);
     this.#onClosed?.();
     this.#onClosed = undefined;
     this.#host.stack.flowClosed(this.#flow, this.#error, this.#host.clock.now());

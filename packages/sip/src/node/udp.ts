@@ -53,9 +53,12 @@ export class UdpSocket implements ListenerSocket {
       lookup: (address, _options, callback) => callback(null, address, family),
     });
     await new Promise<void>((resolve, reject) => {
-      socket.once("error", reject);
+      socket.once("error", (error) => {
+        socket.close();
+        reject(error);
+      });
       socket.bind({ address: options.address, port: options.port ?? 0 }, () => {
-        socket.off("error", reject);
+        socket.removeAllListeners("error");
         resolve();
       });
     });

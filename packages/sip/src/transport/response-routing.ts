@@ -10,7 +10,8 @@ export function viaAdditions(via: Via, remote: Endpoint): { received?: string; r
   // What the sender claims to have received itself is never believed.
   const asked = via.rport !== undefined;
   if (!asked && via.received === undefined && sameHost(via.host, remote.address)) return undefined;
-  return asked ? { received: remote.address, rport: remote.port } : { received: remote.address };
+  const received = withoutZone(remote.address);
+  return asked ? { received, rport: remote.port } : { received };
 }
 
 /** The endpoint that a response over UDP goes to. */
@@ -19,7 +20,9 @@ export function datagramResponseTarget(via: Via, source: Endpoint): Endpoint {
   if (via.maddr !== undefined && isLiteralAddress(via.maddr)) {
     return { address: canonicalHost(via.maddr), port: via.port ?? defaultPort("UDP") };
   }
-  const address = via.received ?? source.address;
+  // A link-local source needs its zone, which Via cannot say.
+  const isSource = via.received === undefined || via.received === withoutZone(source.address);
+  const address = isSource ? source.address : via.received;
   // RFC 3581 §4: back to the port that it came from.
   if (typeof via.rport === "number") return { address, port: via.rport };
   return { address, port: via.port ?? defaultPort("UDP") };
@@ -48,6 +51,11 @@ export function viaTransport(via: Via): TransportName | undefined {
     default:
       return undefined;
   }
+}
+
+function withoutZone(address: string): string {
+  const zone = address.indexOf("%");
+  return zone < 0 ? address : address.slice(0, zone);
 }
 
 function sameHost(host: string, address: string): boolean {
