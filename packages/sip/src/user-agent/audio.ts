@@ -33,8 +33,8 @@ export interface AudioOptions {
   readonly latching?: boolean;
 }
 
-/** A media factory for `UserAgentOptions.media`: each call gets a socket and an `AudioSession` of its own. */
-export function audio(options: AudioOptions): MediaFactory {
+/** The media factory for `UserAgentOptions.media`: each call gets a socket and an `AudioSession` of its own. */
+export function audioSessions(options: AudioOptions): MediaFactory {
   return (context) => new AudioSession(options, context);
 }
 

@@ -1,5 +1,5 @@
 // User agents: calls, registrations, requests. RFC 3261 §9–§11, §13–§15.
-export { type AudioOptions, AudioSession, audio } from "./audio.ts";
+export { type AudioOptions, AudioSession, audioSessions } from "./audio.ts";
 export { type AnswerOptions, Call, type CallEnd, type CallState } from "./call.ts";
 export type { CallTimers, InDialogHandler } from "./call-context.ts";
 export {

@@ -10,7 +10,14 @@ import {
   type UasRules,
 } from "../core/index.ts";
 import { Dialogs, type RequestContent } from "../dialog/index.ts";
-import { ArgumentError, CallEndedError, StateError } from "../errors.ts";
+import {
+  ArgumentError,
+  CallEndedError,
+  NegotiationError,
+  ParseError,
+  Rejected,
+  StateError,
+} from "../errors.ts";
 import {
   type HeaderInit,
   isSipUri,
@@ -56,6 +63,8 @@ export interface SharedStack {
   readonly hash: Hash;
   /** The table that the stack's `dialog` role looks into; without it, call `userAgent.deliver` there. */
   readonly dialogs?: Dialogs;
+  /** Its open sockets, so that media can be offered at the right address. */
+  readonly listeners?: readonly Listener[];
 }
 
 export interface UserAgentOptions {
@@ -91,7 +100,10 @@ export interface UserAgentOptions {
   readonly timers?: Partial<CallTimers>;
   /** Sees every message. Own stack only. */
   readonly observer?: StackObserver;
-  /** Told of errors that no promise carries: exceptions of handlers, unreadable messages. Default: thrown. */
+  /**
+   * Told of errors that no promise carries: exceptions of handlers, faults of peers. Default: the former become
+   * uncaught exceptions, the latter are dropped.
+   */
   onError?(error: unknown): void;
 }
 
@@ -157,6 +169,7 @@ export class UserAgent {
       this.#ready = this.#open(this.#driver);
     } else {
       this.stack = options.stack.stack;
+      this.#listeners.push(...(options.stack.listeners ?? []));
       this.#ready = Promise.resolve();
     }
     const { credentials } = options;
@@ -439,8 +452,9 @@ export class UserAgent {
     try {
       await this.#onInvite(call);
     } catch (error) {
-      // That the caller gave up meanwhile is no fault of the handler.
-      if (error instanceof CallEndedError) return;
+      // That the caller gave up meanwhile, or offered nothing that we can use, is no fault of the handler.
+      if (error instanceof CallEndedError || (error instanceof NegotiationError && call.state === "ended"))
+        return;
       if (call.state === "incoming" || call.state === "ringing") await call.reject(500);
       this.#report(error);
     }
@@ -658,11 +672,17 @@ export class UserAgent {
   #report(error: unknown): void {
     const { onError } = this.#options;
     if (onError !== undefined) onError(error);
-    else
+    // What a peer does must never end the process; a bug of a handler should not pass unseen.
+    else if (!isFaultOfPeer(error)) {
       queueMicrotask(() => {
         throw error;
       });
+    }
   }
+}
+
+function isFaultOfPeer(error: unknown): boolean {
+  return [ParseError, NegotiationError, CallEndedError, Rejected].some((kind) => error instanceof kind);
 }
 
 function addressOfRecord(text: string): NameAddr & { readonly uri: SipUri } {
