@@ -107,7 +107,7 @@ function keepField(fields: Fields, id: number, bytes: Uint8Array, start: number,
 
 function nextLine(bytes: Uint8Array, p: number, end: number): number {
   while (p < end && bytes[p] !== LF) p++;
-  return p + 1;
+  return Math.min(p + 1, end);
 }
 
 function cleanText(bytes: Uint8Array, start: number, end: number): string {
