@@ -14,8 +14,8 @@ import type {
 import { isIpv6 } from "../transport/index.ts";
 import { nodeClock } from "./clock.ts";
 import { addressResolver } from "./dns.ts";
-import type { ListenerSocket, ListenOptions, SocketHost } from "./host.ts";
-import { acceptStream, connectStream, type StreamSocket, TcpListener } from "./tcp.ts";
+import type { FlowSocket, ListenerSocket, ListenOptions, SocketHost } from "./host.ts";
+import { acceptStream, connectStream, TcpListener } from "./tcp.ts";
 import { UdpSocket } from "./udp.ts";
 
 export interface NodeDriverOptions {
@@ -43,7 +43,7 @@ export class NodeDriver implements TransportSink {
   readonly #resolver: Resolver;
   readonly #host: SocketHost;
   readonly #sockets = new Map<number, ListenerSocket>();
-  readonly #streams = new Set<StreamSocket>();
+  readonly #streams = new Set<FlowSocket>();
   #stack: StackInput | undefined;
   #nextId = 1;
   #timer: Timer | undefined;
@@ -114,7 +114,7 @@ export class NodeDriver implements TransportSink {
 
   send(flow: Flow, bytes: Uint8Array): void {
     if (flow.isReliable) {
-      (flow.handle as StreamSocket | undefined)?.send(bytes);
+      (flow.handle as FlowSocket | undefined)?.send(bytes);
       return;
     }
     const socket = this.#sockets.get(flow.listener.id);
@@ -134,7 +134,7 @@ export class NodeDriver implements TransportSink {
   }
 
   close(flow: Flow): void {
-    (flow.handle as StreamSocket | undefined)?.close();
+    (flow.handle as FlowSocket | undefined)?.close();
   }
 
   resolve(query: ResolveQuery): void {
@@ -203,7 +203,7 @@ export class NodeDriver implements TransportSink {
     return reachable.length > 0 ? reachable : targets;
   }
 
-  #forget(stream: StreamSocket): void {
+  #forget(stream: FlowSocket): void {
     this.#streams.delete(stream);
     if (this.#streams.size === 0) this.#onStreamsGone?.();
   }

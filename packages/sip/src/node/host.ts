@@ -28,6 +28,16 @@ export interface ListenOptions {
   bufferSize?: number;
 }
 
+/** A connection's socket, kept in its flow's `handle`. */
+export interface FlowSocket {
+  /** In order; what cannot be sent closes the flow with an error. */
+  send(bytes: Uint8Array): void;
+  /** Sends what is left, then ends. */
+  close(): void;
+  /** Ends at once. */
+  destroy(): void;
+}
+
 /** An open listening socket. */
 export interface ListenerSocket {
   readonly listener: Listener;

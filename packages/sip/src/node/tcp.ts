@@ -7,6 +7,7 @@ import type { Flow, Listener, Target } from "../transport/index.ts";
 import { canonicalHost, isIpv6, isLoopback, isWildcard } from "../transport/index.ts";
 import {
   describeListener,
+  type FlowSocket,
   type ListenerSocket,
   type ListenOptions,
   plainBytes,
@@ -24,7 +25,7 @@ const FLUSH_TIME = 3_000;
 const PROBE_AFTER = 60_000;
 
 /** A stream socket and the flow that runs over it. */
-export class StreamSocket {
+export class StreamSocket implements FlowSocket {
   readonly #host: SocketHost;
   readonly #socket: Socket;
   readonly #flow: Flow;
