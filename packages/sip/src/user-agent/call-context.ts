@@ -1,8 +1,8 @@
 // What calls and registrations get from their user agent.
 
 import type { AuthSession } from "../auth/index.ts";
-import type { Uac, UasRules } from "../core/index.ts";
-import type { Dialog, Dialogs } from "../dialog/index.ts";
+import type { ResponseContext, Uac, UasRules } from "../core/index.ts";
+import type { Dialog, Dialogs, RequestContent } from "../dialog/index.ts";
 import type { HeaderInit, SipRequest, SipResponse } from "../message/index.ts";
 import type { Clock, Random } from "../ports.ts";
 import type { IncomingRequest, Stack } from "../stack.ts";
@@ -58,6 +58,27 @@ export function sdpOf(message: SipRequest | SipResponse): string | undefined {
     : undefined;
 }
 
+/** Sends a request inside a dialog and waits for its final response, whatever that is. */
+export function sendInDialog(
+  context: CallContext,
+  dialog: Dialog,
+  auth: AuthSession | undefined,
+  method: string,
+  content: RequestContent = {},
+): Promise<{ response: SipResponse; context: ResponseContext }> {
+  const plan = dialog.plan(method, {
+    ...content,
+    headers: [...(content.headers ?? []), ...context.capabilities("request")],
+  });
+  return new Promise((resolve) => {
+    context.uac.send(
+      plan,
+      { onFinal: (response, about) => resolve({ response, context: about }) },
+      { dialog: dialog.role === "uac" ? "owner" : "other", ...(auth === undefined ? {} : { auth }) },
+    );
+  });
+}
+
 /** Ends a dialog at the peer and forgets it here; the outcome of the BYE does not matter (§15.1.1). */
 export function sendBye(
   context: CallContext,
@@ -65,19 +86,10 @@ export function sendBye(
   auth: AuthSession | undefined,
   headers: readonly HeaderInit[] = [],
 ): Promise<void> {
-  const farewell = new Promise<void>((resolve) => {
-    const plan = dialog.plan("BYE", { headers: [...headers, ...context.capabilities("request")] });
-    const finish = () => {
-      context.dialogs.remove(dialog);
-      resolve();
-    };
-    context.uac.send(
-      plan,
-      { onFinal: finish },
-      { dialog: dialog.role === "uac" ? "owner" : "other", ...(auth === undefined ? {} : { auth }) },
-    );
+  const farewell = sendInDialog(context, dialog, auth, "BYE", { headers }).then(() => {
+    context.dialogs.remove(dialog);
+    context.farewells.delete(farewell);
   });
   context.farewells.add(farewell);
-  void farewell.then(() => context.farewells.delete(farewell));
   return farewell;
 }

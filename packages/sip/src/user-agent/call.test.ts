@@ -388,6 +388,13 @@ describe("a call", () => {
     bob.ua.onInvite((call) => call.answer(sdpOf("bob")));
     const call = await bed.settle(alice.ua.invite(bob.uri, { sdp }));
     await bed.settle(call.hangUp());
+    assert.equal(
+      bed.requests("INVITE")[0]?.headers.raw("Contact"),
+      `<sip:alice@${alice.address}:5060;transport=tcp>`,
+    );
+    assert.equal(bed.responses(200, "BYE").length, 1);
+    // Without UDP of its own, a user agent takes what it has.
+    await bed.settle((await bed.settle(alice.ua.invite(`sip:bob@${bob.address}`, { sdp }))).hangUp());
     await bed.close();
     assert.deepEqual(bed.leftovers, []);
   });

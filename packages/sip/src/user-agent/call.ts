@@ -2,45 +2,18 @@
 
 import type { AuthSession } from "../auth/index.ts";
 import { below, checkRequest, effectOf, type ResponseContext, rejectionOf } from "../core/index.ts";
-import type { Dialog } from "../dialog/index.ts";
+import type { Dialog, RequestContent } from "../dialog/index.ts";
 import { ArgumentError, CallEndedError, NegotiationError, StateError } from "../errors.ts";
 import type { HeaderInit, SipRequest, SipResponse, Uri } from "../message/index.ts";
 import type { IncomingRequest, RespondOptions } from "../stack.ts";
-import { type CallContext, sdpOf, sendBye } from "./call-context.ts";
+import { type CallContext, sdpOf, sendBye, sendInDialog } from "./call-context.ts";
+import type { CallEnd, CallState } from "./call-end.ts";
 import { Hook } from "./hook.ts";
 import { IncomingInvite } from "./incoming-invite.ts";
 import { GivenMedia, type MediaSession, NoMedia, type SdpSource } from "./media-session.ts";
 import { OutgoingInvite } from "./outgoing-invite.ts";
 import { Renegotiation, warningHeader } from "./renegotiation.ts";
 import { Session } from "./session.ts";
-
-/**
- * - "calling": our INVITE is out · "incoming": the peer's is here · "ringing": a provisional response came or went
- * - "established": a 2xx came or went · "ending": our BYE or CANCEL is out · "ended"
- */
-export type CallState = "calling" | "incoming" | "ringing" | "established" | "ending" | "ended";
-
-/** How a call ended. */
-export interface CallEnd {
-  readonly by: "local" | "remote";
-  /**
-   * "bye", "canceled" (before it was answered), "rejected" (by a final response), "expired" (nobody answered in
-   * time), "no ack", "no dialog" (the peer has lost it), "no answer" (the peer is silent), "bad answer".
-   */
-  readonly cause:
-    | "bye"
-    | "canceled"
-    | "rejected"
-    | "expired"
-    | "no ack"
-    | "no dialog"
-    | "no answer"
-    | "bad answer";
-  /** The final response that ended it. */
-  readonly response?: SipResponse;
-  /** The BYE or CANCEL that ended it; its Reason header may say why. */
-  readonly request?: SipRequest;
-}
 
 export interface AnswerOptions {
   /** Our session description; without it the user agent's `media` is used. */
@@ -359,43 +332,21 @@ export class Call {
    * A request of any other method inside the dialog (INFO, MESSAGE, …).
    * @throws {Rejected} if it gets no 2xx
    */
-  request(
-    method: string,
-    content: { headers?: readonly HeaderInit[]; body?: Uint8Array | string; contentType?: string } = {},
-  ): Promise<SipResponse> {
+  async request(method: string, content: RequestContent = {}): Promise<SipResponse> {
+    if (["INVITE", "ACK", "BYE", "CANCEL"].includes(method)) {
+      throw new ArgumentError(`${method} is sent by the call itself`);
+    }
     const dialog = this.#dialog;
-    if (dialog === undefined || this.#end !== undefined) return Promise.reject(this.#endedError());
-    const plan = dialog.plan(method, {
-      ...content,
-      headers: [...(content.headers ?? []), ...this.#context.capabilities("request")],
-    });
-    return new Promise((resolve, reject) => {
-      this.#context.uac.send(
-        plan,
-        {
-          onFinal: (response, context) => {
-            const { origin } = context;
-            if (response.statusCode < 300) {
-              resolve(response);
-              return;
-            }
-            // §12.2.1.2: 481 and silence end the dialog; other failures of such requests do not end the call.
-            if (
-              response.statusCode === 481 ||
-              effectOf(response.statusCode) === "dialog" ||
-              origin === "timeout"
-            ) {
-              this.#onBroken(origin === "peer" ? "no dialog" : "no answer", response);
-            }
-            reject(rejectionOf(response, context));
-          },
-        },
-        {
-          dialog: dialog.role === "uac" ? "owner" : "other",
-          ...(this.#auth === undefined ? {} : { auth: this.#auth }),
-        },
-      );
-    });
+    if (dialog === undefined || this.#end !== undefined) throw this.#endedError();
+    const { response, context } = await sendInDialog(this.#context, dialog, this.#auth, method, content);
+    const { statusCode } = response;
+    if (statusCode < 300) return response;
+    // §12.2.1.2: 481 and silence end the dialog; other failures of such requests do not end the call.
+    const { origin } = context;
+    if (statusCode === 481 || effectOf(statusCode) === "dialog" || origin === "timeout") {
+      this.#onBroken(origin === "peer" ? "no dialog" : "no answer", response);
+    }
+    throw rejectionOf(response, context);
   }
 
   /** Forgets the call without another word to the peer; for a user agent that stops. */

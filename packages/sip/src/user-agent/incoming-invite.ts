@@ -42,11 +42,7 @@ export class IncomingInvite {
     this.request = request;
     const isSecure = flow.transport === "TLS" || flow.transport === "WSS";
     this.dialog = Dialog.asUas(request, this.#transaction.toTag, "early", isSecure);
-    this.contact = context.contact(
-      context.stack.sentBy(flow),
-      flow.transport,
-      request.requestUri.scheme === "sips",
-    );
+    this.contact = context.contact(context.stack.sentBy(flow), flow.transport, wantsSips(request));
     context.dialogs.add(this.dialog, user);
     this.#transaction.user = {
       onCancel: (cancel) => this.#giveUp("canceled", cancel),
@@ -145,4 +141,11 @@ export class IncomingInvite {
     this.#repeat?.cancel();
     this.#expiry?.cancel();
   }
+}
+
+/** §12.1.1: our Contact has to be a sips: URI if the Request-URI is one, or the next hop of the dialog. */
+function wantsSips(request: SipRequest): boolean {
+  if (request.requestUri.scheme === "sips") return true;
+  const next = request.headers.get("Record-Route") ?? request.headers.get("Contact");
+  return next !== undefined && typeof next !== "string" && next.uri.scheme === "sips";
 }

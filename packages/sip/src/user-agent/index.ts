@@ -1,7 +1,8 @@
 // User agents: calls, registrations, requests. RFC 3261 §9–§11, §13–§15.
 export { type AudioOptions, AudioSession, audioSessions } from "./audio.ts";
-export { type AnswerOptions, Call, type CallEnd, type CallState } from "./call.ts";
+export { type AnswerOptions, Call } from "./call.ts";
 export type { CallTimers, InDialogHandler } from "./call-context.ts";
+export type { CallEnd, CallState } from "./call-end.ts";
 export {
   GivenMedia,
   type MediaContext,
@@ -12,10 +13,5 @@ export {
 } from "./media-session.ts";
 export { type RegisterOptions, Registration, type RegistrationState } from "./registration.ts";
 export type { Runtime, StackDriver, Transport } from "./runtime.ts";
-export {
-  type CallOptions,
-  type RequestDetails,
-  type SharedStack,
-  UserAgent,
-  type UserAgentOptions,
-} from "./user-agent.ts";
+export { UserAgent } from "./user-agent.ts";
+export type { CallOptions, RequestDetails, SharedStack, UserAgentOptions } from "./user-agent-options.ts";

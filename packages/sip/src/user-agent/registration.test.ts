@@ -9,7 +9,7 @@ import { type IncomingRequest, Stack } from "../stack.ts";
 import { SeededRandom, VirtualDriver } from "../testing/index.ts";
 import { refreshDelay } from "./registration.ts";
 import { Testbed } from "./testbed.test.kit.ts";
-import type { UserAgentOptions } from "./user-agent.ts";
+import type { UserAgentOptions } from "./user-agent-options.ts";
 
 /** A registrar that answers as it is told. */
 function setUp(

@@ -6,7 +6,8 @@ import { nodeHash } from "../node/index.ts";
 import { Network, SeededRandom, VirtualClock, VirtualDriver, type Weather } from "../testing/index.ts";
 import type { TransportName } from "../transport/index.ts";
 import type { Runtime, Transport } from "./runtime.ts";
-import { UserAgent, type UserAgentOptions } from "./user-agent.ts";
+import { UserAgent } from "./user-agent.ts";
+import type { UserAgentOptions } from "./user-agent-options.ts";
 
 /** One message on the wire. */
 export interface Sent {

@@ -1,15 +1,8 @@
 // A user agent: what a phone needs of SIP. RFC 3261 §8, §10, §11, §13.
 
-import { type Credential, Credentials } from "../auth/index.ts";
-import {
-  checkRequest,
-  MergedRequests,
-  type ReactionTable,
-  rejectionOf,
-  Uac,
-  type UasRules,
-} from "../core/index.ts";
-import { Dialogs, type RequestContent } from "../dialog/index.ts";
+import { Credentials } from "../auth/index.ts";
+import { checkRequest, MergedRequests, rejectionOf, Uac, type UasRules } from "../core/index.ts";
+import { Dialogs } from "../dialog/index.ts";
 import {
   ArgumentError,
   CallEndedError,
@@ -18,124 +11,27 @@ import {
   Rejected,
   StateError,
 } from "../errors.ts";
-import {
-  type HeaderInit,
-  isSipUri,
-  type NameAddr,
-  noParams,
-  parseNameAddr,
-  parseUri,
-  printNameAddr,
-  printUri,
-  type SipResponse,
-  type SipUri,
-  type Uri,
-} from "../message/index.ts";
-import type { Clock, Hash, MaybePromise, Random } from "../ports.ts";
+import type { HeaderInit, NameAddr, SipResponse, SipUri } from "../message/index.ts";
+import type { Clock, MaybePromise, Random } from "../ports.ts";
 import { type IncomingRequest, Stack } from "../stack.ts";
-import type { StackObserver } from "../transaction/transaction-user.ts";
-import {
-  type Flow,
-  isIpv6,
-  isLiteralAddress,
-  isLoopback,
-  isWildcard,
-  type Listener,
-} from "../transport/index.ts";
+import type { Listener } from "../transport/index.ts";
+import { Addressing, addressOf, forFromAndTo } from "./addressing.ts";
 import { Call } from "./call.ts";
 import type { CallContext, CallTimers, InDialogHandler } from "./call-context.ts";
 import { handleInfo } from "./info.ts";
-import {
-  GivenMedia,
-  type MediaContext,
-  type MediaFactory,
-  type MediaSession,
-  type SdpSource,
-} from "./media-session.ts";
+import { GivenMedia, type MediaSession, type SdpSource } from "./media-session.ts";
 import { type RegisterOptions, Registration } from "./registration.ts";
-import type { StackDriver, Transport } from "./runtime.ts";
-
-/** A stack that others use too: the server's, for bridges and test phones beside its proxy. */
-export interface SharedStack {
-  readonly stack: Stack;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly hash: Hash;
-  /** The table that the stack's `dialog` role looks into; without it, call `userAgent.deliver` there. */
-  readonly dialogs?: Dialogs;
-  /** Its open sockets, so that media can be offered at the right address. */
-  readonly listeners?: readonly Listener[];
-}
-
-export interface UserAgentOptions {
-  /** Address-of-record, e.g. "sip:bob@example.com" or "Bob <sip:bob@example.com>". */
-  readonly aor: string;
-  /** Sockets of its own; or `stack`. */
-  readonly transports?: readonly Transport[];
-  /** A stack that exists already: the user agent opens and closes nothing. */
-  readonly stack?: SharedStack;
-  /** For challenges; the first whose realm fits is used. */
-  readonly credentials?: Credential | readonly Credential[];
-  /** Everything goes there first (§8.1.2), e.g. "sip:proxy.example.com". Default: to where the URI says. */
-  readonly outboundProxy?: string;
-  /** Default: the domain of the address-of-record. */
-  readonly registrar?: string;
-  /** A Contact URI instead of the one made from the address of the socket. */
-  readonly contact?: string;
-  /** Makes the media of calls without given session descriptions. */
-  readonly media?: MediaFactory;
-  /** Who may be called here (§8.2.2.1). Default: the user of the address-of-record; `true` is anybody. */
-  readonly accepts?: true | ((uri: Uri) => boolean);
-  /** Calls at a time; more get 486. Default: no limit. */
-  readonly maxCalls?: number;
-  /** Text of User-Agent and Server. Default: none. */
-  readonly product?: string;
-  /** Option tags of extensions that the application implements. */
-  readonly supported?: readonly string[];
-  /** Rows that replace those of the table of reactions. */
-  readonly reactions?: ReactionTable;
-  /** Follow 3xx responses. Default true. */
-  readonly followRedirects?: boolean;
-  /** T1 and T2 of RFC 3261 §17.1.1.1, milliseconds. */
-  readonly timers?: Partial<CallTimers>;
-  /** Sees every message. Own stack only. */
-  readonly observer?: StackObserver;
-  /**
-   * Told of errors that no promise carries: exceptions of handlers, faults of peers. Default: the former become
-   * uncaught exceptions, the latter are dropped.
-   */
-  onError?(error: unknown): void;
-}
-
-export interface CallOptions {
-  /** Our session description; without it, `media`. */
-  readonly sdp?: SdpSource;
-  /** False: the INVITE goes out without an offer, and the callee makes it (§13.2.1). Default true. */
-  readonly offer?: boolean;
-  readonly headers?: readonly HeaderInit[];
-  /** Give up after so many seconds without an answer. */
-  readonly timeout?: number;
-  /** Gives up the call while it is unanswered. */
-  readonly signal?: AbortSignal;
-  /** Another From than the address-of-record. */
-  readonly from?: string;
-}
-
-export interface RequestDetails extends RequestContent {
-  readonly signal?: AbortSignal;
-  readonly from?: string;
-}
+import type { StackDriver } from "./runtime.ts";
+import type { CallOptions, RequestDetails, SharedStack, UserAgentOptions } from "./user-agent-options.ts";
 
 /** How long `stop` waits for peers to answer, milliseconds. */
 const defaultPatience = 4_000;
 
 /** One address-of-record with its calls and registrations. */
 export class UserAgent {
-  readonly aor: NameAddr & { readonly uri: SipUri };
   readonly stack: Stack;
   readonly dialogs: Dialogs;
-  /** The address-of-record as it stands in From. */
-  readonly #from: NameAddr;
+  readonly #addressing: Addressing;
   readonly #options: UserAgentOptions;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -156,8 +52,7 @@ export class UserAgent {
   /** @throws {ArgumentError} if the options make no user agent */
   constructor(options: UserAgentOptions) {
     this.#options = options;
-    this.aor = addressOfRecord(options.aor);
-    this.#from = forFromAndTo(this.aor);
+    this.#addressing = new Addressing(options, this.#listeners, (flow) => this.stack.sentBy(flow));
     const { clock, random, hash, dialogs = new Dialogs() } = this.#world();
     this.#clock = clock;
     this.#random = random;
@@ -189,6 +84,10 @@ export class UserAgent {
     this.#context = this.#makeContext(timers);
   }
 
+  /** The address-of-record. */
+  get aor(): NameAddr & { readonly uri: SipUri } {
+    return this.#addressing.aor;
+  }
   /** Fulfilled when the transports are open; rejected if one cannot be opened. */
   get ready(): Promise<void> {
     return this.#ready;
@@ -227,12 +126,12 @@ export class UserAgent {
     this.#assertRunning();
     const { signal, timeout } = options;
     signal?.throwIfAborted();
-    const remote = this.#target(target);
+    const remote = this.#addressing.target(target);
     const callId = this.stack.newCallId();
     const media = this.#mediaFor(options.sdp, {
       direction: "outgoing",
       callId,
-      peer: this.#firstHop(remote.uri),
+      peer: this.#addressing.firstHop(remote.uri),
     });
     const offers = media !== undefined && options.offer !== false;
     const headers: HeaderInit[] = [...this.#context.capabilities("request"), ...(options.headers ?? [])];
@@ -262,8 +161,8 @@ export class UserAgent {
 
   /**
    * Calls somebody and waits for the answer.
-   * @throws {Rejected} with the final response
-   * @throws {CallEndedError} if the call was hung up here
+   * @throws {Rejected} with the final response, 487 if the call was given up
+   * @throws {CallEndedError} if it was given up and a 2xx crossed that
    * @throws the signal's reason if it was aborted
    */
   async invite(target: string, options: CallOptions = {}): Promise<Call> {
@@ -291,11 +190,17 @@ export class UserAgent {
   /** A registration that has not been started, to hang listeners in first. */
   registration(options: RegisterOptions = {}): Registration {
     this.#assertRunning();
-    const { routes, nextHop } = this.#route(this.#registrar());
+    const { routes, nextHop } = this.#addressing.route(this.#addressing.registrar);
     const registration = new Registration(
       {
         ...{ uac: this.#uac, clock: this.#clock, random: this.#random },
-        ...{ aor: this.#from, registrar: this.#registrar(), routes, nextHop, ready: this.#ready },
+        ...{
+          aor: this.#addressing.from,
+          registrar: this.#addressing.registrar,
+          routes,
+          nextHop,
+          ready: this.#ready,
+        },
         ...{ callId: this.stack.newCallId(), localTag: this.stack.newTag() },
         auth: this.#context.authSession(),
         contact: (sentBy, transport) => this.#context.contact(sentBy, transport),
@@ -334,7 +239,7 @@ export class UserAgent {
     }
     const { signal, body, contentType } = options;
     signal?.throwIfAborted();
-    const remote = this.#target(target);
+    const remote = this.#addressing.target(target);
     await this.#ready;
     const plan = this.#uac.plan({
       ...this.#outline(method, remote, options.from),
@@ -380,7 +285,7 @@ export class UserAgent {
       incoming.respond(481);
       return;
     }
-    const refusal = checkRequest(request, this.#rules());
+    const refusal = checkRequest(request, this.#rules(request.method));
     if (refusal !== undefined) {
       incoming.respond(refusal.statusCode, refusal.options);
       return;
@@ -481,26 +386,16 @@ export class UserAgent {
     });
   }
 
-  #rules(): UasRules {
+  #rules(method?: string): UasRules {
     const { supported = [] } = this.#options;
     const handled = [...this.#handlers.keys(), ...this.#inDialog.keys()];
     return {
       allow: [...new Set(["INVITE", "ACK", "CANCEL", "BYE", ...handled])],
       supported,
-      accept: ["application/sdp", ...(this.#handlers.size > 0 ? ["*/*"] : [])],
-      acceptsUri: (uri) => this.#accepts(uri),
+      // What a handler of its own understands is for that handler to say.
+      accept: method !== undefined && this.#handlers.has(method) ? ["*/*"] : ["application/sdp"],
+      acceptsUri: (uri) => this.#addressing.accepts(uri),
     };
-  }
-
-  /** §8.2.2.1. */
-  #accepts(uri: Uri): boolean {
-    const { accepts, contact } = this.#options;
-    if (accepts === true) return true;
-    if (accepts !== undefined) return accepts(uri);
-    if (!isSipUri(uri)) return false;
-    if (uri.user === undefined || uri.user === this.aor.uri.user) return true;
-    const own = contact === undefined ? undefined : parseUri(contact);
-    return own !== undefined && isSipUri(own) && own.user === uri.user;
   }
 
   #makeContext(timers: CallTimers): CallContext {
@@ -518,7 +413,8 @@ export class UserAgent {
         if (product !== undefined) headers.push([message === "request" ? "User-Agent" : "Server", product]);
         return headers;
       },
-      contact: (sentBy, transport, isSecure = false) => agent.#contact(sentBy, transport, isSecure),
+      contact: (sentBy, transport, isSecure = false) =>
+        agent.#addressing.contact(sentBy, transport, isSecure),
       authSession: () => agent.#credentials?.session(),
       createMedia: ({ direction, callId, peerAddress: peer }) =>
         agent.#mediaFor(undefined, { direction, callId, peer }),
@@ -527,97 +423,25 @@ export class UserAgent {
     };
   }
 
-  /** §8.1.1.8, §12.1.1: where this user agent itself can be reached, past any registrar. */
-  #contact(sentBy: string, transport: string, isSecure: boolean): string {
-    const { contact } = this.#options;
-    if (contact !== undefined) return printNameAddr({ uri: parseUri(contact), params: noParams });
-    const scheme = isSecure ? "sips" : "sip";
-    const user = printUri({ ...this.aor.uri, scheme: "sip", host: "h" }).slice("sip:".length, -"h".length);
-    const isWebSocket = transport === "WS" || transport === "WSS";
-    const name = isWebSocket ? "ws" : transport.toLowerCase();
-    return `<${scheme}:${user}${sentBy}${name === "udp" || (isSecure && name === "tls") ? "" : `;transport=${name}`}>`;
-  }
-
   #mediaFor(
     sdp: SdpSource | undefined,
     call: { direction: "outgoing" | "incoming"; callId: string; peer: string | undefined },
   ): MediaSession | undefined {
     if (sdp !== undefined) return new GivenMedia(sdp);
     const { direction, callId, peer } = call;
-    return this.#options.media?.({ direction, callId, ...this.#addressesTowards(peer) });
-  }
-
-  /** The address of the socket that a peer is reached by, and how that looks from there. */
-  #addressesTowards(peer: string | undefined): Pick<MediaContext, "localAddress" | "publicAddress"> {
-    const address = peer !== undefined && isLiteralAddress(peer) ? peer : undefined;
-    const listener =
-      this.#listeners.find((own) => address === undefined || isIpv6(own.address) === isIpv6(address)) ??
-      this.#listeners[0];
-    if (listener === undefined) return { localAddress: undefined, publicAddress: undefined };
-    const localAddress = listener.address;
-    const advertised = listener.advertise?.host;
-    if (advertised !== undefined && isLiteralAddress(advertised)) {
-      return { localAddress, publicAddress: advertised };
-    }
-    if (!isWildcard(localAddress)) return { localAddress, publicAddress: localAddress };
-    const known = listener.localAddresses ?? [];
-    if (address === undefined) {
-      const outside = known.find((local) => !isLoopback(local.address)) ?? known[0];
-      return { localAddress, publicAddress: outside?.address ?? localAddress };
-    }
-    // The same choice as for Via.
-    const remote = { address, port: 5060 };
-    const { transport } = listener;
-    const flow: Flow = { id: "", transport, isReliable: false, listener, remote, state: "open" };
-    return { localAddress, publicAddress: hostOf(this.stack.sentBy(flow)) };
+    return this.#options.media?.({ direction, callId, ...this.#addressing.towards(peer) });
   }
 
   #outline(method: string, remote: NameAddr, from: string | undefined) {
-    const { routes, nextHop } = this.#route(remote.uri);
+    const { routes, nextHop } = this.#addressing.route(remote.uri);
     return {
       method,
       requestUri: remote.uri,
-      from: from === undefined ? this.#from : forFromAndTo(addressOf(from)),
+      from: from === undefined ? this.#addressing.from : forFromAndTo(addressOf(from)),
       to: forFromAndTo(remote),
       routes,
       ...(nextHop === undefined ? {} : { nextHop }),
     };
-  }
-
-  /** §8.1.2: the pre-loaded route, or for what is no SIP URI our own domain. */
-  #route(uri: Uri): { routes: readonly string[]; nextHop: Uri | undefined } {
-    const { outboundProxy } = this.#options;
-    if (outboundProxy !== undefined) {
-      const proxy = parseUri(outboundProxy);
-      const loose = isSipUri(proxy) ? { ...proxy, params: new Map([...proxy.params, ["lr", ""]]) } : proxy;
-      return { routes: [printNameAddr({ uri: loose, params: noParams })], nextHop: undefined };
-    }
-    return { routes: [], nextHop: isSipUri(uri) ? undefined : this.#registrar() };
-  }
-
-  /** The host that requests to this URI go to first. */
-  #firstHop(uri: Uri): string | undefined {
-    const { outboundProxy } = this.#options;
-    const hop = outboundProxy === undefined ? uri : parseUri(outboundProxy);
-    return isSipUri(hop) ? (hop.params.get("maddr") ?? hop.host) : undefined;
-  }
-
-  #registrar(): Uri {
-    const { registrar } = this.#options;
-    if (registrar !== undefined) return parseUri(registrar);
-    const { scheme, host, port, params } = this.aor.uri;
-    return {
-      ...{ scheme, host, headers: noParams },
-      params: params.has("transport") ? new Map([["transport", params.get("transport") ?? ""]]) : noParams,
-      ...(port === undefined ? {} : { port }),
-    };
-  }
-
-  #target(target: string): NameAddr {
-    if (target.includes("<") || /^[a-z][a-z0-9+.-]*:/i.test(target)) return addressOf(target);
-    if (target.includes("@")) return { uri: parseUri(`sip:${target}`), params: noParams };
-    const registrar = this.#registrar();
-    return { uri: { ...(isSipUri(registrar) ? registrar : this.aor.uri), user: target }, params: noParams };
   }
 
   #world(): Omit<SharedStack, "stack"> {
@@ -683,33 +507,4 @@ export class UserAgent {
 
 function isFaultOfPeer(error: unknown): boolean {
   return [ParseError, NegotiationError, CallEndedError, Rejected].some((kind) => error instanceof kind);
-}
-
-function addressOfRecord(text: string): NameAddr & { readonly uri: SipUri } {
-  const address = addressOf(text);
-  const { uri } = address;
-  if (!isSipUri(uri)) throw new ArgumentError("the address-of-record has to be a sip: or sips: URI");
-  return { ...address, uri };
-}
-
-/** A URI, whose parameters are its own, or a name-addr. */
-function addressOf(text: string): NameAddr {
-  if (!text.includes("<")) return { uri: parseUri(text), params: noParams };
-  const { displayName, uri } = parseNameAddr(text);
-  return displayName === undefined ? { uri, params: noParams } : { displayName, uri, params: noParams };
-}
-
-/** §19.1.1 Table 1: what has no place in From and To. Laxer than the table: a port stays, it helps to call back. */
-function forFromAndTo(address: NameAddr): NameAddr {
-  const { uri } = address;
-  if (!isSipUri(uri)) return address;
-  const params = new Map(uri.params);
-  for (const name of ["transport", "maddr", "ttl", "lr", "method"]) params.delete(name);
-  return { ...address, uri: { ...uri, params, headers: noParams } };
-}
-
-/** The host of "host:port", without brackets. */
-function hostOf(sentBy: string): string {
-  const host = sentBy.startsWith("[") ? sentBy.slice(1, sentBy.indexOf("]")) : sentBy.split(":", 1)[0];
-  return host ?? sentBy;
 }
