@@ -7,7 +7,9 @@ import type { ClientRequest, RequestFailure, Roles } from "../stack.ts";
 import { Stack, type StackOptions } from "../stack.ts";
 import { VirtualClock, WirePeer } from "../testing/index.ts";
 import type { Flow, Listener } from "../transport/index.ts";
-import { NodeDriver, nodeRandom, tcpWire, udpWire, type Wire } from "./index.ts";
+import { NodeDriver } from "./driver.ts";
+import { nodeRandom } from "./random.ts";
+import { tcpWire, udpWire, type Wire } from "./wire.ts";
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nodeClock, nodeHash, nodeRandom } from "./index.ts";
+import { nodeClock } from "./clock.ts";
+import { nodeHash } from "./hash.ts";
+import { nodeRandom } from "./random.ts";
 
 test("random: as many bytes as asked for, never the same", () => {
   const seen = new Set<string>();

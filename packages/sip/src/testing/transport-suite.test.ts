@@ -1,6 +1,7 @@
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { NodeDriver, tcpWire } from "../node/index.ts";
+import { NodeDriver } from "../node/driver.ts";
+import { tcpWire } from "../node/wire.ts";
 import { Network, transportSuite, VirtualClock, VirtualDriver, virtualStreamWire } from "./index.ts";
 import type { NetworkOptions } from "./network.ts";
 import type { SuiteWorld } from "./transport-suite.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { tcpWire, tcpWireServer, udpWire } from "../node/index.ts";
+import { tcpWire, tcpWireServer, udpWire } from "../node/wire.ts";
 import { WireMismatch, WirePeer } from "./index.ts";
 
 const invite = `

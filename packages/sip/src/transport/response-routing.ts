@@ -2,7 +2,7 @@
 
 import type { Via } from "../message/index.ts";
 import { canonicalHost, defaultPort, isLiteralAddress } from "./address.ts";
-import type { Endpoint, Flow, TransportName } from "./flow.ts";
+import type { Endpoint, Flow } from "./flow.ts";
 
 /** What to add to the top Via of a request that came from `remote`; undefined if nothing. */
 export function viaAdditions(via: Via, remote: Endpoint): { received?: string; rport?: number } | undefined {
@@ -37,20 +37,6 @@ export function streamResponseTarget(via: Via, arrival: Flow): Endpoint | undefi
     address: via.received ?? arrival.remote.address,
     port: via.port ?? defaultPort(transport),
   };
-}
-
-/** The transport's name in a Via as one of ours. */
-export function viaTransport(via: Via): TransportName | undefined {
-  switch (via.transport) {
-    case "UDP":
-    case "TCP":
-    case "TLS":
-    case "WS":
-    case "WSS":
-      return via.transport;
-    default:
-      return undefined;
-  }
 }
 
 function withoutZone(address: string): string {

@@ -190,6 +190,17 @@ for (const [title, via, passed] of responseCases) {
   });
 }
 
+test("§18.1.2, a connection that outlives its listener: its responses are still ours", () => {
+  const t = bench();
+  const flow = t.layer.flowTo(target("TCP", "192.0.2.7:5060"), START);
+  t.layer.flowOpened(flow, START);
+  t.layer.removeListener(t.tcp.id);
+  t.layer.removeListener(t.udp.id);
+  t.receive(response("SIP/2.0/TCP 192.0.2.1:5060;branch=z9hG4bKa"), flow);
+  t.receive(response("SIP/2.0/TCP 192.0.2.1:5061;branch=z9hG4bKa"), flow);
+  assert.equal(t.responses.length, 1);
+});
+
 // --- §18.1.1: what our Via says -----------------------------------------------------------------------------
 
 test("§18.1.1, sent-by: bound address, IPv6 in brackets, advertised host, address of a wildcard", () => {

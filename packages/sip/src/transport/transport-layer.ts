@@ -3,12 +3,13 @@
 
 import { ParseError, TransportError } from "../errors.ts";
 import type { Limits, SipMessage, SipRequest, Via } from "../message/index.ts";
-import { answerMalformed, defaultLimits, parseMessage, splice } from "../message/index.ts";
+import { answerMalformed, defaultLimits, parseMessage, printHostPort, splice } from "../message/index.ts";
 import type { Random } from "../ports.ts";
 import { Connection, Connections } from "./connections.ts";
 import { DatagramFlows } from "./datagram-flows.ts";
 import type { Endpoint, Flow, Listener, Target, TransportName } from "./flow.ts";
 import type { FramingUser } from "./framing.ts";
+import { CRLF, DOUBLE_CRLF, isDoubleCrlf, isKeepAlive } from "./keep-alive.ts";
 import { Listeners } from "./listeners.ts";
 import { datagramResponseTarget, streamResponseTarget, viaAdditions } from "./response-routing.ts";
 import type {
@@ -34,9 +35,6 @@ export interface TransportLayerOptions {
 
 /** Malformed messages in a row after which a connection is given up: its peer does not speak SIP. */
 const MALFORMED_IN_ROW = 16;
-
-const CRLF = new Uint8Array([13, 10]);
-const DOUBLE_CRLF = new Uint8Array([13, 10, 13, 10]);
 
 const nobody: Listener = { id: -1, transport: "UDP", address: "0.0.0.0", port: 0 };
 
@@ -355,9 +353,14 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
       return;
     }
     // §18.1.2: the sent-by of a response's top Via is ours, or the response is not for us.
-    const { host, port } = message.topVia;
-    if (this.listeners.isLocal(host, port)) this.#user.receiveResponse(message, flow, now);
+    if (this.#isOurs(message.topVia, flow)) this.#user.receiveResponse(message, flow, now);
     else this.counts.foreignResponses++;
+  }
+
+  #isOurs({ host, port }: Via, flow: Flow): boolean {
+    if (this.listeners.isLocal(host, port)) return true;
+    // A connection may outlive its listener, and goes on showing its address.
+    return flow.isReliable && printHostPort(host, port) === this.sentBy(flow).toLowerCase();
   }
 
   #malformed(bytes: Uint8Array, error: ParseError, flow: Flow, now: number): void {
@@ -440,19 +443,6 @@ function expiryError(connection: Connection, now: number): Error | undefined {
   if (connection.introduceBy <= now) return new TransportError("the connection did not open in time");
   if (connection.pongBy <= now) return new TransportError("a keep-alive was not answered");
   return undefined;
-}
-
-/** CRLF, NUL or STUN (RFC 5626 §3.5.2): what keeps a NAT open and is no message. */
-function isKeepAlive(bytes: Uint8Array): boolean {
-  // STUN: the first two bits are zero; no SIP message begins so.
-  const first = bytes[0];
-  if (first === undefined || first < 4) return true;
-  for (const byte of bytes) if (byte !== 13 && byte !== 10) return false;
-  return true;
-}
-
-function isDoubleCrlf(bytes: Uint8Array): boolean {
-  return bytes.length === 4 && bytes[0] === 13 && bytes[1] === 10 && bytes[2] === 13 && bytes[3] === 10;
 }
 
 /** True if it begins as a status line does: not to be answered, whatever follows. */

@@ -84,7 +84,10 @@ export interface TransportUser {
    * Never called from within a call of the user's own. A connection is closed by then, a UDP flow goes on.
    */
   flowFailed(flow: Flow, error: Error, now: number): void;
-  /** A connection has ended, in whatever way. After `flowFailed` if there was an error. */
+  /**
+   * A connection has ended, in whatever way. After `flowFailed` if there was an error. May come during
+   * `close`, and during `flowTo` for a silent connection that makes room.
+   */
   flowClosed?(flow: Flow, now: number): void;
 }
 
