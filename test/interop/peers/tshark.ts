@@ -66,24 +66,17 @@ export class Capture {
     return { messages: lines.split("\n").filter(Boolean).length, faults };
   }
 
-  /** The RTP streams seen (set up by SDP that tshark understood), most packets first. */
+  /** The RTP streams seen to and from the ports that session descriptions named, most packets first. */
   async rtpStreams(): Promise<RtpStream[]> {
-    const lines = await this.read(
-      "-Y",
-      "rtp && !icmp",
-      "-T",
-      "fields",
+    const named = await this.read("-Y", "sdp", "-T", "fields", "-e", "sdp.media.port");
+    // Said outright: a STUN packet between the same ports (linphone sends one) would keep tshark from seeing RTP.
+    const mediaPorts = new Set(named.split(/[\n,]/).filter((port) => Number(port) > 0));
+    const decode = [...mediaPorts].flatMap((port) => ["-d", `udp.port==${port},rtp`]);
+    const fields = ["ip.src", "udp.srcport", "ip.dst", "udp.dstport", "rtp.ssrc"].flatMap((name) => [
       "-e",
-      "ip.src",
-      "-e",
-      "udp.srcport",
-      "-e",
-      "ip.dst",
-      "-e",
-      "udp.dstport",
-      "-e",
-      "rtp.ssrc",
-    );
+      name,
+    ]);
+    const lines = await this.read(...decode, "-Y", "rtp && !icmp", "-T", "fields", ...fields);
     const streams = new Map<string, RtpStream>();
     for (const line of lines.split("\n").filter(Boolean)) {
       const [source, sourcePort, destination, destinationPort] = line.split("\t");
