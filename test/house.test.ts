@@ -62,7 +62,7 @@ function importsIn(folder: string, pattern: string): Import[] {
     });
 }
 
-const isTest = (file: string) => /\.test\.ts$|^testing\/|\/fixtures\//.test(file);
+const isTest = (file: string) => /\.test(\.kit)?\.ts$|^testing\/|\/fixtures\//.test(file);
 const inLibrary = importsIn(library, "**/*.ts");
 
 test("library: a folder imports only from folders before it", () => {
