@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toneSource } from "@offhook/sip/media";
-import { nodeClock, nodeRandom, openRtpSocket, tcp, udp } from "@offhook/sip/node";
-import { AudioSession, audio, type Call, UserAgent } from "@offhook/sip/user-agent";
+import { audio, tcp, udp } from "@offhook/sip/node";
+import { AudioSession, type Call, UserAgent } from "@offhook/sip/user-agent";
 import { Kamailio } from "./peers/kamailio.ts";
 import { needs, until } from "./peers/program.ts";
 import { Capture } from "./peers/tshark.ts";
@@ -18,13 +18,7 @@ function phone(user: string, kamailio: Kamailio, transport: "udp" | "tcp"): User
     registrar: `sip:${host}:${kamailio.port};transport=${transport}`,
     outboundProxy: `sip:${host}:${kamailio.port};transport=${transport}`,
     credentials: { user, password: "kamailio-pw" },
-    media: audio({
-      clock: nodeClock,
-      random: nodeRandom,
-      openSocket: openRtpSocket,
-      address: host,
-      source: () => toneSource(),
-    }),
+    media: audio({ address: host, source: () => toneSource() }),
   });
 }
 

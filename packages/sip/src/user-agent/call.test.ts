@@ -279,6 +279,52 @@ describe("a call", () => {
     assert.deepEqual(bed.leftovers, []);
   });
 
+  it("§9.2: CANCEL while the answer is being made: 487, and answer() says that the call has ended", async () => {
+    let release = (_sdp: string) => {};
+    const { bed, alice, bob, taken } = pair((call) => call.ring());
+    const call = alice.ua.call(bob.uri, { sdp });
+    await bed.clock.run(1000);
+    const made = new Promise<string>((resolve) => {
+      release = resolve;
+    });
+    const answered = taken[0]!.answer(() => made);
+    const outcome = assert.rejects(answered, CallEndedError);
+    const end = await bed.settle(call.hangUp());
+    assert.equal(end.response?.statusCode, 487);
+    release(sdpOf("bob"));
+    await bed.settle(outcome);
+    assert.equal(bed.responses(200, "INVITE").length, 0);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("§15.1.2: BYE on an early dialog: 200 for it, 487 for the INVITE", async () => {
+    const { bed, alice, bob, taken } = pair((call) => call.ring());
+    const call = alice.ua.call(bob.uri, { sdp });
+    await bed.clock.run(1000);
+    // A caller may do so (§15), ours sends CANCEL: written by hand.
+    const [invite] = bed.requests("INVITE");
+    const [ringing] = bed.responses(180, "INVITE");
+    const text = new TextDecoder()
+      .decode(invite?.bytes)
+      .replace(/INVITE/, "BYE")
+      .replace("CSeq: 1 INVITE", "CSeq: 2 BYE")
+      .replace("z9hG4bK", "z9hG4bKbye")
+      .replace(/^To: .*$/m, `To: ${ringing?.headers.raw("To")}`)
+      .replace(/^Content-Type: .*\r\n/m, "")
+      .replace(/^Content-Length: .*/ms, "Content-Length: 0\r\n\r\n");
+    const from = { address: alice.address, port: 5060 };
+    bed.network.sendDatagram(from, { address: bob.address, port: 5060 }, new TextEncoder().encode(text));
+    await assert.rejects(
+      bed.settle(call.answered),
+      (error) => error instanceof Rejected && error.statusCode === 487,
+    );
+    assert.equal(bed.responses(200, "BYE", "bob").length, 1);
+    assert.equal((await taken[0]!.ended).cause, "bye");
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
   it("§13.3.1: the INVITE's Expires runs out: 487", async () => {
     const { bed, alice, bob, taken } = pair((call) => call.ring());
     const outcome = bed.settle(alice.ua.invite(bob.uri, { sdp, headers: [["Expires", 10]] }));

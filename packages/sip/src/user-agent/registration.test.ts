@@ -177,6 +177,20 @@ describe("registration", () => {
     assert.deepEqual(bed.leftovers, []);
   });
 
+  it("§10.2: refresh() while a REGISTER is out sends no other", async () => {
+    const { bed, alice } = setUp((incoming) => accept(incoming));
+    const registration = await bed.settle(alice.ua.register());
+    registration.refresh();
+    registration.refresh();
+    await bed.clock.run(100);
+    assert.equal(bed.requests("REGISTER").length, 2);
+    registration.refresh();
+    await bed.clock.run(100);
+    assert.equal(bed.requests("REGISTER").length, 3);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
   it("stop() takes the registration away", async () => {
     const { bed, alice } = setUp((incoming) => accept(incoming));
     const registration = await bed.settle(alice.ua.register());

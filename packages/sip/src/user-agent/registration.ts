@@ -172,7 +172,8 @@ export class Registration {
 
   #send(): void {
     this.#timer?.cancel();
-    if (this.#removal !== undefined) return;
+    // §10.2: no new REGISTER before the one before has its final response.
+    if (this.#removal !== undefined || this.#request?.isDone === false) return;
     if (this.#state === "waiting") this.#setState("registering");
     this.#request = this.#context.uac.send(
       this.#plan(this.#expires),
