@@ -156,13 +156,15 @@ export function isToken(text: string): boolean {
   return true;
 }
 
-/** Text as a quoted string: in quotes, with `"` and `\` escaped. Line breaks, which cannot be escaped, become spaces. */
+/** Text as a quoted string: in quotes, `"`, `\` and control characters escaped. Line breaks, which cannot be, become spaces. */
 export function quote(text: string): string {
   let out = '"';
   for (let i = 0; i < text.length; i++) {
     const c = text[i]!;
-    if (c === '"' || c === "\\") out += `\\${c}`;
-    else out += c === "\r" || c === "\n" ? " " : c;
+    const code = text.charCodeAt(i);
+    if (code === 13 || code === 10) out += " ";
+    else if (c === '"' || c === "\\" || (code < 32 && code !== 9) || code === 127) out += `\\${c}`;
+    else out += c;
   }
   return `${out}"`;
 }

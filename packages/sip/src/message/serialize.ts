@@ -2,13 +2,13 @@
 import { ArgumentError } from "../errors.ts";
 import { type HeaderName, type HeaderPrintable, headerEntry, headerIdOf } from "./header-table.ts";
 import type { SipMessage } from "./message.ts";
-import { type NameAddr, printNameAddr } from "./name-addr.ts";
+import { type FromTo, type NameAddr, printNameAddr } from "./name-addr.ts";
 import { isToken } from "./params.ts";
 import { encodeText } from "./text.ts";
 import type { Uri } from "./uri.ts";
 
 /** One value of a header field: text as it is to stand there, or a typed value of that header. */
-export type HeaderInitValue = string | number | Uri | NameAddr | HeaderPrintable<HeaderName>;
+export type HeaderInitValue = string | number | Uri | NameAddr | FromTo | HeaderPrintable<HeaderName>;
 /** A header field to be printed. An array gives a comma-separated list. */
 export type HeaderInit = readonly [name: string, value: HeaderInitValue | readonly HeaderInitValue[]];
 
@@ -16,7 +16,8 @@ export type HeaderInit = readonly [name: string, value: HeaderInitValue | readon
 export function checkLine(text: string, what: string): string {
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code === 13 || code === 10 || code === 0) {
+    // §25.1: a quoted-pair may hold NUL, nothing else may.
+    if (code === 13 || code === 10 || (code === 0 && text.charCodeAt(i - 1) !== 92)) {
       throw new ArgumentError(`${what} must not hold a line break or NUL`);
     }
   }

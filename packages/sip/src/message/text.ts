@@ -4,7 +4,8 @@ import { BACKSLASH, CR, classes, LF, PERCENT, SPACE, WHITE } from "./grammar.ts"
 /** Turns [start, end) into a string, one character per byte (Latin-1). */
 export type DecodeAscii = (bytes: Uint8Array, start: number, end: number) => string;
 
-function portableDecodeAscii(bytes: Uint8Array, start: number, end: number): string {
+/** The decoder that works everywhere. */
+export function portableDecodeAscii(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
   for (let from = start; from < end; from += 4096) {
     text += String.fromCharCode.apply(
@@ -21,14 +22,15 @@ type Latin1Slice = (this: Uint8Array, start: number, end: number) => string;
 const runtime = globalThis as { Buffer?: { prototype?: { latin1Slice?: Latin1Slice } } };
 const latin1Slice: unknown = runtime.Buffer?.prototype?.latin1Slice;
 
-let port: DecodeAscii =
+const best: DecodeAscii =
   typeof latin1Slice === "function"
     ? (bytes, start, end) => (latin1Slice as Latin1Slice).call(bytes, start, end)
     : portableDecodeAscii;
+let port = best;
 
-/** Replaces the decoder that all parsing uses; `undefined` brings back the portable one. For runtimes with a fast path of their own. */
+/** Replaces the decoder that all parsing uses, for runtimes with a fast path of their own; `undefined` undoes it. */
 export function setDecodeAscii(decode: DecodeAscii | undefined): void {
-  port = decode ?? portableDecodeAscii;
+  port = decode ?? best;
 }
 
 /** The bytes in [start, end) as a string of its own, one character per byte. */
