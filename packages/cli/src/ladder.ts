@@ -6,19 +6,27 @@ import { clean } from "./text-table.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
+/** Columns between two parties, at most. */
+const widest = 44;
+
 /** The drawing; with `full`, every message follows its arrow. */
 export function printLadder(ladder: Ladder, options: { full?: boolean; color?: boolean } = {}): string {
   const paint = (style: Style, text: string) =>
     options.color === false ? text : styleText(style, text, options.color ? { validateStream: false } : {});
   const { participants, messages } = ladder;
-  const texts = messages.map(label);
-  // Wide enough for every label between two neighbours, and for the names.
-  const gap = Math.min(
-    60,
-    Math.max(24, ...texts.map((text) => text.length + 4), ...participants.map((one) => one.length + 2)),
+  // The transport stands with each message only where it differs.
+  const isMixed = new Set(messages.map(({ transport }) => transport)).size > 1;
+  const texts = messages.map((message) => label(message, isMixed));
+  // Wide enough for the names and for most labels between two neighbours.
+  const longest = Math.max(
+    0,
+    ...texts.map((text) => text.length + 3),
+    ...participants.map((one) => one.length + 2),
   );
-  const center = (column: number) => 10 + Math.floor(gap / 2) + column * gap;
-  const width = center(participants.length - 1) + Math.floor(gap / 2) + 1;
+  const gap = Math.min(widest, Math.max(24, longest));
+  const margin = 11 + Math.ceil((participants[0]?.length ?? 0) / 2);
+  const center = (column: number) => margin + column * gap;
+  const width = center(participants.length - 1) + Math.ceil((participants.at(-1)?.length ?? 0) / 2) + 1;
   const started = messages[0]?.at ?? 0;
   const put = (line: string[], at: number, text: string) => {
     for (let i = 0; i < text.length; i++) line[at + i] = text[i] ?? " ";
@@ -35,7 +43,9 @@ export function printLadder(ladder: Ladder, options: { full?: boolean; color?: b
     const [from, to] = [participants.indexOf(message.from), participants.indexOf(message.to)];
     const [left, right] = [center(Math.min(from, to)), center(Math.max(from, to))];
     const above = rails();
-    const text = (texts[i] ?? "").slice(0, Math.max(8, right - left - 2));
+    const room = right - left - 2;
+    const whole = texts[i] ?? "";
+    const text = whole.length > room ? `${whole.slice(0, room - 1)}…` : whole;
     put(above, left + Math.max(1, Math.floor((right - left - text.length) / 2) + 1), text);
     const arrow = rails();
     for (let at = left + 1; at < right; at++) arrow[at] = "─";
@@ -60,11 +70,11 @@ export function printLadder(ladder: Ladder, options: { full?: boolean; color?: b
   return out.join("\n");
 }
 
-function label({ summary, cSeq, isRetransmission, transport }: LadderMessage): string {
+function label({ summary, cSeq, isRetransmission, transport }: LadderMessage, isMixed: boolean): string {
   // "180 Ringing (INVITE)"; a request is its method: the URI is in the messages.
   const isResponse = /^\d{3} /.test(summary);
   const text = isResponse ? `${summary} (${cSeq.replace(/^\d+\s+/, "")})` : (summary.split(" ", 1)[0] ?? "");
-  return clean(`${text} ${transport.toLowerCase()}${isRetransmission ? " again" : ""}`);
+  return clean(`${text}${isMixed ? ` ${transport.toLowerCase()}` : ""}${isRetransmission ? " again" : ""}`);
 }
 
 function styleOf({ summary, isRetransmission }: LadderMessage): Style {

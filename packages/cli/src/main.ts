@@ -10,6 +10,10 @@ const commands: Record<string, () => Promise<Command>> = {
   registrations: async () => (await import("./commands/registrations.ts")).registrationsCommand(),
   calls: async () => (await import("./commands/calls.ts")).callsCommand(),
   trace: async () => (await import("./commands/trace.ts")).traceCommand(),
+  call: async () => (await import("./commands/call.ts")).callCommand(),
+  answer: async () => (await import("./commands/answer.ts")).answerCommand(),
+  register: async () => (await import("./commands/register.ts")).registerCommand(),
+  options: async () => (await import("./commands/options.ts")).optionsCommand(),
   code: async () => (await import("./commands/code.ts")).codeCommand(),
 };
 
@@ -45,7 +49,9 @@ function report(error: unknown): number {
     return error.exitCode === 0 || error.code === "commander.error" ? error.exitCode : 2;
   }
   const { code, message, stack } =
-    error instanceof Error ? (error as NodeJS.ErrnoException) : new Error(String(error));
+    error instanceof Error
+      ? (error as NodeJS.ErrnoException)
+      : { code: "", message: String(error), stack: "" };
   console.error(`offhook: ${message}`);
   if (error instanceof CliError) return error.exitCode;
   if (code === "OFFHOOK_CONFIG") return 2;
