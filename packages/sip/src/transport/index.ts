@@ -3,5 +3,14 @@ export { canonicalHost, defaultPort, isIpv6, isLiteralAddress, isLoopback, isWil
 export * from "./flow.ts";
 export { type FramingUser, StreamFraming } from "./framing.ts";
 export { type Location, locate, targetsFor } from "./locate.ts";
+export type { NaptrRecord } from "./naptr.ts";
+export {
+  defaultLocatorLimits,
+  type LocatorLimits,
+  type NameRecords,
+  ServerLocator,
+  type ServerLocatorOptions,
+} from "./server-locator.ts";
+export type { SrvRecord } from "./srv.ts";
 export * from "./transport.ts";
 export { TransportLayer, type TransportLayerOptions } from "./transport-layer.ts";

@@ -39,16 +39,25 @@ export function locate(uri: Uri): Location {
     };
   }
   // §4.1: a numeric address without transport is UDP for sip, TCP with TLS for sips.
-  const chosen = transport ?? (secure ? "TLS" : "UDP");
+  const chosen = transport ?? defaultTransport(secure);
   return {
     kind: "targets",
     targets: [{ transport: chosen, address: host, port: port ?? defaultPort(chosen) }],
   };
 }
 
+/** RFC 3263 §4.1: where nothing names a transport, UDP for sip and TLS for sips; TCP for those without UDP. */
+export function defaultTransport(
+  secure: boolean,
+  transports: readonly TransportName[] = ["UDP"],
+): TransportName {
+  if (secure) return "TLS";
+  return transports.includes("UDP") ? "UDP" : "TCP";
+}
+
 /** The targets for a name's addresses when no SRV or NAPTR record says more: §4.1, §4.2 last cases. */
 export function targetsFor(query: Omit<ResolveQuery, "id">, addresses: readonly string[]): Target[] {
-  const transport = query.transport ?? (query.secure ? "TLS" : "UDP");
+  const transport = query.transport ?? defaultTransport(query.secure);
   const port = query.port ?? defaultPort(transport);
   return addresses.map((address) => ({
     transport,

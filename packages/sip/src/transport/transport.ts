@@ -18,6 +18,17 @@ export interface ResolveQuery {
   /** True for sips: only TLS and WSS will do. */
   readonly secure: boolean;
   readonly uri: Uri;
+  /** True if the asker keeps no state: the order must be the same each time (§4.4). */
+  readonly isStateless?: boolean;
+}
+
+export type AddressFamily = 4 | 6;
+
+/** What this side has sockets for: a resolver leaves out the rest. */
+export interface Reach {
+  readonly transports: readonly TransportName[];
+  /** In the order of preference, for sources that do not order addresses themselves. */
+  readonly families: readonly AddressFamily[];
 }
 
 /**
@@ -46,7 +57,7 @@ export interface TransportSink {
 /** Who answers a driver's queries: addresses only, or the whole of RFC 3263. */
 export interface Resolver {
   /** Where to go, best first; rejects if the name does not exist or nobody could be asked. */
-  resolve(query: ResolveQuery): Promise<readonly Target[]>;
+  resolve(query: ResolveQuery, reach?: Reach): Promise<readonly Target[]>;
 }
 
 /** What a driver calls; `Stack` implements it. `now` is milliseconds since the Unix epoch. */
