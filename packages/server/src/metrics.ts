@@ -33,6 +33,7 @@ export interface Gauges {
   registeredUsers(): number;
   activeCalls(): number;
   tracedBytes(): number;
+  connections(): number;
 }
 
 /** Counts what the stack shows it, and prints it all. */
@@ -86,6 +87,7 @@ export class Metrics implements StackObserver {
       ["offhook_registered_users", "Addresses-of-record with a contact", () => gauges.registeredUsers()],
       ["offhook_active_calls", "Calls answered and not ended", () => gauges.activeCalls()],
       ["offhook_trace_bytes", "Bytes of messages kept for traces", () => gauges.tracedBytes()],
+      ["offhook_connections", "Open connections", () => gauges.connections()],
       [
         "offhook_store_last_flush_seconds",
         "When the last write began, Unix time",

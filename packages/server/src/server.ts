@@ -129,6 +129,7 @@ export class OffhookServer {
       registeredUsers: () => store.locations.memory.aorCount,
       activeCalls: () => this.monitor.activeCount,
       tracedBytes: () => this.monitor.tracedBytes,
+      connections: () => this.stack.connectionCount,
     });
     this.stack = new Stack({
       sink: this.#driver,
