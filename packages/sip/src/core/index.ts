@@ -13,7 +13,7 @@ export {
   secondsOf,
   withHeader,
 } from "./reactions.ts";
-export { Redirection } from "./redirection.ts";
+export { contactsOf, Redirection } from "./redirection.ts";
 export { rejectionOf } from "./rejection.ts";
 export { maxRedirectGenerations, maxRedirectTargets, maxRetries, RetryGuard } from "./retry-guard.ts";
 export {

@@ -1,7 +1,15 @@
 // The target set of a redirected request. RFC 3261 §8.1.3.4, §19.1.5.
 
 import type { RequestPlan } from "../dialog/index.ts";
-import { equalUri, type HeaderInit, isSipUri, type SipResponse, type Uri } from "../message/index.ts";
+import { ParseError } from "../errors.ts";
+import {
+  type Contact,
+  equalUri,
+  type HeaderInit,
+  isSipUri,
+  type SipResponse,
+  type Uri,
+} from "../message/index.ts";
 import { mayRedirect } from "./reactions.ts";
 import { maxRedirectGenerations, maxRedirectTargets } from "./retry-guard.ts";
 
@@ -39,8 +47,8 @@ export class Redirection {
     const generation = this.#generation + 1;
     if (generation > maxRedirectGenerations) return;
     const fresh: (Candidate & { q: number })[] = [];
-    for (const contact of response.headers.getAll("Contact")) {
-      if (typeof contact === "string" || !mayRedirect(this.#original, contact.uri)) continue;
+    for (const contact of contactsOf(response)) {
+      if (!mayRedirect(this.#original, contact.uri)) continue;
       // §8.1.3.4: no URI may be tried twice; this also ends loops.
       if (this.#seen.some((uri) => equalUri(uri, contact.uri)) || this.#seen.length > maxRedirectTargets)
         continue;
@@ -67,5 +75,15 @@ export class Redirection {
     const names = new Set(added.map(([name]) => name));
     const headers = plan.headers.filter(([name]) => !names.has(name.toLowerCase()));
     return { ...plan, requestUri, headers: [...headers, ...added] };
+  }
+}
+
+/** The Contacts of a response but "*"; none if they cannot be read. */
+export function contactsOf(response: SipResponse): Contact[] {
+  try {
+    return response.headers.getAll("Contact").filter((contact) => typeof contact !== "string");
+  } catch (error) {
+    if (error instanceof ParseError) return [];
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 // A dialog: what two user agents share between requests, and what requests inside it look like. RFC 3261 §12.
 
+import { ParseError } from "../errors.ts";
 import {
   draftRequest,
   type FromTo,
@@ -139,6 +140,7 @@ export class Dialog implements DialogFields {
   /**
    * A 2xx came or went. At the caller the route set is computed once more from the 2xx, since only that
    * one counts (§13.2.2.4).
+   * @throws {ParseError} if Contact or Record-Route of the response cannot be read
    */
   confirm(response?: SipResponse): void {
     if (this.#state === "terminated") return;
@@ -166,9 +168,16 @@ export class Dialog implements DialogFields {
     return true;
   }
 
-  /** §12.2.2, §12.2.1.2: a target refresh request, or the 2xx to ours, may bring a new Contact. */
+  /**
+   * §12.2.2, §12.2.1.2: a target refresh request, or the 2xx to ours, may bring a new Contact. One that cannot be
+   * read changes nothing.
+   */
   refreshTarget(message: SipRequest | SipResponse): void {
-    this.#remoteTarget = contactUri(message) ?? this.#remoteTarget;
+    try {
+      this.#remoteTarget = contactUri(message) ?? this.#remoteTarget;
+    } catch (error) {
+      if (!(error instanceof ParseError)) throw error;
+    }
   }
 
   /** A request inside the dialog (§12.2.1.1). Each attempt to send it takes the next local sequence number. */

@@ -369,6 +369,10 @@ export class Call {
         onProgress: (response, dialog, sdp) => this.#onProgress(response, dialog, sdp),
         onAnswered: (dialog, sdp, contact) => this.#onAnswered(dialog, sdp, contact),
         onAcknowledged: () => this.#onAcknowledged(),
+        onUnusable: (response, error) => {
+          this.#settleAnswered.reject(error);
+          this.#finish({ by: "local", cause: "bad answer", response });
+        },
         onFailed: (response, context) => this.#onFailed(response, context),
         onCrossed: (response, ended) => {
           const end: CallEnd = { by: "local", cause: this.#givenUpCause, response };

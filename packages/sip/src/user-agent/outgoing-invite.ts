@@ -32,6 +32,8 @@ export interface OutgoingInviteUser extends DialogOwner {
   onAnswered(dialog: Dialog, sdp: string | undefined, contact: string): Promise<string | undefined>;
   /** The ACK has gone out. */
   onAcknowledged(): void;
+  /** A 2xx that makes no dialog, because it cannot be read. */
+  onUnusable(response: SipResponse, error: unknown): void;
   /** The final outcome other than a 2xx that was kept. */
   onFailed(response: SipResponse, context: ResponseContext): void;
   /** A 2xx came after giving up: it was acknowledged and ended (§9.1, §15). Instead of `onFailed`. */
@@ -95,7 +97,12 @@ export class OutgoingInvite implements UacUser {
       this.#user.onProgress(response, undefined, undefined);
       return;
     }
-    const fork = this.#forkOf(response, context);
+    let fork: Fork | undefined;
+    try {
+      fork = this.#forkOf(response, context);
+    } catch (error) {
+      this.#context.reportError(error);
+    }
     const sdp = this.#hasOffer ? sdpOf(response) : undefined;
     if (sdp !== undefined && fork !== undefined) fork.earlyAnswer = sdp;
     this.#user.onProgress(response, fork?.dialog, sdp);
@@ -123,7 +130,7 @@ export class OutgoingInvite implements UacUser {
   }
 
   #onSuccess(response: SipResponse, context: ResponseContext): void {
-    const fork = this.#forkOf(response, context);
+    const fork = this.#confirm(response, context);
     if (fork === undefined) return;
     if (fork.hasAnswered) {
       // §13.2.2.4: an ACK for every copy of the 2xx; while ours is being made, the copy can wait for it.
@@ -131,7 +138,6 @@ export class OutgoingInvite implements UacUser {
       return;
     }
     fork.hasAnswered = true;
-    fork.dialog.confirm(response);
     if (this.#kept === undefined && !this.#isGivenUp) {
       this.#kept = fork;
       // §13.2.2.4: 64·T1 after the first 2xx no other one can come.
@@ -165,21 +171,32 @@ export class OutgoingInvite implements UacUser {
     fork.ack.send();
   }
 
-  #forkOf(response: SipResponse, context: ResponseContext): Fork | undefined {
+  /**
+   * The confirmed dialog of a 2xx. Without a Contact and Record-Route that can be read there is none, and no ACK
+   * either: the callee will give up by itself (§13.3.1.4).
+   */
+  #confirm(response: SipResponse, context: ResponseContext): Fork | undefined {
+    try {
+      const fork = this.#forkOf(response, context);
+      if (!fork.hasAnswered) fork.dialog.confirm(response);
+      return fork;
+    } catch (error) {
+      if (this.#kept === undefined) this.#user.onUnusable(response, error);
+      else this.#context.reportError(error);
+      return undefined;
+    }
+  }
+
+  /** @throws {ParseError} if Contact or Record-Route cannot be read */
+  #forkOf(response: SipResponse, context: ResponseContext): Fork {
     const tag = response.to.tag ?? "";
     const known = this.#forks.get(tag);
     if (known !== undefined) return known;
-    try {
-      const dialog = Dialog.asUac(context.sent, response, isSecure(context));
-      const fork: Fork = { dialog, ack: undefined, hasAnswered: false, earlyAnswer: undefined };
-      this.#forks.set(tag, fork);
-      this.#context.dialogs.add(dialog, this.#user);
-      return fork;
-    } catch (error) {
-      // Contact or Record-Route cannot be read: no dialog, and without one no ACK either.
-      this.#context.reportError(error);
-      return undefined;
-    }
+    const dialog = Dialog.asUac(context.sent, response, isSecure(context));
+    const fork: Fork = { dialog, ack: undefined, hasAnswered: false, earlyAnswer: undefined };
+    this.#forks.set(tag, fork);
+    this.#context.dialogs.add(dialog, this.#user);
+    return fork;
   }
 
   #dropEarly(): void {

@@ -3,6 +3,7 @@
 import type { AuthSession } from "../auth/index.ts";
 import {
   below,
+  contactsOf,
   type ResponseContext,
   rejectionOf,
   retryAfterOf,
@@ -277,7 +278,6 @@ function ownContact(text: string | undefined): Uri | undefined {
 
 /** §10.2.4: the registrar says in our Contact, or in Expires, how long the binding lasts. Seconds. */
 function grantedExpiry(response: SipResponse, own: Uri | undefined): number | undefined {
-  const contacts = response.headers.getAll("Contact").filter((contact) => typeof contact !== "string");
-  const ours = contacts.find((contact) => own !== undefined && equalUri(contact.uri, own));
+  const ours = contactsOf(response).find((contact) => own !== undefined && equalUri(contact.uri, own));
   return ours?.expires ?? secondsOf(response.headers.raw("Expires"));
 }

@@ -93,10 +93,12 @@ export class Renegotiation {
     return run;
   }
 
-  /** An INVITE in the dialog; its CSeq is in order. */
+  /** An INVITE in the dialog; its CSeq is in order. @throws {ParseError} if its Contact cannot be read */
   receive(incoming: IncomingRequest): void {
     const { request, transaction } = incoming;
     if (transaction === undefined) return;
+    // A Contact that cannot be read is a ParseError here, which the stack answers.
+    request.headers.get("Contact");
     // §14.2: glare.
     if (this.#outgoing !== undefined && !this.#outgoing.isWaiting) {
       incoming.respond(491);

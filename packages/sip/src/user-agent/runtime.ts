@@ -15,6 +15,8 @@ export interface Transport {
   readonly port?: number;
   /** What peers are told instead of the bound address. */
   readonly advertise?: { readonly host: string; readonly port?: number };
+  /** For the driver alone: certificates and whom to trust. */
+  readonly tls?: object;
 }
 
 /** Runs a stack on sockets. */
@@ -26,6 +28,7 @@ export interface StackDriver extends TransportSink {
     address: string;
     port?: number;
     advertise?: { host: string; port?: number };
+    tls?: object;
   }): MaybePromise<Listener>;
   /** Closes everything. */
   stop(): MaybePromise<void>;

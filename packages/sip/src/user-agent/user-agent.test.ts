@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Challenger } from "../auth/index.ts";
 import { ArgumentError, Rejected } from "../errors.ts";
-import { type HeaderInit, parseMessage, type SipResponse } from "../message/index.ts";
+import { type HeaderInit, makeResponse, parseMessage, type SipResponse } from "../message/index.ts";
 import { nodeHash } from "../node/index.ts";
 import { Stack } from "../stack.ts";
 import { SeededRandom, VirtualDriver } from "../testing/index.ts";
@@ -188,6 +188,77 @@ describe("requests that are refused", () => {
     );
     await bed.settle((call as Call).hangUp());
     await bed.close();
+  });
+});
+
+describe("peers that write nonsense", () => {
+  const nonsense: HeaderInit = ["Contact", "<<sip:"];
+
+  it("in the Contact of a 180 and a 200: the call fails, the process goes on", async () => {
+    const bed = new Testbed();
+    const alice = bed.agent("alice");
+    const bob = bed.agent("bob");
+    // Bob keeps silent, his responses are written by hand.
+    bob.ua.onInvite(() => {});
+    const call = alice.ua.call(bob.uri, { sdp: sdpOf("alice") });
+    await bed.clock.runUntil(() => bed.requests("INVITE").length > 0);
+    await bed.clock.run(10);
+    const [invite] = bed.requests("INVITE");
+    assert(invite !== undefined);
+    for (const code of [180, 200]) {
+      const { bytes } = makeResponse(invite, code, { toTag: "t", headers: [nonsense] });
+      const bobAt = { address: bob.address, port: 5060 };
+      bed.network.sendDatagram(bobAt, { address: alice.address, port: 5060 }, bytes);
+      await bed.clock.run(10);
+    }
+    await assert.rejects(bed.settle(call.answered), { code: "SIP_PARSE" });
+    assert.equal((await call.ended).cause, "bad answer");
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("in the Contact of a re-INVITE: 400; in that of its 200: nothing changes", async () => {
+    const bed = new Testbed();
+    const alice = bed.agent("alice");
+    const bob = bed.agent("bob");
+    bob.ua.onInvite((call) => call.answer(sdpOf("bob")));
+    const call = await bed.settle(alice.ua.invite(bob.uri, { sdp: sdpOf("alice") }));
+    await bed.clock.run(100);
+    const dialog = call.dialog;
+    assert(dialog !== undefined);
+    const plan = dialog.plan;
+    dialog.plan = (method, content) => {
+      const made = plan.call(dialog, method, content);
+      return method !== "INVITE"
+        ? made
+        : { ...made, headers: made.headers.map((field) => (field[0] === "Contact" ? nonsense : field)) };
+    };
+    const hold = bed.settle(call.hold());
+    await assert.rejects(hold, (error) => error instanceof Rejected && error.statusCode === 400);
+    const target = dialog.remoteTarget;
+    dialog.refreshTarget(makeResponse(bed.requests("INVITE")[0]!, 200, { headers: [nonsense] }));
+    assert.equal(dialog.remoteTarget, target);
+    assert.equal(call.state, "established");
+    await bed.settle(call.hangUp());
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("in the Contact of an INVITE: 400; of a 302: the 302 is final", async () => {
+    const bed = new Testbed();
+    const alice = bed.agent("alice");
+    const bob = bed.agent("bob");
+    bob.ua.onInvite((call) => call.reject(302, { headers: [nonsense] }));
+    await bob.ua.ready;
+    const refused = await ask(bed, bob.uri, { headers: [["Record-Route", "<<"]] });
+    assert.equal(refused.statusCode, 400);
+    const redirected = alice.ua.invite(bob.uri, { sdp: sdpOf("alice") });
+    await assert.rejects(
+      bed.settle(redirected),
+      (error) => error instanceof Rejected && error.statusCode === 302,
+    );
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
   });
 });
 

@@ -477,11 +477,8 @@ export class UserAgent {
 
   async #open(driver: StackDriver): Promise<void> {
     try {
-      for (const { transport, address, port = 0, advertise } of this.#options.transports ?? []) {
-        const options = { transport, address, port };
-        this.#listeners.push(
-          await driver.listen(advertise === undefined ? options : { ...options, advertise }),
-        );
+      for (const { runtime: _, ...options } of this.#options.transports ?? []) {
+        this.#listeners.push(await driver.listen({ port: 0, ...options }));
       }
     } catch (error) {
       await driver.stop();
