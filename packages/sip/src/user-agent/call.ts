@@ -8,6 +8,7 @@ import type { HeaderInit, SipRequest, SipResponse, Uri } from "../message/index.
 import type { IncomingRequest, RespondOptions } from "../stack.ts";
 import { type CallContext, sdpOf, sendBye, sendInDialog } from "./call-context.ts";
 import type { CallEnd, CallState } from "./call-end.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 import { Hook } from "./hook.ts";
 import { IncomingInvite } from "./incoming-invite.ts";
 import { GivenMedia, type MediaSession, NoMedia, type SdpSource } from "./media-session.ts";
@@ -61,8 +62,8 @@ export class Call {
   #incoming: IncomingInvite | undefined;
   #renegotiation: Renegotiation | undefined;
   #dialog: Dialog | undefined;
-  #settleAnswered: { resolve(): void; reject(error: unknown): void };
-  #settleEnded: (end: CallEnd) => void;
+  readonly #settleAnswered: Deferred<void>;
+  readonly #settleEnded: (end: CallEnd) => void;
   #end: CallEnd | undefined;
   /** Set when the local side gave up; the BYE may have to wait for the ACK (§15). */
   #hangingUp: { headers: readonly HeaderInit[] } | undefined;
@@ -92,12 +93,12 @@ export class Call {
     this.#progress = new Hook(report);
     this.#changed = new Hook(report);
     this.#dtmf = new Hook(report);
-    const answered = Promise.withResolvers<void>();
+    const answered = deferred<void>();
     this.answered = answered.promise;
     this.#settleAnswered = answered;
     // Whoever does not look at the outcome has nothing to handle.
     answered.promise.catch(() => {});
-    const ended = Promise.withResolvers<CallEnd>();
+    const ended = deferred<CallEnd>();
     this.ended = ended.promise;
     this.#settleEnded = ended.resolve;
   }

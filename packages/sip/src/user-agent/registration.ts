@@ -21,6 +21,7 @@ import {
   type Uri,
 } from "../message/index.ts";
 import type { Clock, Random, Timer } from "../ports.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 import { Hook } from "./hook.ts";
 
 /**
@@ -85,7 +86,7 @@ export class Registration {
   #timer: Timer | undefined;
   #request: UacRequest | undefined;
   #lastResponse: SipResponse | undefined;
-  #first: { promise: Promise<void>; resolve(): void; reject(error: unknown): void } | undefined;
+  #first: Deferred<void> | undefined;
   #removal: Promise<void> | undefined;
 
   constructor(context: RegistrationContext, options: RegisterOptions = {}) {
@@ -117,7 +118,7 @@ export class Registration {
    */
   start(): Promise<void> {
     if (this.#first !== undefined) return this.#first.promise;
-    this.#first = Promise.withResolvers<void>();
+    this.#first = deferred<void>();
     this.#setState("registering");
     this.#context.ready.then(
       () => this.#send(),
