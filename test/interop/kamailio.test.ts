@@ -18,7 +18,7 @@ function phone(user: string, kamailio: Kamailio, transport: "udp" | "tcp"): User
     registrar: `sip:${host}:${kamailio.port};transport=${transport}`,
     outboundProxy: `sip:${host}:${kamailio.port};transport=${transport}`,
     credentials: { user, password: "kamailio-pw" },
-    media: audioSessions({ address: host, source: () => toneSource() }),
+    media: audio({ address: host, source: () => toneSource() }),
   });
 }
 
