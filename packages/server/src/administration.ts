@@ -116,7 +116,8 @@ export class LocalAdministration implements Administration {
       name === "last"
         ? traced.slice(-1)
         : traced.filter((call) => call.id === name || call.callId === name || call.callId.startsWith(name));
-    const exact = found.find((call) => call.id === name || call.callId === name) ?? found[0];
+    // By its whole Call-ID, also one that was only asked for a password and never came back.
+    const exact = this.#monitor.get(name) ?? found.find((call) => call.id === name) ?? found[0];
     if (exact === undefined) {
       throw new AdministrationError(
         traced.length === 0

@@ -1,6 +1,5 @@
 // `offhook call <address>`: calls somebody, sends a tone or a file, and says what came back.
 
-import { Rejected } from "@offhook/sip";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import {
@@ -92,8 +91,8 @@ async function run(target: string, options: Options): Promise<void> {
     if (isQuiet) console.log(JSON.stringify(outcome, undefined, 2));
     if (outcome.outcome !== "ended") process.exitCode = 1;
   } catch (error) {
-    if (isQuiet && error instanceof Rejected)
-      console.log(JSON.stringify({ outcome: "rejected", status: error.statusCode }));
+    if (isQuiet)
+      console.log(JSON.stringify({ outcome: "failed", reason: (error as Error).message }, undefined, 2));
     throw error;
   } finally {
     stop.dispose();
