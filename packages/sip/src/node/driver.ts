@@ -5,15 +5,17 @@ import type { Clock, Timer } from "../ports.ts";
 import type {
   Flow,
   Listener,
+  Reach,
   ResolveQuery,
   Resolver,
   StackInput,
   Target,
+  TransportName,
   TransportSink,
 } from "../transport/index.ts";
 import { isIpv6 } from "../transport/index.ts";
 import { nodeClock } from "./clock.ts";
-import { addressResolver } from "./dns.ts";
+import { type DnsResolver, dnsResolver } from "./dns.ts";
 import type { FlowSocket, ListenerSocket, ListenOptions, SocketHost } from "./host.ts";
 import { acceptStream, connectStream, TcpListener } from "./tcp.ts";
 import { UdpSocket } from "./udp.ts";
@@ -21,11 +23,14 @@ import { UdpSocket } from "./udp.ts";
 export interface NodeDriverOptions {
   /** Default: the process's own. Tests pass one that they move. */
   clock?: Clock;
-  /** Default: A and AAAA by the system's resolver. */
+  /** Default: RFC 3263 with the system's name servers, `dnsResolver`. One given here is not closed by `stop`. */
   resolver?: Resolver;
   /** Told of errors of listening sockets, which belong to no flow. Default: ignored. */
   onError?(error: Error): void;
 }
+
+/** Transports whose connections we can open. */
+const CONNECTS: readonly TransportName[] = ["TCP"];
 
 /** How long `stop` waits for the last bytes to leave. */
 const FLUSH_TIME = 1_000;
@@ -41,6 +46,8 @@ const FLUSH_TIME = 1_000;
 export class NodeDriver implements TransportSink {
   readonly clock: Clock;
   readonly #resolver: Resolver;
+  /** The resolver, if we have made it. */
+  readonly #ownResolver: DnsResolver | undefined;
   readonly #host: SocketHost;
   readonly #sockets = new Map<number, ListenerSocket>();
   readonly #streams = new Set<FlowSocket>();
@@ -54,7 +61,8 @@ export class NodeDriver implements TransportSink {
   constructor(options: NodeDriverOptions = {}) {
     const { clock = nodeClock } = options;
     this.clock = clock;
-    this.#resolver = options.resolver ?? addressResolver;
+    if (options.resolver === undefined) this.#ownResolver = dnsResolver({ clock });
+    this.#resolver = options.resolver ?? this.#ownResolver!;
     const requireStack = () => this.#requireStack();
     this.#host = {
       clock,
@@ -103,6 +111,7 @@ export class NodeDriver implements TransportSink {
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#ownResolver?.close();
     const listeners = [...this.#sockets.keys()].map((id) => this.closeListener(id));
     await this.#closeStreams();
     await Promise.all(listeners);
@@ -143,7 +152,7 @@ export class NodeDriver implements TransportSink {
       this.#requireStack().resolved(query.id, result, this.clock.now());
       this.#host.afterInput();
     };
-    this.#resolver.resolve(query).then(
+    this.#resolver.resolve(query, this.#reach()).then(
       (targets) => answer(this.#reachable(targets)),
       (error: unknown) => answer(error instanceof Error ? error : new TransportError(String(error))),
     );
@@ -194,6 +203,19 @@ export class NodeDriver implements TransportSink {
       input(this.#requireStack(), this.clock.now());
       this.#host.afterInput();
     });
+  }
+
+  /** What we have sockets for, and what can be opened from beside them (`connect`). */
+  #reach(): Reach {
+    const listeners = Array.from(this.#sockets.values(), ({ listener }) => listener);
+    const families = ([6, 4] as const).filter((family) =>
+      listeners.some(({ address }) => isIpv6(address) === (family === 6)),
+    );
+    const hasUdp = listeners.some(({ transport }) => transport === "UDP");
+    return {
+      transports: hasUdp ? ["UDP", ...CONNECTS] : CONNECTS,
+      families: families.length > 0 ? families : [6, 4],
+    };
   }
 
   /** Without those of a family that no listener of ours has, if that leaves any. */

@@ -1,7 +1,13 @@
 // Node: sockets, DNS, clock, hash and random for the library's ports.
 export { audio, type NodeAudioOptions } from "./audio.ts";
 export { nodeClock } from "./clock.ts";
-export { addressResolver } from "./dns.ts";
+export {
+  addressResolver,
+  type DnsCacheOptions,
+  type DnsOptions,
+  type DnsResolver,
+  dnsResolver,
+} from "./dns.ts";
 export { NodeDriver, type NodeDriverOptions } from "./driver.ts";
 export { nodeHash } from "./hash.ts";
 export type { ListenOptions } from "./host.ts";
