@@ -14,10 +14,12 @@ import type {
   TransportSink,
 } from "../transport/index.ts";
 import { isIpv6 } from "../transport/index.ts";
+import type { TlsClientOptions } from "./certificate-files.ts";
 import { nodeClock } from "./clock.ts";
 import { type DnsResolver, dnsResolver } from "./dns.ts";
 import type { FlowSocket, ListenerSocket, ListenOptions, SocketHost } from "./host.ts";
 import { acceptStream, connectStream, TcpListener } from "./tcp.ts";
+import { connectTls, TlsClient, TlsListener } from "./tls.ts";
 import { UdpSocket } from "./udp.ts";
 
 export interface NodeDriverOptions {
@@ -25,12 +27,14 @@ export interface NodeDriverOptions {
   clock?: Clock;
   /** Default: RFC 3263 with the system's name servers, `dnsResolver`. One given here is not closed by `stop`. */
   resolver?: Resolver;
-  /** Told of errors of listening sockets, which belong to no flow. Default: ignored. */
+  /** Who we are and whom we trust on TLS connections that we open. Default: no certificate, public authorities. */
+  tls?: TlsClientOptions;
+  /** Told of errors that belong to no flow: listening sockets, certificates that cannot be reloaded. Default: ignored. */
   onError?(error: Error): void;
 }
 
 /** Transports whose connections we can open. */
-const CONNECTS: readonly TransportName[] = ["TCP"];
+const CONNECTS: readonly TransportName[] = ["TCP", "TLS"];
 
 /** How long `stop` waits for the last bytes to leave. */
 const FLUSH_TIME = 1_000;
@@ -51,6 +55,7 @@ export class NodeDriver implements TransportSink {
   readonly #host: SocketHost;
   readonly #sockets = new Map<number, ListenerSocket>();
   readonly #streams = new Set<FlowSocket>();
+  #tlsClient: TlsClient | undefined;
   #stack: StackInput | undefined;
   #nextId = 1;
   #timer: Timer | undefined;
@@ -58,6 +63,7 @@ export class NodeDriver implements TransportSink {
   #isStopped = false;
   #onStreamsGone: (() => void) | undefined;
 
+  /** @throws {TransportError} if the files of `tls` cannot be used */
   constructor(options: NodeDriverOptions = {}) {
     const { clock = nodeClock } = options;
     this.clock = clock;
@@ -72,6 +78,7 @@ export class NodeDriver implements TransportSink {
       afterInput: () => this.#arm(this.#requireStack().deadline),
       report: (error) => options.onError?.(error),
     };
+    if (options.tls !== undefined) this.#tlsClient = new TlsClient(options.tls, this.#host.report);
   }
 
   /** The stack to run; once, before `listen`. */
@@ -98,6 +105,24 @@ export class NodeDriver implements TransportSink {
     }));
   }
 
+  /**
+   * Reads all certificates and keys again; connections that are open stay as they are. Changed files are noticed
+   * without it.
+   * @returns what could not be used, if anything: there the old ones stay in use
+   */
+  reloadCertificates(): Error[] {
+    const problems: Error[] = [];
+    const holders = [...this.#sockets.values()].filter((socket) => socket instanceof TlsListener);
+    for (const holder of [...holders, ...(this.#tlsClient === undefined ? [] : [this.#tlsClient])]) {
+      try {
+        holder.reload();
+      } catch (error) {
+        problems.push(error as Error);
+      }
+    }
+    return problems;
+  }
+
   /** Closes one listener. Its connections stay; resolves once they have ended too. */
   async closeListener(id: number): Promise<void> {
     const socket = this.#sockets.get(id);
@@ -115,6 +140,7 @@ export class NodeDriver implements TransportSink {
     const listeners = [...this.#sockets.keys()].map((id) => this.closeListener(id));
     await this.#closeStreams();
     await Promise.all(listeners);
+    this.#tlsClient?.close();
     this.#timer?.cancel();
     this.#timer = undefined;
   }
@@ -133,12 +159,17 @@ export class NodeDriver implements TransportSink {
   }
 
   connect(flow: Flow, target: Target): void {
-    if (this.#isStopped || target.transport !== "TCP") {
-      const reason = this.#isStopped ? "the driver has stopped" : `no support for ${target.transport}`;
+    const { transport } = target;
+    if (this.#isStopped || (transport !== "TCP" && transport !== "TLS")) {
+      const reason = this.#isStopped ? "the driver has stopped" : `no support for ${transport}`;
       this.#later((stack, now) => stack.flowClosed(flow, new TransportError(reason), now));
       return;
     }
-    const stream = connectStream(this.#host, flow, target, () => this.#forget(stream));
+    const onClosed = () => this.#forget(stream);
+    const stream: FlowSocket =
+      transport === "TCP"
+        ? connectStream(this.#host, flow, target, onClosed)
+        : connectTls(this.#host, flow, target, this.#requireTlsClient(), onClosed);
     this.#streams.add(stream);
   }
 
@@ -169,6 +200,11 @@ export class NodeDriver implements TransportSink {
     return this.#stack;
   }
 
+  #requireTlsClient(): TlsClient {
+    this.#tlsClient ??= new TlsClient({}, this.#host.report);
+    return this.#tlsClient;
+  }
+
   async #open(id: number, options: ListenOptions): Promise<ListenerSocket> {
     switch (options.transport) {
       case "UDP":
@@ -178,6 +214,18 @@ export class NodeDriver implements TransportSink {
           const stream = acceptStream(this.#host, socket, listener, () => stream && this.#forget(stream));
           if (stream) this.#streams.add(stream);
         });
+      case "TLS": {
+        const { client } = options.tls ?? {};
+        if (client !== undefined) this.#tlsClient ??= new TlsClient(client, this.#host.report);
+        const connectionReuse = this.#tlsClient?.hasCertificate === true && options.tls?.key !== undefined;
+        return await TlsListener.open(
+          this.#host,
+          id,
+          { connectionReuse, ...options },
+          (stream) => this.#streams.add(stream),
+          (stream) => this.#forget(stream),
+        );
+      }
       default:
         throw new ArgumentError(`no support for ${options.transport} listeners`);
     }

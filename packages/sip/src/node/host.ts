@@ -4,6 +4,7 @@ import { networkInterfaces } from "node:os";
 import type { Clock } from "../ports.ts";
 import type { Listener, LocalAddress, StackInput, TransportName } from "../transport/index.ts";
 import { isIpv6, isWildcard } from "../transport/index.ts";
+import type { TlsListenOptions } from "./certificate-files.ts";
 
 /** The driver as its sockets see it. */
 export interface SocketHost {
@@ -24,6 +25,10 @@ export interface ListenOptions {
   port?: number;
   /** What peers are told instead (containers, cloud NAT). */
   advertise?: { host: string; port?: number };
+  /** TLS: certificates, for both directions. */
+  tls?: TlsListenOptions;
+  /** TLS: see `Listener`. Default: whether we have a certificate to show on connections that we open. */
+  connectionReuse?: boolean;
   /** UDP: receive and send buffer to ask the system for, in bytes. Default 4 MB. */
   bufferSize?: number;
 }
@@ -58,6 +63,7 @@ export function describeListener(
     address,
     port,
     ...(options.advertise && { advertise: options.advertise }),
+    ...(options.connectionReuse && { connectionReuse: true }),
     ...(isWildcard(address) && { localAddresses: localAddresses(isIpv6(address)) }),
   };
 }

@@ -22,7 +22,7 @@ const STALL_TIME = 32_000;
 /** How long a close may wait for the last bytes to leave and for the peer to agree. */
 const FLUSH_TIME = 3_000;
 /** Probes for dead peers, milliseconds. */
-const PROBE_AFTER = 60_000;
+export const probeAfter = 60_000;
 
 /** A stream socket and the flow that runs over it. */
 export class StreamSocket implements FlowSocket {
@@ -34,8 +34,17 @@ export class StreamSocket implements FlowSocket {
   #flush: NodeJS.Timeout | undefined;
   #onClosed: (() => void) | undefined;
 
-  /** `flow.handle` becomes this object. */
-  constructor(host: SocketHost, socket: Socket, flow: Flow, onClosed: () => void) {
+  /**
+   * `flow.handle` becomes this object.
+   * @param explain puts an error of the socket into words
+   */
+  constructor(
+    host: SocketHost,
+    socket: Socket,
+    flow: Flow,
+    onClosed: () => void,
+    explain: (error: Error) => TransportError = systemError,
+  ) {
     this.#host = host;
     this.#socket = socket;
     this.#flow = flow;
@@ -47,7 +56,7 @@ export class StreamSocket implements FlowSocket {
     });
     socket.on("drain", () => this.#drained());
     socket.on("error", (error) => {
-      this.#error ??= new TransportError(error.message, { cause: error });
+      this.#error ??= explain(error);
     });
     socket.on("close", () => this.#closed());
   }
@@ -125,7 +134,7 @@ export class TcpListener implements ListenerSocket {
     options: ListenOptions,
     accept: (socket: Socket, listener: Listener) => void,
   ): Promise<TcpListener> {
-    const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER });
+    const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: probeAfter });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       const { address, port = 0 } = options;
@@ -149,49 +158,65 @@ export class TcpListener implements ListenerSocket {
   }
 }
 
-/** The inbound flow of an accepted socket; undefined if it is refused, or gone already. */
-export function acceptStream(
-  host: SocketHost,
-  socket: Socket,
-  listener: Listener,
-  onClosed: () => void,
-): StreamSocket | undefined {
+function systemError(error: Error): TransportError {
+  return new TransportError(error.message, { cause: error });
+}
+
+/** The inbound flow of an accepted socket, "connecting"; undefined if it is refused, or gone already. */
+export function acceptFlow(host: SocketHost, socket: Socket, listener: Listener): Flow | undefined {
   const { remoteAddress, remotePort } = socket;
   if (remoteAddress === undefined || remotePort === undefined) {
     socket.destroy();
     return undefined;
   }
-  const now = host.clock.now();
   const remote = { address: canonicalHost(remoteAddress), port: remotePort };
-  const flow = host.stack.acceptFlow(listener, remote, now);
+  const flow = host.stack.acceptFlow(listener, remote, host.clock.now());
   if (flow.state === "closed") {
     // Reset rather than a polite end: no port of ours waits in TIME_WAIT for those whom a limit refuses.
     socket.on("error", () => {});
     socket.resetAndDestroy();
     return undefined;
   }
+  return flow;
+}
+
+/** The stream of an accepted socket, open at once; undefined if it is refused, or gone already. */
+export function acceptStream(
+  host: SocketHost,
+  socket: Socket,
+  listener: Listener,
+  onClosed: () => void,
+): StreamSocket | undefined {
+  const flow = acceptFlow(host, socket, listener);
+  if (flow === undefined) return undefined;
   const stream = new StreamSocket(host, socket, flow, onClosed);
-  host.stack.flowOpened(flow, now);
+  host.stack.flowOpened(flow, host.clock.now());
   host.afterInput();
   return stream;
 }
 
-/** Connects for an outbound flow, from the listener's address where that is one. */
+/** Where to connect to for an outbound flow, and from: the listener's address where that is one. */
+export function connectOptions(
+  flow: Flow,
+  target: Target,
+): { host: string; port: number; localAddress?: string } {
+  const { address } = flow.listener;
+  const bind = !isWildcard(address) && isLoopback(address) === isLoopback(target.address);
+  return { host: target.address, port: target.port, ...(bind && { localAddress: address }) };
+}
+
+/** Connects for an outbound flow. */
 export function connectStream(
   host: SocketHost,
   flow: Flow,
   target: Target,
   onClosed: () => void,
 ): StreamSocket {
-  const { address } = flow.listener;
-  const bind = !isWildcard(address) && isLoopback(address) === isLoopback(target.address);
   const socket = connect({
-    host: target.address,
-    port: target.port,
-    ...(bind && { localAddress: address }),
+    ...connectOptions(flow, target),
     noDelay: true,
     keepAlive: true,
-    keepAliveInitialDelay: PROBE_AFTER,
+    keepAliveInitialDelay: probeAfter,
   });
   const stream = new StreamSocket(host, socket, flow, onClosed);
   socket.on("connect", () => {

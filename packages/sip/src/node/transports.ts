@@ -1,6 +1,7 @@
 // The sockets of a user agent on Node: what its `transports` option takes.
 
 import type { Runtime, Transport } from "../user-agent/index.ts";
+import type { TlsClientOptions, TlsServerOptions } from "./certificate-files.ts";
 import { nodeClock } from "./clock.ts";
 import { NodeDriver } from "./driver.ts";
 import { nodeHash } from "./hash.ts";
@@ -32,4 +33,27 @@ export function udp(options: TransportOptions = {}): Transport {
 /** SIP over TCP. */
 export function tcp(options: TransportOptions = {}): Transport {
   return { runtime: nodeRuntime, transport: "TCP", address: "0.0.0.0", ...options };
+}
+
+/** Where and how to speak TLS. Without `certificate` and `key` only connections that we open work. */
+export interface TlsTransportOptions extends TransportOptions, Partial<TlsServerOptions>, TlsClientOptions {}
+
+/**
+ * SIP over TLS. Certificate and key, each a file or PEM text, are shown to both sides: who connects to us, and
+ * servers that ask. Servers are checked against `ca`, else against the public authorities (RFC 5922).
+ */
+export function tls(options: TlsTransportOptions = {}): Transport {
+  const { port, address = "0.0.0.0", advertise, ...own } = options;
+  const { certificate, key, ca, verify } = own;
+  const client = {
+    ...(certificate !== undefined && { certificate }),
+    ...(key !== undefined && { key }),
+    ...(ca !== undefined && { ca }),
+    ...(verify !== undefined && { verify }),
+  };
+  return {
+    ...{ runtime: nodeRuntime, transport: "TLS", address, tls: { ...own, client } },
+    ...(port !== undefined && { port }),
+    ...(advertise !== undefined && { advertise }),
+  };
 }

@@ -3,6 +3,7 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import type { Endpoint, TransportName } from "../transport/index.ts";
 import { isIpv6, StreamFraming } from "../transport/index.ts";
 import { plainBytes } from "./host.ts";
@@ -96,6 +97,22 @@ export async function tcpWire(remote: Endpoint, localAddress?: string): Promise<
   return overSocket(socket);
 }
 
+/** A TLS connection to this endpoint; whoever answers is believed. */
+export async function tlsWire(remote: Endpoint, options: ConnectionOptions = {}): Promise<Wire> {
+  const socket = connectTls({
+    ...{
+      host: remote.address,
+      port: remote.port,
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+    },
+    ...options,
+  });
+  socket.setNoDelay(true);
+  await once(socket, "secureConnect");
+  return overSocket(socket, "TLS");
+}
+
 /** A listening TCP socket; `accept` gives its connections in turn. */
 export interface WireServer {
   readonly local: Endpoint;
@@ -125,7 +142,7 @@ export async function tcpWireServer(address: string = "127.0.0.1", port: number 
   };
 }
 
-function overSocket(socket: Socket): Wire {
+function overSocket(socket: Socket, transport: TransportName = "TCP"): Wire {
   const inbox = new Inbox();
   const from = { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
   const framing = new StreamFraming(1_048_576);
@@ -143,7 +160,7 @@ function overSocket(socket: Socket): Wire {
   socket.on("error", () => {});
   socket.on("close", () => inbox.close());
   return {
-    transport: "TCP",
+    transport,
     local: { address: socket.localAddress ?? "", port: socket.localPort ?? 0 },
     send: (bytes) => {
       socket.write(bytes);

@@ -1,12 +1,15 @@
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { NodeDriver } from "../node/driver.ts";
-import { tcpWire } from "../node/wire.ts";
+import { makeCertificate } from "../node/make-certificate.ts";
+import { tcpWire, tlsWire } from "../node/wire.ts";
 import { Network, transportSuite, VirtualClock, VirtualDriver, virtualStreamWire } from "./index.ts";
 import type { NetworkOptions } from "./network.ts";
 import type { SuiteWorld } from "./transport-suite.ts";
 
-type Carried = "UDP" | "TCP";
+type Carried = "UDP" | "TCP" | "TLS";
+
+const pair = makeCertificate({ names: ["127.0.0.1", "::1"] });
 
 function virtualWorld(
   transport: Carried | "WS",
@@ -37,11 +40,11 @@ function realWorld(transport: Carried, address: string): SuiteWorld {
   return {
     transport,
     side() {
-      const driver = new NodeDriver();
+      const driver = new NodeDriver({ tls: { ca: pair.certificate } });
       return {
         sink: driver,
         attach: (stack) => driver.attach(stack),
-        listen: () => driver.listen({ transport, address }),
+        listen: () => driver.listen({ transport, address, ...(transport === "TLS" && { tls: pair }) }),
         stop: () => driver.stop(),
         now: () => driver.clock.now(),
       };
@@ -54,7 +57,7 @@ function realWorld(transport: Carried, address: string): SuiteWorld {
       }
       return true;
     },
-    wire: (to) => tcpWire(to),
+    wire: (to) => (transport === "TLS" ? tlsWire(to) : tcpWire(to)),
   };
 }
 
@@ -72,6 +75,8 @@ const worlds: [string, Carried | "WS", () => SuiteWorld][] = [
   ["udp, IPv6", "UDP", () => realWorld("UDP", "::1")],
   ["tcp, IPv4", "TCP", () => realWorld("TCP", "127.0.0.1")],
   ["tcp, IPv6", "TCP", () => realWorld("TCP", "::1")],
+  ["tls, IPv4", "TLS", () => realWorld("TLS", "127.0.0.1")],
+  ["tls, IPv6", "TLS", () => realWorld("TLS", "::1")],
 ];
 
 for (const [name, transport, makeWorld] of worlds) {

@@ -15,6 +15,9 @@ export class Connection implements Flow {
   readonly inbound: boolean;
   /** For outbound TLS: the name that its certificate was checked against. */
   readonly hostName: string | undefined;
+  peerIdentities: readonly string[] | undefined = undefined;
+  /** The port of the peer's own listener, if this connection may stand for it (RFC 5923). */
+  aliasPort: number | undefined = undefined;
   /** Where streams need it (§18.3); WebSocket frames messages itself. */
   readonly framing: StreamFraming | undefined;
   state: Flow["state"] = "connecting";
@@ -88,13 +91,27 @@ export class Connections {
     return this.#byId.values();
   }
 
-  /** An open or connecting one to this target. TLS: only for the name that was checked, or one they opened. */
+  /**
+   * An open or connecting one to this target. TLS: one that we opened for this name, or one that they opened, from
+   * the target's port or as its alias, and whose certificate speaks for the name (RFC 5923 §8.3). A target without
+   * a name is an address, most likely from a Contact: the connection that comes from there is the only way back.
+   */
   reusable(target: Target): Connection | undefined {
-    const found = this.#byRemote.get(remoteKey(target.transport, target));
-    if (!found || found.state === "closed") return undefined;
-    const mustMatch = target.transport === "TLS" || target.transport === "WSS";
-    if (mustMatch && !found.inbound && found.hostName !== target.hostName) return undefined;
-    return found;
+    const { transport, hostName } = target;
+    const found = this.#byRemote.get(remoteKey(transport, target, hostName));
+    if (found && found.state !== "closed") return found;
+    if (!isSecure(transport)) return undefined;
+    const theirs = this.#byRemote.get(inboundKey(transport, target));
+    if (!theirs || theirs.state === "closed") return undefined;
+    if (hostName === undefined && theirs.aliasPort !== target.port) return theirs;
+    return theirs.peerIdentities?.includes(hostName ?? target.address) ? theirs : undefined;
+  }
+
+  /** RFC 5923: this connection, which they opened, stands for their listener on this port too. */
+  alias(connection: Connection, port: number): void {
+    connection.aliasPort = port;
+    const { transport, remote } = connection;
+    this.#byRemote.set(inboundKey(transport, { address: remote.address, port }), connection);
   }
 
   /**
@@ -112,7 +129,7 @@ export class Connections {
 
   add(connection: Connection): void {
     this.#byId.set(connection.id, connection);
-    this.#byRemote.set(remoteKey(connection.transport, connection.remote), connection);
+    this.#byRemote.set(keyOf(connection), connection);
     if (!connection.inbound) return;
     this.#silent.add(connection);
     let guests = this.#guests.get(connection.remote.address);
@@ -133,13 +150,20 @@ export class Connections {
 
   remove(connection: Connection): void {
     this.#byId.delete(connection.id);
-    const key = remoteKey(connection.transport, connection.remote);
-    if (this.#byRemote.get(key) === connection) this.#byRemote.delete(key);
+    this.#forgetKey(keyOf(connection), connection);
+    if (connection.aliasPort !== undefined) {
+      const { transport, remote, aliasPort } = connection;
+      this.#forgetKey(inboundKey(transport, { address: remote.address, port: aliasPort }), connection);
+    }
     this.#silent.delete(connection);
     const guests = connection.inbound ? this.#guests.get(connection.remote.address) : undefined;
     if (!guests) return;
     guests.silent.delete(connection);
     if (--guests.count === 0) this.#guests.delete(connection.remote.address);
+  }
+
+  #forgetKey(key: string, connection: Connection): void {
+    if (this.#byRemote.get(key) === connection) this.#byRemote.delete(key);
   }
 
   /** Sets when to give the connection up. */
@@ -167,8 +191,26 @@ export class Connections {
   }
 }
 
-function remoteKey(transport: TransportName, remote: Endpoint): string {
-  return `${transport} ${remote.address} ${remote.port}`;
+function keyOf(connection: Connection): string {
+  const { transport, remote, hostName, inbound } = connection;
+  return inbound ? inboundKey(transport, remote) : remoteKey(transport, remote, hostName);
+}
+
+/** TLS: one connection for each name, since the certificate was checked against that name alone. */
+function remoteKey(transport: TransportName, remote: Endpoint, hostName: string | undefined): string {
+  return isSecure(transport)
+    ? `${transport} ${remote.address} ${remote.port} ${hostName ?? ""}`
+    : `${transport} ${remote.address} ${remote.port}`;
+}
+
+function inboundKey(transport: TransportName, remote: Endpoint): string {
+  return isSecure(transport)
+    ? `from ${transport} ${remote.address} ${remote.port}`
+    : `${transport} ${remote.address} ${remote.port}`;
+}
+
+function isSecure(transport: TransportName): boolean {
+  return transport === "TLS" || transport === "WSS";
 }
 
 function first<T>(set: Set<T>): T | undefined {

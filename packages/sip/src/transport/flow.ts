@@ -24,6 +24,11 @@ export interface Listener extends Endpoint {
   readonly advertise?: { readonly host: string; readonly port?: number };
   /** For a wildcard address (0.0.0.0, ::): the addresses of that family that peers may see instead. */
   readonly localAddresses?: readonly LocalAddress[];
+  /**
+   * TLS: peers may send us requests over the connections that we opened (RFC 5923), since we have shown them a
+   * certificate there.
+   */
+  readonly connectionReuse?: boolean;
 }
 
 /**
@@ -41,6 +46,11 @@ export interface Flow {
   readonly remote: Endpoint;
   /** "connecting" until the driver reports it open; "closed" for ever after it reports the end. */
   readonly state: "connecting" | "open" | "closed";
+  /**
+   * TLS: the SIP domains that the peer's certificate speaks for (RFC 5922 §7.1). Empty if it showed none that is
+   * trusted; undefined before the flow has opened, and for other transports.
+   */
+  readonly peerIdentities?: readonly string[] | undefined;
   /** For the driver alone: its socket, or whatever it keeps for this flow. */
   handle?: unknown;
 }

@@ -5,6 +5,7 @@ import { ParseError, TransportError } from "../errors.ts";
 import type { Limits, SipMessage, SipRequest, Via } from "../message/index.ts";
 import { answerMalformed, defaultLimits, parseMessage, printHostPort, splice } from "../message/index.ts";
 import type { Random } from "../ports.ts";
+import { defaultPort } from "./address.ts";
 import { Connection, Connections } from "./connections.ts";
 import { DatagramFlows } from "./datagram-flows.ts";
 import type { Endpoint, Flow, Listener, Target, TransportName } from "./flow.ts";
@@ -147,10 +148,11 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     this.#setDeadline(flow, now);
   }
 
-  flowOpened(flow: Flow, now: number): void {
+  flowOpened(flow: Flow, now: number, peerIdentities?: readonly string[]): void {
     if (!(flow instanceof Connection) || flow.state !== "connecting") return;
     this.#now = now;
     flow.state = "open";
+    flow.peerIdentities = peerIdentities;
     flow.introduceBy = flow.inbound ? now + this.limits.silentTime : Number.POSITIVE_INFINITY;
     this.#setDeadline(flow, now);
     for (const bytes of flow.queue ?? []) this.#sink.send(flow, bytes);
@@ -252,12 +254,15 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     return this.listeners.sentBy(flow.listener, flow.remote);
   }
 
-  /** A whole Via value for requests on this flow (§18.1.1). UDP asks for rport (RFC 3581 §3). */
+  /**
+   * A whole Via value for requests on this flow (§18.1.1). UDP asks for rport (RFC 3581 §3); TLS offers the
+   * connection for requests the other way (RFC 5923 §4).
+   */
   via(flow: Flow, branch: string): string {
     const known = flow as { via?: string | undefined };
     if (known.via === undefined) {
-      const rport = flow.transport === "UDP" ? ";rport" : "";
-      known.via = `SIP/2.0/${flow.transport} ${this.sentBy(flow)}${rport};branch=`;
+      const param = flow.transport === "UDP" ? ";rport" : offersReuse(flow) ? ";alias" : "";
+      known.via = `SIP/2.0/${flow.transport} ${this.sentBy(flow)}${param};branch=`;
     }
     return known.via + branch;
   }
@@ -347,6 +352,7 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
       if (!flow.hasSpoken) this.#connections.spoke(flow);
       flow.malformedInRow = 0;
       flow.messageBy = Number.POSITIVE_INFINITY;
+      if (message.kind === "request") this.#noteAlias(flow, message.topVia);
     }
     if (message.kind === "request") {
       this.#user.receiveRequest(message, flow, now);
@@ -361,6 +367,14 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     if (this.listeners.isLocal(host, port)) return true;
     // A connection may outlive its listener, and goes on showing its address.
     return flow.isReliable && printHostPort(host, port) === this.sentBy(flow).toLowerCase();
+  }
+
+  /** RFC 5923 §8.2: requests for the sender's own address may go over the connection that it opened. */
+  #noteAlias(connection: Connection, via: Via): void {
+    // Only where a certificate says whose connection it is; the names are compared when it is used.
+    if (!connection.inbound || connection.aliasPort !== undefined) return;
+    if (connection.peerIdentities === undefined || connection.peerIdentities.length === 0) return;
+    if (via.params.has("alias")) this.#connections.alias(connection, via.port ?? defaultPort("TLS"));
   }
 
   #malformed(bytes: Uint8Array, error: ParseError, flow: Flow, now: number): void {
@@ -435,6 +449,18 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     const base = introduced ? now + this.limits.idleTime : connection.introduceBy;
     this.#connections.expireAt(connection, Math.min(base, connection.messageBy, connection.pongBy));
   }
+}
+
+/** RFC 5923 §8.1: on connections that we opened and showed a certificate on, for a listener that takes requests. */
+function offersReuse(flow: Flow): boolean {
+  const { listener } = flow;
+  return (
+    flow instanceof Connection &&
+    !flow.inbound &&
+    flow.transport === "TLS" &&
+    listener.transport === "TLS" &&
+    listener.connectionReuse === true
+  );
 }
 
 /** Idle and silent connections end without a failure; the rest lost something. */

@@ -72,7 +72,8 @@ export interface StackInput {
   acceptFlow(listener: Listener, remote: Endpoint, now: number): Flow;
   /** A datagram, a WebSocket message, or the next piece of a stream. The bytes are only borrowed. */
   receive(bytes: Uint8Array, flow: Flow, now: number): void;
-  flowOpened(flow: Flow, now: number): void;
+  /** `peerIdentities`: see `Flow`. */
+  flowOpened(flow: Flow, now: number, peerIdentities?: readonly string[]): void;
   /** A connection ended, or could not be made; `error` unless it ended in order. */
   flowClosed(flow: Flow, error: Error | undefined, now: number): void;
   /** A datagram could not be sent. (A connection that cannot send is closed with the error.) */
