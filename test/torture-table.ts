@@ -602,7 +602,7 @@ export const tortureTable: readonly TortureRow[] = [
     title: "Max-Forwards of zero",
     kind: "request",
     verdict: "accept",
-    stack: { by: "proxy", status: [483], why: "not to be forwarded; an endpoint takes it as any other" },
+    stack: { by: "proxy", status: [483, 200], why: "not to be forwarded; being OPTIONS, it may be answered (§16.3)" },
     reads: (m) => [[request(m).maxForwards, 0]],
   },
   {
