@@ -323,6 +323,58 @@ test("a connection that breaks fails what waits on it, and only that", () => {
   assert.deepEqual([waiting.take(), ringing.take(), answered.take()], ["transport", "180", "200"]);
 });
 
+test("§17.1.4: a connection that the peer closes in order fails what waits on it, with the next tick", () => {
+  const bench = new Bench();
+  const waiting = new Notes();
+  const calling = new Notes();
+  const ringing = new Notes();
+  const answered = new Notes();
+  const flow = bench.flow("TCP");
+  bench.stack.request(draft("OPTIONS"), { user: waiting, flow });
+  bench.stack.request(draft("INVITE"), { user: calling, flow });
+  bench.stack.request(draft("INVITE"), { user: ringing, flow });
+  bench.stack.request(draft("OPTIONS"), { user: answered, flow });
+  answer(bench, bench.sent[2]!, 180);
+  answer(bench, bench.sent[3]!, 200);
+  bench.stack.flowClosed(flow, undefined, bench.now);
+  assert.equal(waiting.take(), "");
+  bench.advance(0);
+  assert.deepEqual(
+    [waiting.take(), calling.take(), ringing.take(), answered.take()],
+    ["transport", "transport", "180", "200"],
+  );
+});
+
+test("RFC 3263 §4.3: a connection closed in order before any answer: the next target", () => {
+  const bench = new Bench();
+  const user = new Notes();
+  bench.stack.request(draft("REGISTER"), {
+    user,
+    targets: [target("192.0.2.9", "TCP"), target("192.0.2.10", "TCP")],
+  });
+  const [first] = bench.connects;
+  bench.stack.flowOpened(first!, bench.now);
+  bench.stack.flowClosed(first!, undefined, bench.now);
+  bench.advance(0);
+  assert.deepEqual(
+    bench.connects.map(({ remote }) => remote.address),
+    ["192.0.2.9", "192.0.2.10"],
+  );
+  assert.equal(user.take(), "");
+});
+
+test("closing a connection from within a call: its requests hear of it later", () => {
+  const bench = new Bench();
+  const user = new Notes();
+  const flow = bench.flow("TCP");
+  bench.stack.request(draft("OPTIONS"), { user, flow });
+  bench.stack.closeFlow(flow);
+  assert.equal(user.take(), "");
+  assert(bench.wakes.some((deadline) => deadline <= bench.now));
+  bench.advance(0);
+  assert.equal(user.take(), "transport");
+});
+
 test("§17.1.3: a response with another branch or method is nobody's", () => {
   const bench = new Bench();
   const user = new Notes();

@@ -107,7 +107,10 @@ export class Stack implements StackInput {
         receiveResponse: (response, flow, now) => this.#receiveResponse(response, flow, now),
         malformed: (error, flow, now) => observer?.malformed?.(error, flow, now),
         flowFailed: (flow, error, now) => this.#transactions.flowFailed(flow, error, now),
-        flowClosed: (flow, now) => this.roles.flowClosed?.(flow, now),
+        flowClosed: (flow, now) => {
+          this.#transactions.flowClosed(flow, now);
+          this.roles.flowClosed?.(flow, now);
+        },
       },
       random: options.random,
       ...(options.limits && { limits: options.limits }),
@@ -172,8 +175,8 @@ export class Stack implements StackInput {
     this.#isInInput = false;
   }
 
-  flowOpened(flow: Flow, now: number): void {
-    this.#input(() => this.#transport.flowOpened(flow, now));
+  flowOpened(flow: Flow, now: number, peerIdentities?: readonly string[]): void {
+    this.#input(() => this.#transport.flowOpened(flow, now, peerIdentities));
   }
 
   flowClosed(flow: Flow, error: Error | undefined, now: number): void {

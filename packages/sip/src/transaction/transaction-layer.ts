@@ -1,6 +1,7 @@
 // The transaction layer, RFC 3261 §17: finds the transaction of each message, makes those that are missing,
 // keeps their timers, and passes on what belongs to none.
 
+import { TransportError } from "../errors.ts";
 import {
   CANCEL,
   makeResponse,
@@ -22,7 +23,7 @@ import type {
 } from "./machine.ts";
 import { NonInviteClient } from "./non-invite-client.ts";
 import { NonInviteServer } from "./non-invite-server.ts";
-import { type Timer, Timers } from "./timers.ts";
+import { Timer, Timers } from "./timers.ts";
 import { clientKey, hasMagicCookie, serverKey, statelessTag, type UniqueIds } from "./transaction-id.ts";
 import type { StackObserver } from "./transaction-user.ts";
 
@@ -140,6 +141,25 @@ export class TransactionLayer implements MachineSink {
     const watchers = this.#byFlow.get(flow);
     if (watchers === undefined) return;
     for (const transaction of [...watchers]) transaction.transportError(error, now);
+  }
+
+  /**
+   * A connection has ended in order: what waits for an answer on it waits in vain, as if it had broken. Responses
+   * may still go by another connection (§18.2.2), so server transactions do not mind. Users hear of it with the
+   * next tick: the end may come from within a call of theirs.
+   */
+  flowClosed(flow: Flow, now: number): void {
+    const watchers = this.#byFlow.get(flow);
+    if (watchers === undefined) return;
+    const waiting = [...watchers].filter((transaction) => transaction.kind === "client");
+    if (waiting.length === 0) return;
+    const error = new TransportError("the connection was closed before an answer came");
+    const tell = (when: number) => {
+      for (const transaction of waiting) {
+        if (this.#byFlow.get(flow)?.has(transaction) === true) transaction.transportError(error, when);
+      }
+    };
+    this.startTimer(new Timer({ fire: (_timer, when) => tell(when) }), 0, now);
   }
 
   tick(now: number): void {
