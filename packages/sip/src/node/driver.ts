@@ -17,7 +17,14 @@ import { isIpv6 } from "../transport/index.ts";
 import type { TlsClientOptions } from "./certificate-files.ts";
 import { nodeClock } from "./clock.ts";
 import { type DnsResolver, dnsResolver } from "./dns.ts";
-import type { FlowSocket, ListenerSocket, ListenOptions, SocketHost } from "./host.ts";
+import {
+  describeListener,
+  type FlowSocket,
+  type ListenerSocket,
+  type ListenOptions,
+  type SocketHost,
+} from "./host.ts";
+import { MessageListener } from "./messages.ts";
 import { acceptStream, connectStream, TcpListener } from "./tcp.ts";
 import { connectTls, TlsClient, TlsListener } from "./tls.ts";
 import { UdpSocket } from "./udp.ts";
@@ -95,6 +102,27 @@ export class NodeDriver implements TransportSink {
     this.#sockets.set(socket.listener.id, socket);
     stack.addListener(socket.listener);
     return socket.listener;
+  }
+
+  /**
+   * Lists a socket that a WebSocket server of the caller's listens on. What the server accepts it gives to the
+   * listener that this returns; it stops listening itself when the driver does.
+   */
+  listenForMessages(
+    options: Pick<ListenOptions, "address" | "advertise"> & { transport: "WS" | "WSS"; port: number },
+  ): MessageListener {
+    const stack = this.#requireStack();
+    if (this.#isStopped) throw new StateError("the driver has stopped");
+    const listener = describeListener(this.#nextId++, options, options.address, options.port);
+    const socket = new MessageListener(
+      this.#host,
+      listener,
+      (connection) => this.#streams.add(connection),
+      (connection) => this.#forget(connection),
+    );
+    this.#sockets.set(listener.id, socket);
+    stack.addListener(listener);
+    return socket;
   }
 
   /** Listeners that are open, with the UDP buffer sizes that the system granted. */

@@ -20,6 +20,7 @@ export { NodeDriver, type NodeDriverOptions } from "./driver.ts";
 export { nodeHash } from "./hash.ts";
 export type { ListenOptions } from "./host.ts";
 export { type CertificateRequest, makeCertificate } from "./make-certificate.ts";
+export { MessageConnection, MessageListener, type MessageSocket } from "./messages.ts";
 export { nodeRandom } from "./random.ts";
 export { openRtpSocket, type RtpSocketOptions } from "./rtp-socket.ts";
 export { ServerCertificates } from "./tls.ts";

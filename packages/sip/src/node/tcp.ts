@@ -15,10 +15,10 @@ import {
 } from "./host.ts";
 
 /** Above this many unsent bytes nothing more is read: who does not listen need not be heard. */
-const PAUSE_AT = 65_536;
+export const PAUSE_AT = 65_536;
 /** Above this many, or after this many milliseconds so, the peer is given up. */
-const DROP_AT = 1_048_576;
-const STALL_TIME = 32_000;
+export const DROP_AT = 1_048_576;
+export const STALL_TIME = 32_000;
 /** How long a close may wait for the last bytes to leave and for the peer to agree. */
 const FLUSH_TIME = 3_000;
 /** Probes for dead peers, milliseconds. */
