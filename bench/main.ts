@@ -1,6 +1,8 @@
 // `npm run bench [name …]`: runs the comparisons of this folder and fails if one misses its gate.
 const suites: Record<string, () => Promise<{ run(): boolean | Promise<boolean> }>> = {
   parse: () => import("./parse.ts"),
+  proxy: () => import("./proxy.ts"),
+  registrar: () => import("./registrar.ts"),
 };
 
 const asked = process.argv.slice(2);

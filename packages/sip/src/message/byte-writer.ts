@@ -1,6 +1,27 @@
 // Puts messages together from text and ranges of other messages. One buffer is reused; `finish` copies out of it.
 import { encodeText } from "./text.ts";
 
+// An ArrayBuffer of its own costs more than filling it, and the garbage collector's care comes on top: short messages
+// share blocks. A block lives as long as the last message in it, so it holds only about a dozen.
+const BLOCK = 8192;
+const LARGEST_IN_BLOCK = 2048;
+let block = new Uint8Array(BLOCK);
+let blockUsed = BLOCK;
+
+/** source[start, end) as bytes that nobody else writes to; they may share a larger buffer with others. */
+export function ownBytes(source: Uint8Array, start: number, end: number): Uint8Array {
+  const length = end - start;
+  if (length > LARGEST_IN_BLOCK) return source.slice(start, end);
+  if (blockUsed + length > BLOCK) {
+    block = new Uint8Array(BLOCK);
+    blockUsed = 0;
+  }
+  const at = blockUsed;
+  blockUsed += length;
+  block.set(start === 0 && end === source.length ? source : source.subarray(start, end), at);
+  return block.subarray(at, blockUsed);
+}
+
 /** Collects bytes; not for use across an `await`, since `writer` is shared. */
 export class ByteWriter {
   #buffer = new Uint8Array(4096);
@@ -58,7 +79,7 @@ export class ByteWriter {
 
   /** What was collected, as bytes of its own. */
   finish(): Uint8Array {
-    const out = this.#buffer.slice(0, this.#length);
+    const out = ownBytes(this.#buffer, 0, this.#length);
     if (this.#buffer.length > 262144) this.#buffer = new Uint8Array(4096);
     return out;
   }

@@ -1,4 +1,5 @@
 // Requests and responses: RFC 3261 §7. Immutable views of the bytes they came in; `parse.ts` makes them.
+import { ownBytes } from "./byte-writer.ts";
 import type { CSeq } from "./header/cseq.ts";
 import { decodeCSeq } from "./header/cseq.ts";
 import { type Via, type ViaParts, viaOfParts } from "./header/via.ts";
@@ -217,7 +218,7 @@ export class SipRequest extends Message {
 
   /** The same request on a copy of its bytes, for keeping beyond the call that delivered it. */
   detach(): SipRequest {
-    return new SipRequest(this.bytes.slice(), this.layout, this.index);
+    return new SipRequest(ownBytes(this.bytes, 0, this.bytes.length), this.layout, this.index);
   }
 }
 
@@ -236,7 +237,7 @@ export class SipResponse extends Message {
 
   /** The same response on a copy of its bytes, for keeping beyond the call that delivered it. */
   detach(): SipResponse {
-    return new SipResponse(this.bytes.slice(), this.layout, this.index);
+    return new SipResponse(ownBytes(this.bytes, 0, this.bytes.length), this.layout, this.index);
   }
 }
 

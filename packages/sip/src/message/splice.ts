@@ -79,7 +79,21 @@ export function collectEdits(message: SipMessage, edits: Edits): Edit[] {
   if (edits.add !== undefined && edits.add.length > 0) {
     insertAt(list, layout.bodyStart - 2, printHeaders(edits.add));
   }
-  return list.length < 2 ? list : list.sort((a, b) => a.start - b.start);
+  return inOrder(list);
+}
+
+/** Sorted by place, equals as they were. They are few and nearly in order: sorting by insertion makes no second array. */
+function inOrder(list: Edit[]): Edit[] {
+  for (let i = 1; i < list.length; i++) {
+    const edit = list[i]!;
+    let to = i;
+    while (to > 0 && list[to - 1]!.start > edit.start) {
+      list[to] = list[to - 1]!;
+      to--;
+    }
+    list[to] = edit;
+  }
+  return list;
 }
 
 /** Writes the message with edits that `collectEdits` made for it. */
