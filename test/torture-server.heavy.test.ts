@@ -6,8 +6,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
-import { parseConfig } from "../packages/server/src/config.ts";
-import { OffhookServer } from "../packages/server/src/server.ts";
+import { OffhookServer, parseConfig } from "@offhook/server";
 import { needs, until } from "./interop/peers/program.ts";
 import { tortureTable } from "./torture-table.ts";
 

@@ -602,7 +602,11 @@ export const tortureTable: readonly TortureRow[] = [
     title: "Max-Forwards of zero",
     kind: "request",
     verdict: "accept",
-    stack: { by: "proxy", status: [483, 200], why: "not to be forwarded; being OPTIONS, it may be answered (§16.3)" },
+    stack: {
+      by: "proxy",
+      status: [483, 200],
+      why: "not to be forwarded; being OPTIONS, it may be answered (§16.3)",
+    },
     reads: (m) => [[request(m).maxForwards, 0]],
   },
   {

@@ -68,7 +68,12 @@ export class Rejected extends SipError {
     } = {},
   ) {
     const { origin = "peer", cause } = details;
-    const code = { peer: "SIP_REJECTED", canceled: "SIP_REJECTED", timeout: "SIP_TIMEOUT", transport: "SIP_TRANSPORT" };
+    const code = {
+      peer: "SIP_REJECTED",
+      canceled: "SIP_REJECTED",
+      timeout: "SIP_TIMEOUT",
+      transport: "SIP_TRANSPORT",
+    };
     super(
       code[origin],
       `${response.statusCode} ${response.reasonPhrase}`,
