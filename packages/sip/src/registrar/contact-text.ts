@@ -1,6 +1,6 @@
 // Contacts of REGISTER as text: taken apart without losing how they were written, and listed in the 200. RFC 3261 §10.3, §20.10.
 
-import { printParams } from "../message/index.ts";
+import { printParams, quote } from "../message/index.ts";
 import type { Binding } from "./binding.ts";
 
 /** The values of a comma-separated field line, white space cut off; commas in quotes or brackets do not part. */
@@ -63,7 +63,7 @@ export function printOtherParams(params: ReadonlyMap<string, string>): string | 
 export function printBinding(binding: Binding, now: number): string {
   let text = `<${binding.contact}>;expires=${Math.ceil((binding.expiresAt - now) / 1000)}`;
   if (binding.q !== 1) text += `;q=${binding.q}`;
-  if (binding.instanceId !== undefined) text += `;+sip.instance="${binding.instanceId}"`;
+  if (binding.instanceId !== undefined) text += `;+sip.instance=${quote(binding.instanceId)}`;
   if (binding.params !== undefined) text += binding.params;
   return text;
 }

@@ -108,6 +108,11 @@ for (const [title, lines, expected] of [
     ],
   ],
   [
+    "quotes in the values of parameters stay escaped",
+    [String.raw`Contact: <sip:a@h>;+sip.instance="<urn:x:a\"b>";+x="q\"y"`],
+    [String.raw`<sip:a@h>;expires=3600;+sip.instance="<urn:x:a\"b>";+x="q\"y"`],
+  ],
+  [
     "RFC 4475 §3.3.12–14: parameters of header and URI, escaped header fields survive",
     [
       "Contact: sip:+19725552222@gw1.example.net;unknownparam",
@@ -359,6 +364,23 @@ test("§10.3 step 4: registering for somebody else is 403, unless the policy let
     attempt.challenged(await send(registrar, makeRequest([contact], third)));
     const [header] = attempt.headers({ method: "REGISTER", uri: "sip:example.com" });
     const response = await send(registrar, makeRequest([contact, `${header?.[0]}: ${header?.[1]}`], third));
+    assert.equal(response.statusCode, status);
+    assert.equal(locations.bindingCount, status === 200 ? 1 : 0);
+  }
+});
+
+test("§10.3 step 4: a password for one domain's realm changes nothing in another domain", async () => {
+  for (const [to, status] of [
+    ["<sip:alice@example.com>", 200],
+    ["<sip:alice@example.org>", 403],
+  ] as const) {
+    const { registrar, attempt, locations } = setUpDigest({
+      isOurDomain: (host) => host === "example.com" || host === "example.org",
+      authorize: () => true,
+    });
+    attempt.challenged(await send(registrar, makeRequest([contact], { to })));
+    const [header] = attempt.headers({ method: "REGISTER", uri: "sip:example.com" });
+    const response = await send(registrar, makeRequest([contact, `${header?.[0]}: ${header?.[1]}`], { to }));
     assert.equal(response.statusCode, status);
     assert.equal(locations.bindingCount, status === 200 ? 1 : 0);
   }

@@ -32,8 +32,8 @@ export interface RegistrarOptions {
   /** Step 3; without it everybody may register everything that `authorize` allows. */
   readonly authentication?: RegistrarAuthentication;
   /**
-   * Step 4: whether the authenticated user may change the bindings of the address in To; `user` is undefined
-   * without authentication. Default: the user part of To is the user's name, or anybody if not authenticated.
+   * Step 4: whether the authenticated user may change the bindings of the address in To, whose realm is the one that
+   * the password was shown for; `user` is undefined without authentication. Default: the user part of To is the user's name, or anybody if not authenticated.
    */
   readonly authorize?: (user: string | undefined, to: SipUri, request: SipRequest) => MaybePromise<boolean>;
   /**
@@ -110,8 +110,7 @@ export class Registrar {
     const { authentication } = this.#options;
     if (authentication === undefined) return this.#authorize(incoming, undefined);
     // Step 3.
-    const { realm } = authentication;
-    const ourRealm = typeof realm === "string" ? realm : realm(requestUri.host);
+    const ourRealm = realmOf(authentication, requestUri.host);
     const { challenger, ha1, algorithms } = authentication;
     const options = algorithms === undefined ? {} : { algorithms };
     return next(challenger.verify("user agent", request, ourRealm, ha1, options), (verification) => {
@@ -137,7 +136,13 @@ export class Registrar {
     const to = request.to.uri;
     // RFC 4475 §3.3.4 (unksm2): bindings exist only for sip and sips addresses.
     if (!isSipUri(to)) return refuse(incoming, 400, "To Is Not a SIP Address");
-    const { authorize = mayChangeOwn, addressOfRecord = aorOf, isOurDomain } = this.#options;
+    const { authorize = mayChangeOwn, addressOfRecord = aorOf, isOurDomain, authentication } = this.#options;
+    // A name is somebody in one realm only: alice of one domain is not alice of another.
+    if (user !== undefined && isOurDomain(to.host) && authentication !== undefined) {
+      const { requestUri } = request;
+      const asked = isSipUri(requestUri) ? realmOf(authentication, requestUri.host) : undefined;
+      if (asked !== realmOf(authentication, to.host)) return refuse(incoming, 403, "Another Domain's User");
+    }
     return next(authorize(user, to, request), (isAllowed) => {
       if (!isAllowed) return refuse(incoming, 403);
       if (!isOurDomain(to.host)) return refuse(incoming, 404);
@@ -346,6 +351,10 @@ function refuseChange(incoming: IncomingRequest, result: UpdateResult & { ok: fa
       refuse(incoming, 403, "Too Many Registrations");
       return;
   }
+}
+
+function realmOf({ realm }: RegistrarAuthentication, host: string): string {
+  return typeof realm === "string" ? realm : realm(host);
 }
 
 function mayChangeOwn(user: string | undefined, to: SipUri): boolean {
