@@ -1,10 +1,10 @@
 // Follows calls by the messages that pass, as an observer of the stack: for traces, call records and the terminal.
 // Bounded in calls, messages and bytes; what was evicted is forgotten oldest first.
 
-import { aorOf, type SipMessage, type SipRequest, type Uri } from "@offhook/sip/message";
+import { aorOf, INVITE, type SipMessage, type SipRequest, type Uri } from "@offhook/sip/message";
 import type { Flow } from "@offhook/sip/transport";
-import { Call } from "./call.ts";
-import { callIdOf, hasCSeqMethod, reasonPhraseOf, statusCodeOf } from "./raw-message.ts";
+import { Call, TracedMessage } from "./call.ts";
+import { callIdOf, hasCallId, hasCSeqMethod, reasonPhraseOf, statusCodeOf } from "./raw-message.ts";
 
 /** What a call does, told once each: started (first INVITE that was not only challenged), ringing, … */
 export type CallEvent = "ringing" | "answered" | "failed" | "ended";
@@ -22,6 +22,12 @@ export interface CallMonitorOptions {
 /** Calls that are followed without their messages, at most: those that never end would else fill the memory. */
 const maxFollowed = 200_000;
 
+/**
+ * Kept messages are copied into blocks of this many bytes: far cheaper than an array for each, and what goes in
+ * together is mostly forgotten together. A block lives as long as the last message in it.
+ */
+const blockSize = 8192;
+
 export class CallMonitor {
   readonly #options: CallMonitorOptions;
   /** Every call that is followed or traced. */
@@ -36,6 +42,10 @@ export class CallMonitor {
   #lastNumber = 0;
   #bytes = 0;
   #activeCount = 0;
+  /** The call that the last message belonged to: what is sent nearly always follows from what came. */
+  #current: Call | undefined;
+  #block = new Uint8Array(0);
+  #blockUsed = 0;
 
   constructor(options: CallMonitorOptions) {
     this.#options = options;
@@ -64,33 +74,40 @@ export class CallMonitor {
 
   /** Observer: a message came in. */
   received(message: SipMessage, flow: Flow, now: number): void {
+    if (this.#calls.size === 0 && message.methodId !== INVITE) return;
     const { callId } = message;
     let call = this.#calls.get(callId);
     if (call === undefined) {
-      if (message.kind !== "request" || message.method !== "INVITE" || message.hasToTag) return;
+      if (message.kind !== "request" || message.methodId !== INVITE || message.hasToTag) return;
       call = this.#begin(message, callId, now);
     }
+    this.#current = call;
     if (message.kind === "request") {
       const { method } = message;
       // §15: a BYE ends the call whatever is answered to it.
       if (method === "BYE" && call.state === "answered") this.#end(call, message, now);
       else if (method === "INVITE" && call.state === "challenged") call.state = "calling";
     }
-    // Borrowed from the socket: what is kept is copied.
     if (call.messages !== undefined) this.#keep(call, false, flow, message.bytes, now);
   }
 
   /** Observer: bytes went out. */
   sent(bytes: Uint8Array, flow: Flow, now: number): void {
     if (this.#calls.size === 0) return;
-    const callId = callIdOf(bytes);
-    const call = callId === undefined ? undefined : this.#calls.get(callId);
+    const call = this.#callOf(bytes);
     if (call === undefined) return;
     if (call.messages !== undefined) this.#keep(call, true, flow, bytes, now);
     if (call.state === "calling" || call.state === "ringing") {
       const status = statusCodeOf(bytes);
       if (status > 100 && hasCSeqMethod(bytes, "INVITE")) this.#progress(call, status, bytes, now);
     }
+  }
+
+  #callOf(bytes: Uint8Array): Call | undefined {
+    const current = this.#current;
+    if (current !== undefined && hasCallId(bytes, current.callId)) return current;
+    const callId = callIdOf(bytes);
+    return callId === undefined ? undefined : this.#calls.get(callId);
   }
 
   #begin(invite: SipRequest, callId: string, now: number): Call {
@@ -154,7 +171,12 @@ export class CallMonitor {
 
   /** A call that is over stays known only as long as its messages. */
   #release(call: Call): void {
-    if (call.messages === undefined) this.#calls.delete(call.callId);
+    if (call.messages === undefined) this.#remove(call);
+  }
+
+  #remove(call: Call): void {
+    this.#calls.delete(call.callId);
+    if (this.#current === call) this.#current = undefined;
   }
 
   #keep(call: Call, isSent: boolean, flow: Flow, bytes: Uint8Array, at: number): void {
@@ -164,13 +186,7 @@ export class CallMonitor {
       call.omitted++;
       return;
     }
-    messages.push({
-      at,
-      isSent,
-      transport: flow.transport,
-      remote: flow.remote,
-      bytes: isSent ? bytes : bytes.slice(),
-    });
+    messages.push(this.#traced(isSent, flow, bytes, at));
     call.messageBytes += bytes.length;
     this.#bytes += bytes.length;
     while (this.#bytes > this.#options.bytes) {
@@ -181,13 +197,26 @@ export class CallMonitor {
     }
   }
 
+  #traced(isSent: boolean, flow: Flow, bytes: Uint8Array, at: number): TracedMessage {
+    const { length } = bytes;
+    if (length > blockSize) return new TracedMessage(at, isSent, flow, Uint8Array.from(bytes), 0, length);
+    if (this.#blockUsed + length > this.#block.length) {
+      this.#block = new Uint8Array(blockSize);
+      this.#blockUsed = 0;
+    }
+    const start = this.#blockUsed;
+    this.#blockUsed += length;
+    this.#block.set(bytes, start);
+    return new TracedMessage(at, isSent, flow, this.#block, start, this.#blockUsed);
+  }
+
   #dropTrace(call: Call | undefined): void {
     if (call === undefined) return;
     this.#proven.delete(call);
     this.#bytes -= call.messageBytes;
     call.messageBytes = 0;
     call.messages = undefined;
-    if (call.isOver) this.#calls.delete(call.callId);
+    if (call.isOver) this.#remove(call);
   }
 
   #forget(call: Call | undefined): void {
@@ -195,7 +224,7 @@ export class CallMonitor {
     if (call.state === "answered") this.#activeCount--;
     this.#dropTrace(call);
     this.#unproven.delete(call);
-    this.#calls.delete(call.callId);
+    this.#remove(call);
   }
 }
 

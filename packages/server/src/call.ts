@@ -1,16 +1,33 @@
 // One call as the server saw it: who, when, how it went, and its messages while they are kept.
 
-import type { Endpoint, TransportName } from "@offhook/sip/transport";
+import type { Endpoint, Flow, TransportName } from "@offhook/sip/transport";
 
-/** One message of a call. The bytes are a copy or were made for sending: they may be kept. */
-export interface TracedMessage {
+/** One message of a call. */
+export class TracedMessage {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
   readonly isSent: boolean;
   readonly transport: TransportName;
   /** The other end. Not the flow: it would keep its socket. */
   readonly remote: Endpoint;
-  readonly bytes: Uint8Array;
+  readonly #block: Uint8Array;
+  readonly #start: number;
+  readonly #end: number;
+
+  /** Its bytes are block[start, end). */
+  constructor(at: number, isSent: boolean, flow: Flow, block: Uint8Array, start: number, end: number) {
+    this.at = at;
+    this.isSent = isSent;
+    this.transport = flow.transport;
+    this.remote = flow.remote;
+    this.#block = block;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#block.subarray(this.#start, this.#end);
+  }
 }
 
 /** "challenged": asked for a password and not heard of since; "failed" and "ended" are final. */

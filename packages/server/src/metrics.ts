@@ -1,30 +1,21 @@
 // Numbers for Prometheus. Hot paths raise plain numbers; they become metrics only when somebody asks.
 
-import type { SipMessage, SipRequest, SipResponse } from "@offhook/sip/message";
+import {
+  methodIdAt,
+  methodNames,
+  type SipMessage,
+  type SipRequest,
+  type SipResponse,
+} from "@offhook/sip/message";
 import type { StackObserver } from "@offhook/sip/stack";
 import type { Flow } from "@offhook/sip/transport";
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { statusCodeOf } from "./raw-message.ts";
 
-/** Labels with a fixed set of values: a peer that makes up methods must not make up time series. */
-const methods = [
-  ...[
-    "INVITE",
-    "ACK",
-    "BYE",
-    "CANCEL",
-    "OPTIONS",
-    "REGISTER",
-    "PRACK",
-    "SUBSCRIBE",
-    "NOTIFY",
-    "PUBLISH",
-    "INFO",
-  ],
-  ...["REFER", "MESSAGE", "UPDATE", "other"],
-];
-const methodIndex = new Map(methods.map((method, index) => [method, index]));
-const other = methods.length - 1;
+const SPACE = 0x20;
+
+/** Labels with a fixed set of values, by the method's number: a peer that makes up methods must not make up time series. */
+const methods = methodNames.map((name) => (name === "" ? "other" : name));
 
 /** What is asked for when the metrics are read. */
 export interface Gauges {
@@ -98,14 +89,14 @@ export class Metrics implements StackObserver {
   }
 
   received(message: SipMessage): void {
-    if (message.kind === "request") raise(this.#requestsReceived, methodIndex.get(message.method) ?? other);
+    if (message.kind === "request") raise(this.#requestsReceived, message.methodId);
     else raise(this.#responsesReceived, message.statusCode);
   }
 
   sent(bytes: Uint8Array): void {
     const status = statusCodeOf(bytes);
     if (status > 0) raise(this.#responsesSent, status);
-    else raise(this.#requestsSent, methodAt(bytes));
+    else raise(this.#requestsSent, methodIdAt(bytes, 0, bytes.indexOf(SPACE)));
   }
 
   malformed(): void {
@@ -144,13 +135,6 @@ export class Metrics implements StackObserver {
 
 function raise(values: Float64Array, index: number): void {
   if (index >= 0 && index < values.length) values[index]!++;
-}
-
-/** The method of a request in bytes, as an index of `methods`. */
-function methodAt(bytes: Uint8Array): number {
-  let method = "";
-  for (let i = 0; i < 10 && bytes[i] !== 0x20; i++) method += String.fromCharCode(bytes[i] ?? 0);
-  return methodIndex.get(method) ?? other;
 }
 
 function labelled(

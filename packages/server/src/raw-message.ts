@@ -1,24 +1,28 @@
 // Reads single header fields from the bytes of a message that we made or parsed before: for trace and call records.
 
-const callIdNames = [Buffer.from("\nCall-ID:"), Buffer.from("\nCall-Id:"), Buffer.from("\ni:")];
-const cSeqName = Buffer.from("\nCSeq:");
+const CR = 13;
+const LF = 10;
+const COLON = 58;
 
-/** The Call-ID, or undefined. Fast for the usual spellings. */
+/** The Call-ID, or undefined. */
 export function callIdOf(bytes: Uint8Array): string | undefined {
-  const buffer = view(bytes);
-  for (const name of callIdNames) {
-    const found = buffer.indexOf(name);
-    if (found >= 0) return valueFrom(buffer, found + name.length);
-  }
   return findHeader(bytes, "call-id", "i");
+}
+
+/** True if this is the message's Call-ID; makes no string. */
+export function hasCallId(bytes: Uint8Array, callId: string): boolean {
+  const start = findValue(bytes, "call-id", "i");
+  return start >= 0 && startsWith(bytes, start, callId) && bytes[start + callId.length] === CR;
 }
 
 /** True if the CSeq names this method. */
 export function hasCSeqMethod(bytes: Uint8Array, method: string): boolean {
-  const buffer = view(bytes);
-  const found = buffer.indexOf(cSeqName);
-  const value = found >= 0 ? valueFrom(buffer, found + cSeqName.length) : findHeader(bytes, "cseq");
-  return value?.endsWith(method) === true && /[ \t]/.test(value[value.length - method.length - 1] ?? "");
+  let at = findValue(bytes, "cseq", undefined);
+  if (at < 0) return false;
+  while (bytes[at]! >= 48 && bytes[at]! <= 57) at++;
+  const start = skipBlanks(bytes, at);
+  const after = skipBlanks(bytes, start + method.length);
+  return start > at && startsWith(bytes, start, method) && bytes[after] === CR;
 }
 
 /** The status code of a response, 0 for a request. */
@@ -30,30 +34,49 @@ export function statusCodeOf(bytes: Uint8Array): number {
 
 /** The reason phrase of a response. */
 export function reasonPhraseOf(bytes: Uint8Array): string {
-  const buffer = view(bytes);
-  return buffer.toString("utf8", 12, Math.max(12, buffer.indexOf("\r\n")));
+  return view(bytes).toString("utf8", 12, Math.max(12, bytes.indexOf(CR)));
 }
 
 /** The first field of that name (lower case; `compact` its short form), unfolded only as far as its first line. */
 export function findHeader(bytes: Uint8Array, name: string, compact?: string): string | undefined {
-  const head = view(bytes).toString("latin1");
-  const end = head.indexOf("\r\n\r\n");
-  for (const line of head
-    .slice(0, end < 0 ? undefined : end)
-    .split("\r\n")
-    .slice(1)) {
-    const colon = line.indexOf(":");
-    const field = line.slice(0, Math.max(0, colon)).trim().toLowerCase();
-    if (colon > 0 && (field === name || field === compact)) return line.slice(colon + 1).trim();
-  }
-  return undefined;
+  const start = findValue(bytes, name, compact);
+  if (start < 0) return undefined;
+  return view(bytes).toString("latin1", start, bytes.indexOf(CR, start)).trimEnd();
 }
 
-function valueFrom(buffer: Buffer, start: number): string {
-  const end = buffer.indexOf("\r\n", start);
-  return buffer.toString("latin1", start, end < 0 ? buffer.length : end).trim();
+/** Where the value of the first field of that name starts; -1 if there is none. The message ends its head with an empty line. */
+function findValue(bytes: Uint8Array, name: string, compact: string | undefined): number {
+  const first = name.charCodeAt(0);
+  const firstOfCompact = compact?.charCodeAt(0) ?? first;
+  const last = bytes.length - 3;
+  for (let p = 1; p < last; p++) {
+    if (bytes[p - 1] !== LF) continue;
+    if (bytes[p] === CR) break;
+    const lower = bytes[p]! | 0x20;
+    let value = lower === first ? valueAfter(bytes, p, name) : -1;
+    if (value < 0 && compact !== undefined && lower === firstOfCompact) value = valueAfter(bytes, p, compact);
+    if (value >= 0) return value;
+  }
+  return -1;
+}
+
+/** Where the value of the field at `p` starts, if it has this name; else -1. */
+function valueAfter(bytes: Uint8Array, p: number, name: string): number {
+  for (let i = 0; i < name.length; i++) if ((bytes[p + i]! | 0x20) !== name.charCodeAt(i)) return -1;
+  const colon = skipBlanks(bytes, p + name.length);
+  return bytes[colon] === COLON ? skipBlanks(bytes, colon + 1) : -1;
+}
+
+function skipBlanks(bytes: Uint8Array, p: number): number {
+  while (bytes[p] === 32 || bytes[p] === 9) p++;
+  return p;
+}
+
+function startsWith(bytes: Uint8Array, p: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[p + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 function view(bytes: Uint8Array): Buffer {
-  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

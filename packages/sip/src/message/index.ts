@@ -46,7 +46,17 @@ export { printHost, printHostPort } from "./host.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
 export { answerMalformed, type MalformedAnswer } from "./malformed.ts";
 export { type SipMessage, SipRequest, SipResponse } from "./message.ts";
-export { ACK, BYE, CANCEL, INVITE, methodIdOf, methodNames, OPTIONS, REGISTER } from "./method.ts";
+export {
+  ACK,
+  BYE,
+  CANCEL,
+  INVITE,
+  methodIdAt,
+  methodIdOf,
+  methodNames,
+  OPTIONS,
+  REGISTER,
+} from "./method.ts";
 export { type BodyPart, type BodyPartInit, bodyParts, parseMultipart, printMultipart } from "./multipart.ts";
 export { type FromTo, type NameAddr, parseNameAddr, printNameAddr } from "./name-addr.ts";
 export { isToken, noParams, type Params, printParams, quote } from "./params.ts";
