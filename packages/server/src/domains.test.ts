@@ -20,6 +20,9 @@ const rows: [uri: string, isOurs: boolean, why: string][] = [
   ["sip:alice@localhost", true, "localhost"],
   ["sip:alice@198.51.100.7:5070", true, "an address of the machine, for a wildcard listener"],
   ["sip:alice@[2001:db8::7]", true, "IPv6 likewise"],
+  ["sip:alice@example.com.", true, "with the dot of the root"],
+  ["sip:alice@[2001:0db8:0::7]", true, "another spelling of an address"],
+  ["sip:alice@[::ffff:192.0.2.1]", true, "IPv4 as IPv6"],
   ["sip:alice@203.0.113.9", false, "another address"],
   ["sip:alice@example.edu", false, "another domain"],
   ["tel:+15551234", false, "no host at all"],
@@ -32,6 +35,7 @@ for (const [uri, isOurs, why] of rows) {
 
 test("§10.3 step 5: configured domains keep users apart, addresses stand for the first one", () => {
   assert.equal(domains.canonical("example.org"), "example.org");
+  assert.equal(domains.canonical("example.org."), "example.org");
   assert.equal(domains.canonical("192.0.2.1"), "example.com");
   assert.equal(new Domains([]).canonical("192.0.2.1"), "localhost");
 });

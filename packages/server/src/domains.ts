@@ -39,7 +39,10 @@ export class Domains {
 
   /** True for a host of ours, whatever the port. */
   isOurHost(host: string): boolean {
-    return this.#named.has(host) || this.#names.has(host) || (this.#isWildcard && this.#isMachine(host));
+    if (this.#isKnown(host)) return true;
+    // Another spelling, of an IPv6 address or with the root's dot, must not turn our users into strangers.
+    const spelled = canonicalHost(host);
+    return spelled !== host && this.#isKnown(spelled);
   }
 
   /** True if a request for this URI is for us: another port of our host belongs to somebody else. */
@@ -48,7 +51,13 @@ export class Domains {
 
   /** The domain that a host of ours stands for: itself if configured, else the primary one. */
   canonical(host: string): string {
-    return this.#named.has(host) ? host : this.primary;
+    if (this.#named.has(host)) return host;
+    const spelled = canonicalHost(host);
+    return this.#named.has(spelled) ? spelled : this.primary;
+  }
+
+  #isKnown(host: string): boolean {
+    return this.#named.has(host) || this.#names.has(host) || (this.#isWildcard && this.#isMachine(host));
   }
 
   #isMachine(host: string): boolean {
