@@ -20,6 +20,8 @@ export interface Layout {
   /** The position behind the empty line. */
   bodyStart: number;
   bodyEnd: number;
+  /** The position behind From, To and the first Via, wherever they stand. */
+  coreEnd: number;
   /** The method's number: of the request, or of CSeq in a response; 0 if unknown. */
   methodId: number;
   methodEnd: number;
@@ -92,7 +94,7 @@ abstract class Message {
   /** The first Via value. */
   get topVia(): Via {
     if (this.#topVia === undefined) {
-      readFrom(this.bytes, this.layout.bodyStart);
+      readFrom(this.bytes, this.layout.coreEnd);
       this.#topVia = viaOfParts(this.bytes, this.layout.via);
     }
     return this.#topVia;
@@ -100,7 +102,7 @@ abstract class Message {
 
   get from(): FromTo {
     if (this.#from === undefined) {
-      readFrom(this.bytes, this.layout.bodyStart);
+      readFrom(this.bytes, this.layout.coreEnd);
       this.#from = fromToOfParts(this.bytes, this.layout.from);
     }
     return this.#from;
@@ -108,7 +110,7 @@ abstract class Message {
 
   get to(): FromTo {
     if (this.#to === undefined) {
-      readFrom(this.bytes, this.layout.bodyStart);
+      readFrom(this.bytes, this.layout.coreEnd);
       this.#to = fromToOfParts(this.bytes, this.layout.to);
     }
     return this.#to;
@@ -199,7 +201,7 @@ export class SipRequest extends Message {
 
   get requestUri(): Uri {
     if (this.#requestUri === undefined) {
-      readFrom(this.bytes, this.layout.bodyStart);
+      readFrom(this.bytes, this.layout.coreEnd);
       this.#requestUri = uriOfParts(this.bytes, this.layout.requestUri!);
     }
     return this.#requestUri;

@@ -3,7 +3,6 @@ import {
   COMMA,
   classes,
   DISPLAY,
-  GREATER,
   LESS,
   QUESTION,
   QUOTE,
@@ -25,7 +24,15 @@ import {
   scanParam,
 } from "./params.ts";
 import { cutAscii, decodeQuoted, decodeText, encodeText } from "./text.ts";
-import { newUriParts, printUri, scanUri, type Uri, type UriParts, uriOfParts } from "./uri.ts";
+import {
+  newUriParts,
+  printUri,
+  scanUri,
+  scanUriInBrackets,
+  type Uri,
+  type UriParts,
+  uriOfParts,
+} from "./uri.ts";
 
 /** A URI with an optional name for people and the parameters of the header (not of the URI). */
 export interface NameAddr {
@@ -139,13 +146,7 @@ function scanAddress(
       return scanBareAddress(bytes, start, end, field, parts);
     }
   }
-  const uriStart = p + 1;
-  p = uriStart;
-  while (p < end && bytes[p] !== GREATER) p++;
-  if (p >= end) throw refusal(field, "no closing angle bracket", uriStart - 1);
-  // RFC 4475 §3.1.2.14: no white space inside the brackets; scanUri refuses it.
-  scanUri(bytes, uriStart, p, field, parts.uri);
-  return p + 1;
+  return scanUriInBrackets(bytes, p + 1, end, field, parts.uri) + 1;
 }
 
 /** Without brackets the URI ends at the first ";" "," "?" or white space (RFC 8217 §3). */

@@ -19,7 +19,7 @@ import {
   TOKEN,
   tokenLower,
 } from "./grammar.ts";
-import { cSeqParts, scanCSeq } from "./header/cseq.ts";
+import { newCSeqParts, scanCSeq } from "./header/cseq.ts";
 import { isSip20, newViaParts, scanVia } from "./header/via.ts";
 import {
   CALL_ID,
@@ -62,6 +62,7 @@ export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits):
     headersStart: 0,
     bodyStart: 0,
     bodyEnd: 0,
+    coreEnd: 0,
     methodId: 0,
     methodEnd: 0,
     statusCode: 0,
@@ -347,14 +348,24 @@ function checkCore(bytes: Uint8Array, layout: Layout): void {
   scanNameAddr(bytes, layout.fromStart, layout.fromEnd, "From", false, layout.from);
   scanNameAddr(bytes, layout.toStart, layout.toEnd, "To", false, layout.to);
   checkWord(bytes, layout.callIdStart, layout.callIdEnd);
-  scanCSeq(bytes, layout.cSeqStart, layout.cSeqEnd, "CSeq");
+  layout.coreEnd = Math.max(layout.viaEnd, layout.fromEnd, layout.toEnd);
+  scanCSeq(bytes, layout.cSeqStart, layout.cSeqEnd, "CSeq", cSeqParts);
   layout.cSeqNumber = cSeqParts.sequence;
   if (layout.statusCode > 0) {
-    layout.methodId = methodIdAt(bytes, cSeqParts.methodStart, cSeqParts.methodEnd);
-  } else {
-    checkSameMethod(bytes, layout);
+    layout.methodId = cSeqParts.methodId;
+  } else if (
+    layout.methodId !== cSeqParts.methodId ||
+    (layout.methodId === 0 && !isSameMethod(bytes, layout))
+  ) {
+    // RFC 4475 §3.1.2.17, §3.1.2.18: 400, but rather 501 if nobody knows the method anyway.
+    throw new ParseError("CSeq", "another method than the request's", {
+      status: layout.methodId === 0 ? 501 : 400,
+      offset: cSeqParts.methodStart,
+    });
   }
 }
+
+const cSeqParts = newCSeqParts();
 
 function missing(field: string): ParseError {
   return new ParseError(field, "missing");
@@ -369,18 +380,10 @@ function checkWord(bytes: Uint8Array, start: number, end: number): void {
 }
 
 /** §8.1.1.5: the method of CSeq is that of the request. */
-function checkSameMethod(bytes: Uint8Array, layout: Layout): void {
+function isSameMethod(bytes: Uint8Array, layout: Layout): boolean {
   const { methodStart, methodEnd } = cSeqParts;
-  const length = methodEnd - methodStart;
   const start = layout.startLineStart;
-  let i = 0;
-  if (length === layout.methodEnd - start) {
-    while (i < length && bytes[methodStart + i] === bytes[start + i]) i++;
-    if (i === length) return;
-  }
-  // RFC 4475 §3.1.2.17, §3.1.2.18: 400, but rather 501 if nobody knows the method anyway.
-  throw new ParseError("CSeq", "another method than the request's", {
-    status: layout.methodId === 0 ? 501 : 400,
-    offset: methodStart,
-  });
+  if (methodEnd - methodStart !== layout.methodEnd - start) return false;
+  for (let i = methodStart; i < methodEnd; i++) if (bytes[i] !== bytes[start + i - methodStart]) return false;
+  return true;
 }

@@ -43,9 +43,9 @@ export function decodeAscii(bytes: Uint8Array, start: number, end: number): stri
 let headBytes: Uint8Array | undefined;
 let headText = "";
 
-/** Makes `cutAscii` quick for this message, whose head is [0, headEnd). */
+/** Makes `cutAscii` quick for [0, headEnd) of this message. */
 export function readFrom(bytes: Uint8Array, headEnd: number): void {
-  if (bytes === headBytes) return;
+  if (bytes === headBytes && headText.length >= headEnd) return;
   headBytes = bytes;
   headText = port(bytes, 0, headEnd);
 }
@@ -58,7 +58,9 @@ export function forgetHead(): void {
 
 /** Like `decodeAscii`; the string may share the memory of the head that it is cut from. */
 export function cutAscii(bytes: Uint8Array, start: number, end: number): string {
-  return bytes === headBytes ? headText.substring(start, end) : decodeAscii(bytes, start, end);
+  return bytes === headBytes && end <= headText.length
+    ? headText.substring(start, end)
+    : decodeAscii(bytes, start, end);
 }
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -8,6 +8,7 @@ import {
   classes,
   DIGIT,
   EQUALS,
+  GREATER,
   isEscape,
   PASSWORD,
   PERCENT,
@@ -108,41 +109,37 @@ export function newUriParts(): UriParts {
 
 /** Checks that [start, end) is a URI and notes its parts; throws ParseError if it is none. */
 export function scanUri(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): void {
-  parts.start = start;
-  parts.end = end;
-  parts.userStart = -1;
-  parts.passwordStart = -1;
-  parts.headersStart = -1;
-  parts.isEscaped = false;
-  if (
-    start + 5 < end &&
-    (bytes[start]! | 0x20) === 115 &&
-    (bytes[start + 1]! | 0x20) === 105 &&
-    (bytes[start + 2]! | 0x20) === 112
-  ) {
-    if (bytes[start + 3] === COLON) {
-      parts.scheme = SIP;
-      scanSipUri(bytes, start + 4, end, field, parts);
-      return;
-    }
-    if ((bytes[start + 3]! | 0x20) === 115 && bytes[start + 4] === COLON) {
-      parts.scheme = SIPS;
-      scanSipUri(bytes, start + 5, end, field, parts);
-      return;
-    }
+  const stop = scanSipUri(bytes, start, end, field, parts);
+  if (stop < 0) scanOtherUri(bytes, start, end, field, parts);
+  else if (stop < end) throw refusal(field, "a character that no SIP URI may hold there", stop);
+}
+
+/** Like `scanUri` for a URI that ends with an angle bracket, whose position is returned. */
+export function scanUriInBrackets(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  field: string,
+  parts: UriParts,
+): number {
+  let stop = scanSipUri(bytes, start, end, field, parts);
+  if (stop < 0) {
+    stop = start;
+    while (stop < end && bytes[stop] !== GREATER) stop++;
+    scanOtherUri(bytes, start, stop, field, parts);
   }
-  scanOtherUri(bytes, start, end, field, parts);
+  if (stop >= end) throw refusal(field, "no closing angle bracket", start - 1);
+  // RFC 4475 §3.1.2.14: no white space inside the brackets.
+  if (bytes[stop] !== GREATER) throw refusal(field, "a character that no SIP URI may hold there", stop);
+  return stop;
 }
 
 function scanOtherUri(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): void {
   const colon = skipScheme(bytes, start, end, field);
+  parts.end = end;
   if (spells(bytes, start, colon, "tel")) {
     parts.scheme = TEL;
     checkTelUri(bytes, colon + 1, end, field);
-  } else if (spells(bytes, start, colon, "sip") || spells(bytes, start, colon, "sips")) {
-    // Too short for the quick look above.
-    parts.scheme = colon - start === 3 ? SIP : SIPS;
-    scanSipUri(bytes, colon + 1, end, field, parts);
   } else {
     parts.scheme = OTHER;
     checkOpaque(bytes, colon + 1, end, field);
@@ -181,7 +178,22 @@ function skipEscapable(bytes: Uint8Array, position: number, end: number, allowed
   return position;
 }
 
-function scanSipUri(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): void {
+/** Notes the parts of the SIP or SIPS URI at `uriStart`. Returns where its grammar ends; -1 for another scheme. */
+function scanSipUri(
+  bytes: Uint8Array,
+  uriStart: number,
+  end: number,
+  field: string,
+  parts: UriParts,
+): number {
+  parts.start = uriStart;
+  parts.userStart = -1;
+  parts.passwordStart = -1;
+  parts.headersStart = -1;
+  parts.isEscaped = false;
+  const start = schemeEnd(bytes, uriStart, end);
+  if (start < 0) return -1;
+  parts.scheme = start === uriStart + 4 ? SIP : SIPS;
   // userinfo and host cannot be told apart before "@" is seen; "@" stands nowhere else unescaped.
   let p = start;
   while (p < end && (classes[bytes[p]!]! & USER) !== 0) p++;
@@ -217,11 +229,28 @@ function scanSipUri(bytes: Uint8Array, start: number, end: number, field: string
     p = portEnd;
   }
   parts.paramsStart = p;
-  if (p < end) scanUriTail(bytes, p, end, field, parts);
+  if (p < end && (bytes[p] === SEMICOLON || bytes[p] === QUESTION))
+    p = scanUriTail(bytes, p, end, field, parts);
+  parts.end = p;
+  return p;
+}
+
+/** The position behind "sip:" or "sips:"; -1 if neither is there. */
+function schemeEnd(bytes: Uint8Array, start: number, end: number): number {
+  if (
+    start + 4 > end ||
+    (bytes[start]! | 0x20) !== 115 ||
+    (bytes[start + 1]! | 0x20) !== 105 ||
+    (bytes[start + 2]! | 0x20) !== 112
+  ) {
+    return -1;
+  }
+  if (bytes[start + 3] === COLON) return start + 4;
+  return start + 4 < end && (bytes[start + 3]! | 0x20) === 115 && bytes[start + 4] === COLON ? start + 5 : -1;
 }
 
 /** uri-parameters [ headers ] */
-function scanUriTail(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): void {
+function scanUriTail(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): number {
   let p = start;
   while (p < end && bytes[p] === SEMICOLON) {
     const nameEnd = skipEscapable(bytes, p + 1, end, URI_PARAM);
@@ -232,7 +261,7 @@ function scanUriTail(bytes: Uint8Array, start: number, end: number, field: strin
     parts.headersStart = p;
     p = scanUriHeaders(bytes, p, end, field);
   }
-  if (p < end) throw refusal(field, "a character that no SIP URI may hold there", p);
+  return p;
 }
 
 /** From "?" or "&": headers = "?" header *( "&" header ), header = hname "=" hvalue. */

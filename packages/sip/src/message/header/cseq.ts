@@ -1,6 +1,6 @@
 // CSeq: RFC 3261 §20.16; RAck: RFC 3262 §7.2.
 import { ParseError } from "../../errors.ts";
-import { DIGIT, parseDigits, skipClass, skipToken, skipWhite } from "../grammar.ts";
+import { DIGIT, parseDigits, refusal, skipClass, skipToken, skipWhite } from "../grammar.ts";
 import { methodIdAt, methodNames } from "../method.ts";
 import { decodeAscii } from "../text.ts";
 
@@ -10,28 +10,60 @@ export interface CSeq {
   readonly method: string;
 }
 
-/** Where the parts are, refilled by each `scanCSeq`. */
-export const cSeqParts = { sequence: 0, methodStart: 0, methodEnd: 0 };
-
-/** Checks a CSeq value; leaves the parts in `cSeqParts`. Throws ParseError. */
-export function scanCSeq(bytes: Uint8Array, start: number, end: number, field: string): void {
-  const digitsEnd = skipClass(bytes, start, end, DIGIT);
-  // §8.1.1.5: less than 2**31.
-  cSeqParts.sequence = parseDigits(bytes, start, digitsEnd, field, 0x7fffffff);
-  const methodStart = skipWhite(bytes, digitsEnd, end);
-  const methodEnd = skipToken(bytes, methodStart, end);
-  if (methodStart === digitsEnd || methodEnd === methodStart || methodEnd !== end) {
-    throw new ParseError(field, "not a number and a method", { offset: digitsEnd });
-  }
-  cSeqParts.methodStart = methodStart;
-  cSeqParts.methodEnd = methodEnd;
+/** Where the parts are. */
+export interface CSeqParts {
+  sequence: number;
+  /** As in method.ts; 0 for another method. */
+  methodId: number;
+  methodStart: number;
+  methodEnd: number;
 }
 
+/** Parts to be filled in by `scanCSeq`. */
+export function newCSeqParts(): CSeqParts {
+  return { sequence: 0, methodId: 0, methodStart: 0, methodEnd: 0 };
+}
+
+/** Checks a CSeq value and notes its parts. Throws ParseError. */
+export function scanCSeq(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  field: string,
+  parts: CSeqParts,
+): void {
+  let p = start;
+  let sequence = 0;
+  while (p < end) {
+    const digit = bytes[p]! - 48;
+    if (digit < 0 || digit > 9) break;
+    sequence = sequence * 10 + digit;
+    // §8.1.1.5: less than 2**31.
+    if (sequence > 0x7fffffff) throw refusal(field, "above 2147483647", start);
+    p++;
+  }
+  const methodStart = skipWhite(bytes, p, end);
+  if (p === start || methodStart === p || methodStart === end) {
+    throw refusal(field, "not a number and a method", p);
+  }
+  parts.sequence = sequence;
+  parts.methodStart = methodStart;
+  parts.methodEnd = end;
+  parts.methodId = methodIdAt(bytes, methodStart, end);
+  if (parts.methodId === 0 && skipToken(bytes, methodStart, end) !== end) {
+    throw refusal(field, "the method is no token", methodStart);
+  }
+}
+
+const transient = newCSeqParts();
+
 export function decodeCSeq(bytes: Uint8Array, start: number, end: number, field: string): CSeq {
-  scanCSeq(bytes, start, end, field);
-  const { sequence, methodStart, methodEnd } = cSeqParts;
-  const id = methodIdAt(bytes, methodStart, methodEnd);
-  return { sequence, method: id > 0 ? methodNames[id]! : decodeAscii(bytes, methodStart, methodEnd) };
+  scanCSeq(bytes, start, end, field, transient);
+  const { sequence, methodId, methodStart, methodEnd } = transient;
+  return {
+    sequence,
+    method: methodId > 0 ? methodNames[methodId]! : decodeAscii(bytes, methodStart, methodEnd),
+  };
 }
 
 export function printCSeq(cSeq: CSeq): string {
