@@ -187,7 +187,7 @@ function exercise(bytes: Uint8Array): SipMessage | undefined {
 
 test("mutilated torture messages, throw nothing but ParseError and keep their meaning when printed", () => {
   let accepted = 0;
-  for (let seed = 0; seed < 6000; seed++) {
+  for (let seed = 0; seed < 3000; seed++) {
     const next = random(seed);
     const bytes = mutilate(torture[next(torture.length)]!, next);
     try {
@@ -203,7 +203,7 @@ test("mutilated torture messages, throw nothing but ParseError and keep their me
       });
     }
   }
-  assert.ok(accepted > 500, `only ${accepted} were accepted`);
+  assert.ok(accepted > 300, `only ${accepted} were accepted`);
 });
 
 test("torture messages cut off anywhere, throw nothing but ParseError", () => {
