@@ -5,12 +5,12 @@ import {
   causeOfStatus,
   causesLeadingTo,
   type Effect,
-  en,
   type ResponseClass,
   type Retry,
   type Role,
   type Standing,
 } from "@offhook/sip/responses";
+import { en } from "@offhook/sip/responses/text/en";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 
@@ -68,7 +68,13 @@ function hasWord(text: string, beginning: string): boolean {
 
 function searchText(facts: Facts): string {
   const sources = facts.sources.flatMap(({ rfc }) => [`RFC ${rfc}`, `RFC${rfc}`]);
-  return [facts.code, facts.phrase, en[facts.code], ...headersOf(facts).map(([header]) => header), ...sources]
+  return [
+    facts.code,
+    facts.phrase,
+    en[facts.code].meaning,
+    ...headersOf(facts).map(([header]) => header),
+    ...sources,
+  ]
     .join(" ")
     .concat(facts.standing === "current" ? "" : ` ${facts.standing}`);
 }
@@ -146,7 +152,7 @@ function card(facts: Facts): string {
   if (q850.to !== "") rows.push(["To Q.850", q850.to]);
   if (q850.from !== "") rows.push(["From Q.850", q850.from]);
   const lines = rows.map(([name, value]) => `  ${styleText("dim", name.padEnd(12))} ${value}`);
-  return `${title}  ${styleText("dim", kind)}\n  ${en[facts.code]}\n\n${lines.join("\n")}\n`;
+  return `${title}  ${styleText("dim", kind)}\n  ${en[facts.code].meaning}\n\n${lines.join("\n")}\n`;
 }
 
 function methodsOf(facts: Facts): string {
@@ -191,7 +197,7 @@ function table(found: readonly Facts[]): string {
   const sourceWidth = Math.max(...found.map((facts) => sourceOf(facts).length));
   const room = process.stdout.isTTY ? process.stdout.columns - phraseWidth - sourceWidth - 8 : Infinity;
   const lines = found.map((facts) => {
-    const meaning = shorten(en[facts.code], room);
+    const meaning = shorten(en[facts.code].meaning, room);
     const cells = [
       facts.phrase.padEnd(phraseWidth),
       styleText("dim", sourceOf(facts).padEnd(sourceWidth)),
@@ -212,7 +218,7 @@ function shorten(text: string, room: number): string {
 function record(facts: Facts) {
   return {
     ...facts,
-    meaning: en[facts.code],
+    meaning: en[facts.code].meaning,
     q850: causeOfStatus(facts.code) ?? null,
     fromQ850: causesLeadingTo(facts.code),
   };
@@ -238,7 +244,7 @@ function csv(found: readonly Facts[]): string {
     facts.effect ?? "",
     causeOfStatus(facts.code)?.cause ?? "",
     causesLeadingTo(facts.code).join(" "),
-    en[facts.code],
+    en[facts.code].meaning,
   ]);
   return `${[header, ...rows.map((row) => row.map(csvField).join(","))].join("\n")}\n`;
 }

@@ -1,6 +1,7 @@
 // `offhook trace <call>`: the messages of a call as a ladder, and why it failed in words.
 
-import { en, factsOf } from "@offhook/sip/responses";
+import { factsOf } from "@offhook/sip/responses";
+import { en } from "@offhook/sip/responses/text/en";
 import { Command } from "commander";
 import { withAdministration } from "../administration.ts";
 import { printLadder } from "../ladder.ts";
@@ -30,6 +31,7 @@ function reason(messages: readonly { summary: string; cSeq: string; from: string
     ({ summary, cSeq, from }) => from === "server" && cSeq.endsWith("INVITE") && /^[3-6]\d\d /.test(summary),
   );
   const code = Number(refusal?.summary.slice(0, 3));
-  if (refusal === undefined || code === 401 || code === 407 || factsOf(code) === undefined) return undefined;
-  return `${refusal.summary}: ${(en as Readonly<Record<number, string>>)[code] ?? ""}`;
+  const facts = factsOf(code);
+  if (refusal === undefined || code === 401 || code === 407 || facts === undefined) return undefined;
+  return `${refusal.summary}: ${en[facts.code].meaning}`;
 }

@@ -8,7 +8,6 @@ import {
   causesLeadingTo,
   causeTable,
   classOf,
-  en,
   factsOf,
   preferenceOf,
   statusOfCause,
@@ -27,10 +26,9 @@ test("registry, the reference of each row, among the sources of the code", () =>
   }
 });
 
-test("§7.2, every code, class by its first digit and a meaning in English", () => {
+test("§7.2, every code, class by its first digit", () => {
   for (const facts of catalogue) {
     assert.equal(facts.class, classOf(facts.code));
-    assert.match(en[facts.code], /^[A-Z].*\.$/);
   }
 });
 

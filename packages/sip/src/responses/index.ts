@@ -1,4 +1,4 @@
-// Facts on every response code: the catalogue, its texts, the order of best responses, release causes.
+// Facts on every response code: the catalogue, the order of best responses, release causes. The texts are in text/.
 export { preferenceOf } from "./best-response.ts";
 export { catalogue, classOf, factsOf, type ResponseCode, reasonPhrase, treatedAs } from "./catalogue.ts";
 export type {
@@ -20,4 +20,3 @@ export {
   type ReleaseCause,
   statusOfCause,
 } from "./q850.ts";
-export { type CodeTexts, en } from "./text/en.ts";

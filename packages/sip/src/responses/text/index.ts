@@ -1,0 +1,19 @@
+// The languages that the texts exist in. Nothing is loaded here: a program that knows its language imports
+// `responses/text/en`, one that is told it when it runs calls `loadTexts`.
+import type { CodeTexts } from "./code-text.ts";
+
+export type { CodeText, CodeTexts, Items, TranslatedTexts } from "./code-text.ts";
+
+/** Language tags as in BCP 47. */
+export const languages = ["en"] as const;
+
+export type Language = (typeof languages)[number];
+
+const loaders: Readonly<Record<Language, () => Promise<CodeTexts>>> = {
+  en: async () => (await import("./en/index.ts")).en,
+};
+
+/** The texts of one language, and of no other. */
+export function loadTexts(language: Language): Promise<CodeTexts> {
+  return loaders[language]();
+}
