@@ -1,108 +1,115 @@
-// The packages as npm would publish them, installed in a folder of their own: every subpath loads, the command runs,
-// the store finds its worker. Sources and the @offhook/source condition are out of reach there.
+// The packages as they would be published: built, packed, unpacked beside their dependencies, and run without sources.
+
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { findProgram, Program } from "./interop/peers/program.ts";
-import { root } from "./interop/peers/server.ts";
 
 const run = promisify(execFile);
-const folders = ["sip", "server", "cli"];
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const folder = mkdtempSync(join(tmpdir(), "offhook-packed-"));
+const modules = join(folder, "node_modules");
+const packages = { sip: "@offhook/sip", server: "@offhook/server", cli: "offhook" };
 
-describe(
-  "the packed packages",
-  findProgram("npm") && findProgram("tar") ? {} : { skip: "needs npm and tar" },
-  () => {
-    let place: string;
-    let modules: string;
-    const command = () => join(modules, "offhook/bin/offhook.mjs");
-
-    before(async () => {
-      place = mkdtempSync(join(tmpdir(), "offhook-packed-"));
-      modules = join(place, "node_modules");
-      await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", "packages/cli"], {
-        cwd: root,
-      });
-      mkdirSync(join(modules, "@offhook"), { recursive: true });
-      for (const name of readdirSync(join(root, "node_modules"))) {
-        if (!name.startsWith(".") && name !== "@offhook" && name !== "offhook")
-          symlinkSync(join(root, "node_modules", name), join(modules, name));
-      }
-      for (const folder of folders) {
-        const source = join(root, "packages", folder);
-        const { stdout } = await run(
-          "npm",
-          ["pack", "--json", "--ignore-scripts", "--pack-destination", place],
-          { cwd: source },
-        );
-        const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
-        const { name } = JSON.parse(readFileSync(join(source, "package.json"), "utf8")) as { name: string };
-        mkdirSync(join(modules, name), { recursive: true });
-        await run("tar", ["-xzf", join(place, filename), "-C", join(modules, name), "--strip-components=1"]);
-      }
+before(async () => {
+  await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", "packages/cli"], {
+    cwd: root,
+  });
+  mkdirSync(join(modules, "@offhook"), { recursive: true });
+  for (const name of readdirSync(join(root, "node_modules"))) {
+    if (name.startsWith(".") || name === "@offhook" || name === "offhook") continue;
+    symlinkSync(join(root, "node_modules", name), join(modules, name));
+  }
+  for (const [name, published] of Object.entries(packages)) {
+    const own = join(root, "packages", name, "node_modules");
+    mkdirSync(join(modules, published), { recursive: true });
+    if (existsSync(own)) symlinkSync(own, join(modules, published, "node_modules"));
+    const { stdout } = await run("npm", ["pack", "--json", "--dry-run", "--ignore-scripts"], {
+      cwd: join(root, "packages", name),
+      env: { ...process.env, npm_config_cache: join(folder, "cache") },
     });
+    const [packed] = Object.values(JSON.parse(stdout) as Record<string, { files: { path: string }[] }>);
+    for (const { path } of packed?.files ?? []) {
+      const target = join(modules, published, path);
+      mkdirSync(dirname(target), { recursive: true });
+      cpSync(join(root, "packages", name, path), target);
+    }
+  }
+});
 
-    after(() => rmSync(place, { recursive: true, force: true }));
+after(() => rmSync(folder, { recursive: true, force: true }));
 
-    test("no sources, tests or build records are in them", () => {
-      for (const name of ["@offhook/sip", "@offhook/server", "offhook"]) {
-        const files = readdirSync(join(modules, name), { recursive: true }).map(String);
-        const wrong = files.filter((file) => /(^|\/)src\/|\.test\.|\.tsbuildinfo$|(?<!\.d)\.ts$/.test(file));
-        assert.deepEqual(wrong, [], name);
-      }
-    });
+test("packed: no sources, no tests, no build information", () => {
+  for (const published of Object.values(packages)) {
+    const files = readdirSync(join(modules, published), { recursive: true })
+      .map(String)
+      .filter((file) => !file.startsWith("node_modules"));
+    assert.ok(files.includes("package.json"));
+    assert.deepEqual(
+      files.filter((file) => /\.test\.|tsbuildinfo|^src/.test(file)),
+      [],
+    );
+  }
+});
 
-    test("@offhook/sip: the front door and every folder load, on this Node and on npm's", async () => {
-      const subpaths = readdirSync(join(root, "packages/sip/src"), { withFileTypes: true })
-        .filter(
-          (entry) =>
-            entry.isDirectory() && existsSync(join(root, "packages/sip/src", entry.name, "index.ts")),
-        )
-        .map((entry) => `@offhook/sip/${entry.name}`);
-      const program = join(place, "load.mjs");
-      const names = ["@offhook/sip", "@offhook/sip/stack", ...subpaths].filter(
-        (name) => name !== "@offhook/sip/web",
-      );
-      writeFileSync(
-        program,
-        `${names.map((name, i) => `import * as m${i} from ${JSON.stringify(name)};`).join("\n")}
-const { parseMessage } = m0;
-const text = "OPTIONS sip:a@b SIP/2.0\\r\\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\\r\\nMax-Forwards: 70\\r\\nFrom: <sip:x@y>;tag=1\\r\\nTo: <sip:a@b>\\r\\nCall-ID: c\\r\\nCSeq: 1 OPTIONS\\r\\nContent-Length: 0\\r\\n\\r\\n";
-console.log(parseMessage(new TextEncoder().encode(text)).method, ${names.length});
-`,
-      );
-      const others = process.env["npm_node_execpath"];
-      for (const node of new Set([process.execPath, ...(others ? [others] : [])])) {
-        const { stdout } = await run(node, [program]);
-        assert.equal(stdout.trim(), `OPTIONS ${names.length}`, node);
-      }
-    });
+test("packed: the command runs from dist", async () => {
+  const { stdout } = await run(
+    process.execPath,
+    [join(modules, "offhook/bin/offhook.mjs"), "code", "--json"],
+    { cwd: folder },
+  );
+  assert.equal((JSON.parse(stdout) as unknown[]).length, 77);
+});
 
-    test("offhook code --json lists 77 codes", async () => {
-      const { stdout } = await run(process.execPath, [command(), "code", "--json"]);
-      assert.equal(JSON.parse(stdout).length, 77);
-    });
+test("packed: the server runs from dist, its database worker too", async (t) => {
+  writeFileSync(
+    join(folder, "offhook.yaml"),
+    "listeners: [{ transport: udp, port: 0 }]\nhttp: false\nstore: { path: data/offhook.db }\n",
+  );
+  const child = spawn(process.execPath, [join(modules, "offhook/dist/main.js"), "serve"], {
+    cwd: folder,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  t.after(() => child.kill("SIGKILL"));
+  const [first] = await once(child.stdout, "data", { signal: AbortSignal.timeout(20_000) });
+  assert.match(String(first), /^offhook is listening on udp 127\.0\.0\.1:\d+/);
+  const { stdout } = await run(
+    process.execPath,
+    [join(modules, "offhook/bin/offhook.mjs"), "user", "add", "alice", "-p", "x"],
+    { cwd: folder },
+  );
+  assert.equal(stdout, "added alice@localhost\n");
+  child.kill("SIGTERM");
+  const [code] = await once(child, "exit");
+  assert.equal(code, 0);
+  assert.ok(existsSync(join(folder, "data/offhook.db")));
+});
 
-    test("offhook serve starts with a database and ends in order", async () => {
-      const config = join(place, "offhook.yaml");
-      writeFileSync(config, "listeners: [{ transport: udp, host: 127.0.0.1, port: 0 }]\nhttp: { port: 0 }\n");
-      const server = new Program(process.execPath, [command(), "serve", "--config", config], { cwd: place });
-      await server.says(/listening/i, 20_000);
-      assert.equal(await server.stop(), 0, server.output);
-      assert.ok(existsSync(join(place, "offhook-data/offhook.db")));
-    });
-  },
-);
+test("packed: a phone by subpath imports", async () => {
+  const file = join(folder, "phone.mjs");
+  writeFileSync(
+    file,
+    `import { udp } from "@offhook/sip/node";
+     import { UserAgent } from "@offhook/sip/user-agent";
+     const phone = new UserAgent({ aor: "sip:a@127.0.0.1", transports: [udp({ address: "127.0.0.1" })] });
+     await phone.ready;
+     console.log(phone.listeners.length);
+     await phone.stop();`,
+  );
+  const { stdout } = await run(process.execPath, [file], { cwd: folder });
+  assert.equal(stdout, "1\n");
+});
