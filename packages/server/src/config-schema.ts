@@ -24,7 +24,7 @@ const advertise = z
   .describe("What Via, Contact and Record-Route say instead of the bound address (containers, cloud NAT)");
 
 const listener = z.strictObject({
-  transport: z.enum(["udp", "tcp"]).describe("Transport"),
+  transport: z.enum(["udp", "tcp", "ws"]).describe("Transport; `ws` is WebSocket on a port of its own"),
   host: address
     .default("127.0.0.1")
     .describe("Address to bind; 0.0.0.0 and :: mean every address of the machine"),
@@ -120,8 +120,29 @@ const relay = z.strictObject({
 });
 
 const http = z.strictObject({
-  host: address.default("127.0.0.1").describe("Address for `/metrics` and `/health`"),
+  host: address.default("127.0.0.1").describe("Address for `/metrics`, `/health` and SIP over WebSocket"),
   port: port.default(8060).describe("Port; 0 lets the system choose"),
+});
+
+const webSocket = z.strictObject({
+  onHttp: z.boolean().default(true).describe("Whether the HTTP port takes SIP over WebSocket too"),
+  origins: z
+    .array(
+      z.union([
+        z.literal("*"),
+        z
+          .string()
+          .regex(/^[a-z]+:\/\/[^/?#\s]+$/i, "an origin such as https://phone.example.com, without path")
+          .toLowerCase(),
+      ]),
+    )
+    .default([])
+    .describe(
+      "Origins of web pages that may connect, or `*` for all; pages of this very host and of localhost always may",
+    ),
+  pingInterval: seconds
+    .default(25)
+    .describe("Seconds between pings; a client that has sent nothing by the next one is cut off"),
 });
 
 const admin = z.strictObject({
@@ -194,7 +215,8 @@ export const configSchema = z.strictObject({
   http: z
     .union([z.literal(false), http])
     .prefault({})
-    .describe("Metrics and health over HTTP; `false` turns it off"),
+    .describe("Metrics, health and SIP over WebSocket over HTTP; `false` turns it off"),
+  webSocket: webSocket.prefault({}).describe("SIP over WebSocket (RFC 7118)"),
   admin: admin.prefault({}).describe("Administration of the running server"),
   trace: trace.prefault({}).describe("Messages of recent calls, for `offhook trace`"),
   limits: limits.prefault({}).describe("What one peer, or all together, may use"),

@@ -18,7 +18,7 @@ const mistakes: [title: string, yaml: string, message: string | RegExp][] = [
   [
     "unknown transport",
     "listeners:\n  - host: 127.0.0.1\n    transport: udq\n",
-    'c.yaml:3: listeners[0].transport: "udq" is not allowed; allowed: udp, tcp',
+    'c.yaml:3: listeners[0].transport: "udq" is not allowed; allowed: udp, tcp, ws',
   ],
   [
     "number too big",
@@ -33,7 +33,7 @@ const mistakes: [title: string, yaml: string, message: string | RegExp][] = [
   [
     "missing transport",
     "listeners:\n  - port: 5060\n",
-    /^c\.yaml:2: listeners\[0\]\.transport: nothing is not allowed; allowed: udp, tcp$/,
+    /^c\.yaml:2: listeners\[0\]\.transport: nothing is not allowed; allowed: udp, tcp, ws$/,
   ],
   ["no listener", "listeners: []\n", "c.yaml:1: listeners: a list is too small; at least 1"],
   [

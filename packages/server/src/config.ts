@@ -91,6 +91,12 @@ export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIP(host) === 4 && host.startsWith("127."));
 }
 
+/** Where SIP comes in: the listeners' addresses, and that of the HTTP port if it takes WebSockets. */
+export function sipHosts({ listeners, http, webSocket }: Config): string[] {
+  const hosts = listeners.map(({ host }) => host);
+  return http !== false && webSocket.onHttp ? [...hosts, http.host] : hosts;
+}
+
 interface Mistake {
   readonly path: readonly PropertyKey[];
   readonly text: string;
@@ -98,10 +104,10 @@ interface Mistake {
 
 /** What no single key shows: values that do not go together. */
 function inconsistency(config: Config): Mistake | undefined {
-  const { auth, listeners, accounts, registrar, relay, store } = config;
-  const exposed = listeners.findIndex(({ host }) => !isLoopback(host));
-  if (!auth.enabled && !auth.withoutPasswordInPublic && exposed >= 0) {
-    const text = `false would let anybody who reaches ${listeners[exposed]?.host} use this server; if that is wanted, say auth.withoutPasswordInPublic: true as well`;
+  const { auth, accounts, registrar, relay, store } = config;
+  const exposed = sipHosts(config).find((host) => !isLoopback(host));
+  if (!auth.enabled && !auth.withoutPasswordInPublic && exposed !== undefined) {
+    const text = `false would let anybody who reaches ${exposed} use this server; if that is wanted, say auth.withoutPasswordInPublic: true as well`;
     return { path: ["auth", "enabled"], text };
   }
   if (auth.enabled && accounts === "any") {

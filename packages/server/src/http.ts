@@ -1,5 +1,6 @@
 // `/metrics` and `/health` over HTTP, on loopback unless configured otherwise.
 
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
@@ -27,10 +28,23 @@ export function makeHttpApp(registry: Registry, health: () => Health): Hono {
   return app;
 }
 
+/** For ports where nothing but WebSocket is spoken. */
+export function makeUpgradeApp(): Hono {
+  const app = new Hono();
+  app.all("*", (context) =>
+    context.text("Only WebSocket with the subprotocol sip is spoken here.\n", 426, { Upgrade: "websocket" }),
+  );
+  return app;
+}
+
 /** A server that listens on TCP or on a Unix socket. */
 export interface HttpServer {
+  /** The bound address; the path of a Unix socket. */
+  readonly address: string;
   /** The bound port; 0 for a Unix socket. */
   readonly port: number;
+  /** For upgrades. */
+  readonly server: Server;
   close(): Promise<void>;
 }
 
@@ -39,7 +53,7 @@ export async function serveHttp(
   app: Hono,
   place: { host: string; port: number } | { path: string },
 ): Promise<HttpServer> {
-  const server = createAdaptorServer({ fetch: app.fetch });
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(place, () => {
@@ -47,14 +61,17 @@ export async function serveHttp(
       resolve();
     });
   });
-  const address = server.address();
+  const bound = server.address() as AddressInfo | string;
   return {
-    port: typeof address === "object" && address !== null ? (address as AddressInfo).port : 0,
+    ...(typeof bound === "string"
+      ? { address: bound, port: 0 }
+      : { address: bound.address, port: bound.port }),
+    server,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         // Idle keep-alive connections would hold it open.
-        if ("closeAllConnections" in server) server.closeAllConnections();
+        server.closeAllConnections();
       }),
   };
 }

@@ -12,10 +12,11 @@ import { UserAgent } from "@offhook/sip/user-agent";
 import { parseConfig } from "./config.ts";
 import { OffhookServer } from "./server.ts";
 
-const loopback = `
+const loopback = (listeners: string) => `
 listeners:
   - { transport: udp, host: 127.0.0.1, port: 0 }
   - { transport: tcp, host: 127.0.0.1, port: 0 }
+${listeners}
 http: { port: 0 }
 log: { level: silent }
 `;
@@ -35,6 +36,7 @@ export interface RunningServer {
 export async function startServer(
   t: TestContext,
   more = "store: { kind: memory }\n",
+  listeners = "",
 ): Promise<RunningServer> {
   const folder = mkdtempSync(join(tmpdir(), "offhook-server-"));
   const terminal = new PassThrough();
@@ -44,7 +46,7 @@ export async function startServer(
   });
   const phones: UserAgent[] = [];
   const server = await OffhookServer.start({
-    config: parseConfig(loopback + more, "test.yaml"),
+    config: parseConfig(loopback(listeners) + more, "test.yaml"),
     folder,
     terminal,
   });

@@ -14,16 +14,17 @@ import { isAnswering, serveAdmin } from "./admin.ts";
 import { AdministrationError, LocalAdministration } from "./administration.ts";
 import { CallLines } from "./call-lines.ts";
 import { CallMonitor } from "./call-monitor.ts";
-import { type Config, isLoopback, type LoadedConfig } from "./config.ts";
+import { type Config, isLoopback, type LoadedConfig, sipHosts } from "./config.ts";
 import { makeDemoUsers } from "./demo.ts";
 import { Domains } from "./domains.ts";
-import { type HttpServer, makeHttpApp, serveHttp } from "./http.ts";
+import { type HttpServer, makeHttpApp, makeUpgradeApp, serveHttp } from "./http.ts";
 import { makeLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { PasswordThrottle, ThrottledChallenger } from "./password-throttle.ts";
 import { AccountDirectory, makeAdmission } from "./routing/index.ts";
 import { loadSecret } from "./secret.ts";
 import { openStore, type Store } from "./store/index.ts";
+import { WebSocketGate } from "./websocket.ts";
 
 /** The server cannot start, for a reason outside of it: a port in use, a folder that may not be written. */
 export class StartError extends Error {
@@ -170,6 +171,7 @@ export class OffhookServer {
    */
   async stop(): Promise<void> {
     this.#state = "draining";
+    for (const gate of this.#gates) gate.close();
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((done) => {
       timer = setTimeout(done, drainTime);
@@ -236,9 +238,7 @@ export class OffhookServer {
       route: directory.route,
       admit: makeAdmission({
         ...{ domains, authentication, owns: directory.owns },
-        inbound:
-          config.relay.inbound ??
-          (config.listeners.every(({ host }) => isLoopback(host)) ? "allow" : "peers"),
+        inbound: config.relay.inbound ?? (sipHosts(config).every(isLoopback) ? "allow" : "peers"),
         peers: config.relay.peers,
       }),
       listeners: () => this.#driver.listeners.map(({ listener }) => listener),
@@ -281,6 +281,12 @@ export class OffhookServer {
     const { config } = this;
     for (const { transport, host, port, advertise, bufferSize } of config.listeners) {
       try {
+        if (transport === "ws") {
+          const http = await serveHttp(makeUpgradeApp(), { host, port });
+          this.#webServers.push(http);
+          this.#takeWebSockets(http, advertise);
+          continue;
+        }
         const listener = await this.#driver.listen({
           ...{ transport: transport.toUpperCase() as TransportName, address: host, port, bufferSize },
           ...(advertise === undefined ? {} : { advertise }),
@@ -300,6 +306,8 @@ export class OffhookServer {
       }));
       try {
         this.#http = await serveHttp(app, config.http);
+        this.#webServers.push(this.#http);
+        if (config.webSocket.onHttp) this.#takeWebSockets(this.#http);
       } catch (error) {
         throw new StartError(`http ${printAddress(config.http.host, config.http.port)} ${explain(error)}`);
       }
@@ -318,13 +326,32 @@ export class OffhookServer {
     this.#closers.push(() => rmSync(socket, { force: true }));
   }
 
+  /** SIP over WebSocket on an HTTP server that listens already. */
+  #takeWebSockets(http: HttpServer, advertise?: Listener["advertise"]): void {
+    const { webSocket, limits } = this.config;
+    const entry = this.#driver.listenForMessages({
+      ...{ transport: "WS", address: http.address, port: http.port },
+      ...(advertise === undefined ? {} : { advertise }),
+    });
+    this.domains.addListener(entry.listener);
+    const gate = new WebSocketGate(http.server, {
+      listener: entry,
+      origins: webSocket.origins,
+      messageSize: limits.messageSize,
+      pingInterval: webSocket.pingInterval * 1000,
+    });
+    this.#gates.push(gate);
+  }
+
+  readonly #gates: WebSocketGate[] = [];
+  readonly #webServers: HttpServer[] = [];
   readonly #closers: (() => void)[] = [];
 
   async #closeAll(): Promise<void> {
     await this.#driver.stop();
     this.#proxy.close();
     await this.#admin?.close();
-    await this.#http?.close();
+    await Promise.all(this.#webServers.map((server) => server.close()));
     for (const close of this.#closers) close();
     await this.store.close();
     this.#lines?.flush();
