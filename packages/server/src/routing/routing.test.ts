@@ -116,18 +116,24 @@ class Town {
   async try(
     from: { address: string; uri: string },
     to: string,
-    options: { method?: string; headers?: readonly string[]; toTag?: string } = {},
+    options: {
+      method?: string;
+      headers?: readonly string[];
+      toTag?: string;
+      callId?: string;
+      fromTag?: string | undefined;
+    } = {},
   ): Promise<string[]> {
-    const { method = "INVITE", headers = [], toTag } = options;
     const id = ++this.#count;
+    const { method = "INVITE", headers = [], toTag, callId = `call-${id}`, fromTag = `a${id}` } = options;
     this.got.length = 0;
     const text = [
       `${method} ${to} SIP/2.0`,
       `Via: SIP/2.0/UDP ${from.address}:5060;branch=z9hG4bK${id}`,
       "Max-Forwards: 70",
-      `From: <${from.uri}>;tag=a${id}`,
+      `From: <${from.uri}>;tag=${fromTag}`,
       `To: <${to}>${toTag === undefined ? "" : `;tag=${toTag}`}`,
-      `Call-ID: call-${id}`,
+      `Call-ID: ${callId}`,
       `CSeq: 1 ${method}`,
       `Contact: <sip:x@${from.address}:5060>`,
       ...headers,
@@ -226,6 +232,22 @@ for (const [title, rules, from, to, outcome] of table) {
     town.close();
   });
 }
+
+test("relay, a route recorded for a call lets nobody start another one without password", async () => {
+  const town = new Town({ inbound: "allow" });
+  town.register("bob", "sip:bob@10.0.0.2:5060");
+  assert.deepEqual(await town.try(stranger, bob), [rings]);
+  const { message } = town.got.find(({ at }) => at === "10.0.0.2")!;
+  const [route = ""] = message.headers.rawAll("Record-Route");
+  const same = { headers: [`Route: ${route}`], callId: message.callId, fromTag: message.fromTag };
+  assert.deepEqual(await town.try(stranger, away, same), ["403"]);
+  assert.deepEqual(await town.try({ ...stranger, uri: alice.uri }, bob, same), ["407"]);
+  // Within the call the route opens the way to wherever the callee is.
+  assert.deepEqual(await town.try(stranger, away, { ...same, method: "BYE", toTag: "b" }), [
+    "BYE at 198.51.100.7",
+  ]);
+  town.close();
+});
 
 const names: readonly (readonly [
   title: string,

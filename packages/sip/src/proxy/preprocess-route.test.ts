@@ -37,7 +37,7 @@ function request(
     "Max-Forwards: 70",
     ...routes.map((route) => `Route: ${route}`),
     `From: <sip:alice@example.com>;tag=${tags.from}`,
-    `To: <sip:bob@example.com>;tag=${tags.to}`,
+    `To: <sip:bob@example.com>${tags.to === "" ? "" : `;tag=${tags.to}`}`,
     "Call-ID: call-1",
     "CSeq: 2 BYE",
     "Content-Length: 0",
@@ -99,6 +99,16 @@ const rows: readonly (readonly [title: string, SipRequest, Expected])[] = [
   ["signature of another key: popped, not recorded", request(bob, [forged]), { popped: 1 }],
   ["signature of another dialog: not recorded", request(bob, [plain], { from: "x", to: "y" }), { popped: 1 }],
   [
+    "signature of a dialog, request outside of any: not recorded",
+    request(bob, [withFlows], { from: "alice", to: "" }),
+    { popped: 1 },
+  ],
+  [
+    "the same from a strict router: not recorded",
+    request(withFlows.slice(1, -1), [`<${bob}>`], { from: "alice", to: "" }),
+    { uri: bob, last: true },
+  ],
+  [
     "callee's request: recorded too",
     request(bob, [plain], { from: "bob", to: "alice" }),
     { popped: 1, recorded: true },
@@ -119,6 +129,16 @@ const rows: readonly (readonly [title: string, SipRequest, Expected])[] = [
     "RFC 5626, own Path value: recorded, over its flow",
     request(bob, [path], { from: "z", to: "y" }),
     { popped: 1, recorded: true, flow: "f-far" },
+  ],
+  [
+    "RFC 5626, own Path value outside a dialog: recorded all the same",
+    request(bob, [path], { from: "z", to: "" }),
+    { popped: 1, recorded: true, flow: "f-far" },
+  ],
+  [
+    "RFC 5626, own Path value, then another Route: leads where the sender wants, so not recorded",
+    request(bob, [path, next], { from: "z", to: "y" }),
+    { popped: 1, left: 1 },
   ],
   ["RFC 5626, Path value changed: not recorded", request(bob, [path.replace("f-far", "f-x")]), { popped: 1 }],
   [

@@ -3,7 +3,7 @@
 import { isSipUri, type NameAddr, type SipRequest, type SipUri, type Uri } from "../message/index.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { HashKey } from "./keyed-hash.ts";
-import { isSigned, verifyRoute } from "./record-route.ts";
+import { isSigned, type RecordedRoute, verifyRoute } from "./record-route.ts";
 
 /** What preprocessing found. The message itself is not touched: forwarding applies this as edits. */
 export interface RouteDecision {
@@ -15,10 +15,15 @@ export interface RouteDecision {
   readonly requestUri: Uri | undefined;
   /** The Route values that remain. */
   readonly remaining: readonly NameAddr[];
-  /** True if a value that we recorded and signed for this dialog led here. */
+  /**
+   * True if a value that we recorded and signed led here: for this dialog, of which the request claims to be a part by
+   * its To tag, or as a Path whose flow it takes.
+   */
   readonly isRecorded: boolean;
   /** The flow to go on over, named by a signed value; only where no Route remains. */
   readonly flowId: string | undefined;
+  /** True if that flow was named by a Path: then there is no other way (RFC 5626 §5.3.1). */
+  readonly isPath: boolean;
 }
 
 const noRoutes: readonly NameAddr[] = [];
@@ -31,6 +36,7 @@ export const untouched: RouteDecision = {
   remaining: noRoutes,
   isRecorded: false,
   flowId: undefined,
+  isPath: false,
 };
 
 /** What preprocessing must know of this proxy. */
@@ -53,7 +59,15 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
   let requestUri: Uri | undefined;
   let tookLast = false;
   let isRecorded = false;
+  let isPath = false;
   let flowId: string | undefined;
+  /** Outside a dialog a value seen in one before is worth nothing: the relay rules are asked again. */
+  const follow = (recorded: RecordedRoute): void => {
+    isPath = recorded.direction === "path";
+    if (!isPath && !request.hasToTag) return;
+    isRecorded = true;
+    flowId = recorded.flowId ?? flowId;
+  };
 
   const received = request.requestUri;
   if (isSipUri(received) && uriText.includes(";")) {
@@ -63,8 +77,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
       const recorded = verifyRoute(self.key, received, request);
       const last = routes[routes.length - 1];
       if (recorded !== undefined && last !== undefined) {
-        isRecorded = true;
-        flowId = recorded.flowId;
+        follow(recorded);
         requestUri = last.uri;
         routes = routes.slice(0, -1);
         tookLast = true;
@@ -81,8 +94,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
     if (!isSipUri(uri) || !self.isOurs(uri)) break;
     const recorded = verifyRoute(self.key, uri, request);
     if (recorded !== undefined) {
-      isRecorded = true;
-      flowId = recorded.flowId ?? flowId;
+      follow(recorded);
     } else if (popped > 0) {
       break;
     }
@@ -95,9 +107,11 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
     tookLast,
     requestUri,
     remaining,
-    isRecorded,
+    // Whoever registered through us knows the Path: it opens the way over its flow and nowhere else.
+    isRecorded: isRecorded && !(isPath && remaining.length > 0),
     // Further Route values name the next hop; a flow of ours would lead past it.
     flowId: remaining.length === 0 ? flowId : undefined,
+    isPath: isPath && remaining.length === 0,
   };
 }
 

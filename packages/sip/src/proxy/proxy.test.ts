@@ -254,6 +254,18 @@ test("RFC 3327 §5.2, a REGISTER for another registrar gets our Path, and calls 
     }),
   );
   assert.equal(find(bed.take(), "INVITE").flow, phone);
+  // RFC 5626 §5.3.1: once the flow is gone, the Path leads nowhere, however reachable the URI looks.
+  bed.stack.flowClosed(phone, undefined, bed.clock.time);
+  bed.receive(
+    "10.0.0.7:5060",
+    request("MESSAGE", {
+      uri: "sip:anybody@10.0.0.3",
+      via: "SIP/2.0/UDP 10.0.0.7:5060",
+      headers: [`Route: ${path}`],
+    }),
+  );
+  // The INVITE under way has failed with the flow.
+  assert.deepEqual(names(bed.take()), ["430 10.0.0.7:5060", "500 10.0.0.7:5060"]);
   bed.receive("10.0.0.9:5060", request("REGISTER", { uri: "sip:10.0.0.7" }));
   assert.deepEqual(header(find(bed.take(), "REGISTER"), "Path"), []);
 });

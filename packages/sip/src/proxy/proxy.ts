@@ -240,7 +240,7 @@ export class ProxyServer {
       const flow = this.#settings.stack.flowById(decision.flowId);
       if (flow !== undefined && flow.state !== "closed") {
         target = { uri: target.uri, flow };
-      } else if (!isReachableWithoutFlow(target.uri)) {
+      } else if (decision.isPath || !isReachableWithoutFlow(target.uri)) {
         // RFC 5626 §5.3.1: the connection to a client that only it can reach has gone.
         incoming.respond(430);
         return;
