@@ -23,8 +23,38 @@ const advertise = z
   })
   .describe("What Via, Contact and Record-Route say instead of the bound address (containers, cloud NAT)");
 
+const pemFile = z.string().min(1);
+
+const certificatePair = {
+  certificate: pemFile.describe("PEM file with the certificate, intermediate ones after it"),
+  key: pemFile.describe("PEM file with its private key, without passphrase"),
+};
+
+const tls = z
+  .strictObject({
+    ...certificatePair,
+    certificates: z
+      .array(
+        z.strictObject({ domain: address.describe("Name that clients ask for (SNI)"), ...certificatePair }),
+      )
+      .default([])
+      .describe("Certificates of further domains; the one above is for all others"),
+    clientCertificates: z
+      .enum(["off", "optional", "required"])
+      .default("off")
+      .describe("Whether clients are asked for a certificate"),
+    ca: z
+      .array(pemFile)
+      .min(1)
+      .optional()
+      .describe("PEM files of the authorities for clients' certificates; default: those that Node knows"),
+  })
+  .describe("Certificates, read again when the files change; paths are relative to the configuration");
+
 const listener = z.strictObject({
-  transport: z.enum(["udp", "tcp", "ws"]).describe("Transport; `ws` is WebSocket on a port of its own"),
+  transport: z
+    .enum(["udp", "tcp", "ws", "wss"])
+    .describe("Transport; `ws` and `wss` are WebSocket on a port of their own"),
   host: address
     .default("127.0.0.1")
     .describe("Address to bind; 0.0.0.0 and :: mean every address of the machine"),
@@ -39,6 +69,7 @@ const listener = z.strictObject({
     .describe(
       "Name or `{ host, port }` that Via, Contact and Record-Route show instead (containers, cloud NAT)",
     ),
+  tls: tls.optional().describe("`wss`: certificates"),
   bufferSize: bytes
     .default(4_194_304)
     .describe("UDP: bytes of receive and send buffer to ask the system for"),
@@ -122,6 +153,7 @@ const relay = z.strictObject({
 const http = z.strictObject({
   host: address.default("127.0.0.1").describe("Address for `/metrics`, `/health` and SIP over WebSocket"),
   port: port.default(8060).describe("Port; 0 lets the system choose"),
+  tls: tls.optional().describe("With it, HTTPS and secure WebSocket"),
 });
 
 const webSocket = z.strictObject({
@@ -226,3 +258,4 @@ export const configSchema = z.strictObject({
 /** A checked configuration, defaults filled in. */
 export type Config = z.output<typeof configSchema>;
 export type ListenerConfig = Config["listeners"][number];
+export type TlsConfig = z.output<typeof tls>;

@@ -13,12 +13,12 @@ const mistakes: [title: string, yaml: string, message: string | RegExp][] = [
   [
     "unknown key of a listener",
     "listeners:\n  - transport: udp\n    prot: 5060\n",
-    "c.yaml:3: listeners[0].prot: is not known here; allowed: transport, host, port, advertise, bufferSize",
+    "c.yaml:3: listeners[0].prot: is not known here; allowed: transport, host, port, advertise, tls, bufferSize",
   ],
   [
     "unknown transport",
     "listeners:\n  - host: 127.0.0.1\n    transport: udq\n",
-    'c.yaml:3: listeners[0].transport: "udq" is not allowed; allowed: udp, tcp, ws',
+    'c.yaml:3: listeners[0].transport: "udq" is not allowed; allowed: udp, tcp, ws, wss',
   ],
   [
     "number too big",
@@ -33,7 +33,7 @@ const mistakes: [title: string, yaml: string, message: string | RegExp][] = [
   [
     "missing transport",
     "listeners:\n  - port: 5060\n",
-    /^c\.yaml:2: listeners\[0\]\.transport: nothing is not allowed; allowed: udp, tcp, ws$/,
+    /^c\.yaml:2: listeners\[0\]\.transport: nothing is not allowed; allowed: udp, tcp, ws, wss$/,
   ],
   ["no listener", "listeners: []\n", "c.yaml:1: listeners: a list is too small; at least 1"],
   [

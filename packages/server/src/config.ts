@@ -8,7 +8,7 @@ import type { z } from "zod";
 import { type Config, configSchema } from "./config-schema.ts";
 import { PeerList } from "./routing/index.ts";
 
-export type { Config, ListenerConfig } from "./config-schema.ts";
+export type { Config, ListenerConfig, TlsConfig } from "./config-schema.ts";
 
 /** The configuration cannot be used; `message` has one line per mistake, each with file and line. */
 export class ConfigError extends Error {
@@ -105,6 +105,14 @@ interface Mistake {
 /** What no single key shows: values that do not go together. */
 function inconsistency(config: Config): Mistake | undefined {
   const { auth, accounts, registrar, relay, store } = config;
+  for (const [index, { transport, tls }] of config.listeners.entries()) {
+    if (transport === "wss" && tls === undefined) {
+      return { path: ["listeners", index], text: `${transport} needs tls: { certificate: …, key: … }` };
+    }
+    if (transport !== "wss" && tls !== undefined) {
+      return { path: ["listeners", index, "tls"], text: `means nothing for ${transport}; allowed with wss` };
+    }
+  }
   const exposed = sipHosts(config).find((host) => !isLoopback(host));
   if (!auth.enabled && !auth.withoutPasswordInPublic && exposed !== undefined) {
     const text = `false would let anybody who reaches ${exposed} use this server; if that is wanted, say auth.withoutPasswordInPublic: true as well`;

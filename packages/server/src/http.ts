@@ -1,8 +1,10 @@
 // `/metrics` and `/health` over HTTP, on loopback unless configured otherwise.
 
 import type { Server } from "node:http";
+import { createServer, type Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
+import type { ServerCertificates } from "@offhook/sip/node";
 import { Hono } from "hono";
 import type { Registry } from "prom-client";
 
@@ -48,12 +50,36 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
+function makeServer(app: Hono, https: HttpsOptions | undefined): Server {
+  if (https === undefined) return createAdaptorServer({ fetch: app.fetch }) as Server;
+  const { certificates, clientCertificates } = https;
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    createServer,
+    serverOptions: {
+      ...certificates.fallback,
+      ...certificates.sni,
+      requestCert: clientCertificates !== "off",
+      rejectUnauthorized: clientCertificates === "required",
+    },
+  }) as Server & SecureServer;
+  certificates.onReload = (fallback) => server.setSecureContext(fallback);
+  return server;
+}
+
+/** HTTPS: what to show, and whom to ask for a certificate. */
+export interface HttpsOptions {
+  readonly certificates: ServerCertificates;
+  readonly clientCertificates: "off" | "optional" | "required";
+}
+
 /** Starts to serve. Rejects with the system's error if the place is taken. */
 export async function serveHttp(
   app: Hono,
   place: { host: string; port: number } | { path: string },
+  https?: HttpsOptions,
 ): Promise<HttpServer> {
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const server = makeServer(app, https);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
     server.listen(place, () => {

@@ -12,12 +12,12 @@ import { UserAgent } from "@offhook/sip/user-agent";
 import { parseConfig } from "./config.ts";
 import { OffhookServer } from "./server.ts";
 
-const loopback = (listeners: string) => `
+const loopback = (listeners: string, http: string) => `
 listeners:
   - { transport: udp, host: 127.0.0.1, port: 0 }
   - { transport: tcp, host: 127.0.0.1, port: 0 }
 ${listeners}
-http: { port: 0 }
+${http}
 log: { level: silent }
 `;
 
@@ -37,6 +37,7 @@ export async function startServer(
   t: TestContext,
   more = "store: { kind: memory }\n",
   listeners = "",
+  http = "http: { port: 0 }",
 ): Promise<RunningServer> {
   const folder = mkdtempSync(join(tmpdir(), "offhook-server-"));
   const terminal = new PassThrough();
@@ -46,7 +47,7 @@ export async function startServer(
   });
   const phones: UserAgent[] = [];
   const server = await OffhookServer.start({
-    config: parseConfig(loopback(listeners) + more, "test.yaml"),
+    config: parseConfig(loopback(listeners, http) + more, "test.yaml"),
     folder,
     terminal,
   });

@@ -4,7 +4,13 @@ import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { computeHa1, type Ha1Lookup } from "@offhook/sip/auth";
 import { defaultLimits } from "@offhook/sip/message";
-import { NodeDriver, nodeHash, nodeRandom } from "@offhook/sip/node";
+import {
+  NodeDriver,
+  nodeHash,
+  nodeRandom,
+  ServerCertificates,
+  type TlsServerOptions,
+} from "@offhook/sip/node";
 import { ProxyServer } from "@offhook/sip/proxy";
 import { Registrar } from "@offhook/sip/registrar";
 import { type IncomingRequest, type RequestHandler, Stack, type StackObserver } from "@offhook/sip/stack";
@@ -14,10 +20,10 @@ import { isAnswering, serveAdmin } from "./admin.ts";
 import { AdministrationError, LocalAdministration } from "./administration.ts";
 import { CallLines } from "./call-lines.ts";
 import { CallMonitor } from "./call-monitor.ts";
-import { type Config, isLoopback, type LoadedConfig, sipHosts } from "./config.ts";
+import { type Config, isLoopback, type LoadedConfig, sipHosts, type TlsConfig } from "./config.ts";
 import { makeDemoUsers } from "./demo.ts";
 import { Domains } from "./domains.ts";
-import { type HttpServer, makeHttpApp, makeUpgradeApp, serveHttp } from "./http.ts";
+import { type HttpServer, type HttpsOptions, makeHttpApp, makeUpgradeApp, serveHttp } from "./http.ts";
 import { makeLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { PasswordThrottle, ThrottledChallenger } from "./password-throttle.ts";
@@ -62,6 +68,7 @@ export class OffhookServer {
   readonly #lines: CallLines | undefined;
   readonly #proxy: ProxyServer;
   readonly #startedAt: number;
+  readonly #folder: string;
   #http: HttpServer | undefined;
   #admin: HttpServer | undefined;
   #state: "ok" | "draining" = "ok";
@@ -95,6 +102,7 @@ export class OffhookServer {
   private constructor(options: ServerOptions, store: Store, log: Logger) {
     const { config } = options;
     this.config = config;
+    this.#folder = options.folder;
     this.store = store;
     this.#log = log;
     this.#driver = new NodeDriver({ onError: (error) => log.error({ err: error }, "listening socket") });
@@ -279,12 +287,12 @@ export class OffhookServer {
 
   async #listen(socket: string): Promise<void> {
     const { config } = this;
-    for (const { transport, host, port, advertise, bufferSize } of config.listeners) {
+    for (const { transport, host, port, advertise, bufferSize, tls } of config.listeners) {
       try {
-        if (transport === "ws") {
-          const http = await serveHttp(makeUpgradeApp(), { host, port });
+        if (transport === "ws" || transport === "wss") {
+          const http = await serveHttp(makeUpgradeApp(), { host, port }, this.#certificatesOf(tls));
           this.#webServers.push(http);
-          this.#takeWebSockets(http, advertise);
+          this.#takeWebSockets(http, tls !== undefined, advertise);
           continue;
         }
         const listener = await this.#driver.listen({
@@ -305,9 +313,10 @@ export class OffhookServer {
         activeCalls: this.monitor.activeCount,
       }));
       try {
-        this.#http = await serveHttp(app, config.http);
+        const { host, port, tls } = config.http;
+        this.#http = await serveHttp(app, { host, port }, this.#certificatesOf(tls));
         this.#webServers.push(this.#http);
-        if (config.webSocket.onHttp) this.#takeWebSockets(this.#http);
+        if (config.webSocket.onHttp) this.#takeWebSockets(this.#http, tls !== undefined);
       } catch (error) {
         throw new StartError(`http ${printAddress(config.http.host, config.http.port)} ${explain(error)}`);
       }
@@ -327,10 +336,10 @@ export class OffhookServer {
   }
 
   /** SIP over WebSocket on an HTTP server that listens already. */
-  #takeWebSockets(http: HttpServer, advertise?: Listener["advertise"]): void {
+  #takeWebSockets(http: HttpServer, isSecure: boolean, advertise?: Listener["advertise"]): void {
     const { webSocket, limits } = this.config;
     const entry = this.#driver.listenForMessages({
-      ...{ transport: "WS", address: http.address, port: http.port },
+      ...{ transport: isSecure ? "WSS" : "WS", address: http.address, port: http.port },
       ...(advertise === undefined ? {} : { advertise }),
     });
     this.domains.addListener(entry.listener);
@@ -341,6 +350,17 @@ export class OffhookServer {
       pingInterval: webSocket.pingInterval * 1000,
     });
     this.#gates.push(gate);
+  }
+
+  /** @throws {TransportError} saying which file cannot be used */
+  #certificatesOf(tls: TlsConfig | undefined): HttpsOptions | undefined {
+    if (tls === undefined) return undefined;
+    const options = tlsOptions(tls, this.#folder);
+    const certificates = new ServerCertificates(options, (error) =>
+      this.#log.warn({ err: error }, "certificates"),
+    );
+    this.#closers.push(() => certificates.close());
+    return { certificates, clientCertificates: tls.clientCertificates };
   }
 
   readonly #gates: WebSocketGate[] = [];
@@ -357,6 +377,20 @@ export class OffhookServer {
     this.#lines?.flush();
     this.#log.flush();
   }
+}
+
+/** The configured files, found from the configuration's folder. */
+function tlsOptions({ ca, ...tls }: TlsConfig, folder: string): TlsServerOptions {
+  const found = ({ certificate, key }: { certificate: string; key: string }) => ({
+    certificate: resolve(folder, certificate),
+    key: resolve(folder, key),
+  });
+  return {
+    ...found(tls),
+    certificates: tls.certificates.map((pair) => ({ domain: pair.domain, ...found(pair) })),
+    clientCertificates: tls.clientCertificates,
+    ...(ca === undefined ? {} : { ca: ca.map((file) => resolve(folder, file)) }),
+  };
 }
 
 /** §11.2: a request for this server itself, not for a user. */

@@ -2,9 +2,13 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { get, type IncomingMessage } from "node:http";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { makeCertificate } from "@offhook/sip/node";
 import { WebSocket } from "ws";
 import { type RunningServer, startServer } from "./server.test.kit.ts";
 import { checkHandshake } from "./websocket.ts";
@@ -151,6 +155,42 @@ test("a port of its own: WebSocket, and 426 for everything else", async (t) => {
   )) as [IncomingMessage];
   refused.resume();
   assert.equal(refused.statusCode, 404);
+});
+
+test("on the HTTP port with http.tls: WSS and HTTPS, by the certificate of the domain asked for", async (t) => {
+  const authority = makeCertificate({ names: [], commonName: "test authority", isAuthority: true });
+  const folder = mkdtempSync(join(tmpdir(), "offhook-wss-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const file = (name: string, text: string) => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const pair = (name: string) => {
+    const { certificate, key } = makeCertificate({ names: [name], issuer: authority });
+    return `certificate: ${file(`${name}.pem`, certificate)}, key: ${file(`${name}.key`, key)}`;
+  };
+  const tls = `{ ${pair("127.0.0.1")}, certificates: [{ domain: sip.example.com, ${pair("sip.example.com")} }] }`;
+  const { server } = await startServer(
+    t,
+    memory,
+    `  - { transport: wss, host: 127.0.0.1, port: 0, tls: ${tls} }`,
+    `http: { port: 0, tls: ${tls} }`,
+  );
+  const ports = server.listening.filter((one) => one.startsWith("wss ")).map((one) => one.split(":").at(-1));
+  assert.equal(ports.length, 2);
+  for (const port of ports) {
+    for (const servername of [undefined, "sip.example.com"]) {
+      const socket = new WebSocket(`wss://127.0.0.1:${port}`, "sip", {
+        ca: authority.certificate,
+        ...(servername === undefined ? {} : { servername }),
+      });
+      t.after(() => socket.terminate());
+      await once(socket, "open");
+      socket.send(options("secure").replace("SIP/2.0/WS ", "SIP/2.0/WSS "));
+      const [answer] = (await once(socket, "message")) as [Buffer];
+      assert.match(answer.toString(), /^SIP\/2\.0 200 /);
+    }
+  }
 });
 
 // --- Messages ------------------------------------------------------------------------------------------------

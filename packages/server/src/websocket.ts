@@ -2,9 +2,15 @@
 
 import { isUtf8 } from "node:buffer";
 import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
-import { isIP } from "node:net";
+import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import type { MessageConnection, MessageListener } from "@offhook/sip/node";
+import { TLSSocket } from "node:tls";
+import {
+  type MessageConnection,
+  type MessageListener,
+  type MessageSocket,
+  sipIdentities,
+} from "@offhook/sip/node";
 import { type WebSocket, WebSocketServer } from "ws";
 
 export interface WebSocketOptions {
@@ -82,11 +88,11 @@ export class WebSocketGate {
     socket.once("close", gone);
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       socket.off("close", gone);
-      this.#run(webSocket, connection);
+      this.#run(webSocket, connection, identitiesOf(request.socket));
     });
   }
 
-  #run(webSocket: WebSocket, connection: MessageConnection): void {
+  #run(webSocket: WebSocket, connection: MessageConnection, identities: readonly string[] | undefined): void {
     let error: Error | undefined;
     let isAlive = true;
     const timer = setInterval(() => {
@@ -114,7 +120,7 @@ export class WebSocketGate {
       if (code === 1006) error ??= new Error("the connection was cut");
       connection.closed(error);
     });
-    connection.opened({
+    const socket: MessageSocket = {
       get bufferedAmount() {
         return webSocket.bufferedAmount;
       },
@@ -124,7 +130,8 @@ export class WebSocketGate {
       resume: () => webSocket.resume(),
       close: () => webSocket.close(this.#isClosing ? goingAway : normalClosure),
       destroy: () => webSocket.terminate(),
-    });
+    };
+    connection.opened(socket, identities);
   }
 }
 
@@ -163,6 +170,13 @@ function isThisMachine(host: string): boolean {
     bare === "::1" ||
     (isIP(bare) === 4 && bare.startsWith("127."))
   );
+}
+
+/** RFC 5922 §7.4: who its certificate says the client is, if it showed one that we trust. */
+function identitiesOf(socket: Socket): string[] | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const certificate = socket.getPeerX509Certificate();
+  return certificate === undefined ? undefined : sipIdentities(certificate);
 }
 
 function hostOf(url: string): string | undefined {
