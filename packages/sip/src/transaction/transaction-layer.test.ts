@@ -115,6 +115,14 @@ test("a full layer still takes what belongs to the transactions that it has", ()
   assert.equal(bench.layer.size, 0);
 });
 
+test("§9.2: a CANCEL of nothing gets 481 each time and costs no memory", () => {
+  const bench = new Bench();
+  bench.receive(request("CANCEL"));
+  bench.receive(request("CANCEL"));
+  assert.equal(bench.take(), "481 481");
+  assert.equal(bench.layer.size, 0);
+});
+
 type HookRow = [hook: string, provoke: (bench: Bench, transaction: ServerMachineView) => void];
 const hooks: HookRow[] = [
   [

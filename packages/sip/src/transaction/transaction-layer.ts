@@ -4,6 +4,7 @@
 import { TransportError } from "../errors.ts";
 import {
   CANCEL,
+  type HeaderInit,
   makeResponse,
   type OutgoingResponse,
   parseMessage,
@@ -312,27 +313,35 @@ export class TransactionLayer implements MachineSink {
   /** §9.2. */
   #receiveCancel(key: string, cancel: SipRequest, flow: Flow, now: number): void {
     const invite = this.#servers.get(serverKey(cancel, "INVITE"));
-    if (invite === undefined && this.#user.strayCancel(cancel, flow, now)) return;
+    if (!(invite instanceof InviteServer)) {
+      // Without a transaction: nobody shall fill our memory with CANCELs of nothing.
+      if (!this.#user.strayCancel(cancel, flow, now)) this.#answerStatelessly(cancel, 481, [], flow, now);
+      return;
+    }
     const transaction = this.#addServer(key, cancel, flow, now);
     const request = transaction.request!;
-    if (invite instanceof InviteServer) {
-      // The same To tag as in the responses to the INVITE, as far as they are made here.
-      transaction.respond(makeResponse(request, 200, { toTag: invite.toTag }));
-      invite.cancel(request);
-    } else {
-      transaction.respond(makeResponse(request, 481, { toTag: transaction.toTag }));
-    }
+    // The same To tag as in the responses to the INVITE, as far as they are made here.
+    transaction.respond(makeResponse(request, 200, { toTag: invite.toTag }));
+    invite.cancel(request);
   }
 
-  /** Without a transaction, so that a flood costs no memory; the To tag is the same each time (§8.2.7). */
+  /** Without a transaction, so that a flood costs no memory. */
   #refuse(request: SipRequest, flow: Flow, now: number): void {
-    const response = makeResponse(request, 503, {
-      toTag: statelessTag(request),
-      headers: [["Retry-After", this.#options.retryAfter]],
-    });
+    this.#answerStatelessly(request, 503, [["Retry-After", this.#options.retryAfter]], flow, now);
+    this.#observer?.refused?.(request, 503, flow, now);
+  }
+
+  /** §8.2.7: the To tag is the same each time. */
+  #answerStatelessly(
+    request: SipRequest,
+    statusCode: number,
+    headers: readonly HeaderInit[],
+    flow: Flow,
+    now: number,
+  ): void {
+    const response = makeResponse(request, statusCode, { toTag: statelessTag(request), headers });
     const by = this.#transport.sendResponse(request, flow, response.bytes, now);
     this.#observer?.sent?.(response.bytes, by, now);
-    this.#observer?.refused?.(request, 503, flow, now);
   }
 
   #watch(flow: Flow, transaction: Transaction): void {
