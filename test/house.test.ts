@@ -93,7 +93,7 @@ test("library: no dependency at run time, and node:* only in node/", () => {
       !from.startsWith(".") && !(from.startsWith("node:") && (isTest(file) || file.startsWith("node/"))),
   );
   assert.deepEqual(
-    wrong.filter(({ file }) => !file.endsWith(".test.ts")),
+    wrong.filter(({ file }) => !/\.test(\.kit)?\.ts$/.test(file)),
     [],
   );
 });
