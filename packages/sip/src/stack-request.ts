@@ -1,16 +1,16 @@
 // One request of a transaction user on its way out: target after target until somebody answers
 // (RFC 3263 §4.3), UDP or TCP by size (§18.1.1), CANCEL (§9.1).
 
-import { StateError } from "./errors.ts";
+import { StateError, TransportError } from "./errors.ts";
 import type { Uri } from "./message/index.ts";
 import {
   type HeaderInit,
-  makeCancel,
   parseMessage,
   type RequestDraft,
   SipRequest,
   type SipResponse,
 } from "./message/index.ts";
+import { ignoring, LateAnswers, sendCancel } from "./stack-late.ts";
 import type { TargetMemory } from "./stack-targets.ts";
 import { InviteClient } from "./transaction/invite-client.ts";
 import type { ClientTransaction, ClientTransactionUser } from "./transaction/machine.ts";
@@ -29,6 +29,8 @@ export interface RequestHost {
   readonly transactions: TransactionLayer;
   readonly memory: TargetMemory;
   readonly udpSizeLimit: number;
+  /** How long an INVITE may be without any answer before the next target is tried, ms. */
+  readonly failoverTime: number;
   now(): number;
   newBranch(): string;
   flowTo(target: Target, now: number): Flow;
@@ -38,9 +40,6 @@ export interface RequestHost {
   locate(uri: Uri, then: (result: readonly Target[] | Error, now: number) => void, now: number): void;
   onError(error: unknown): void;
 }
-
-/** Listens to a transaction that nobody cares for any more: a CANCEL's, an abandoned target's. */
-const ignoring: ClientTransactionUser = { receiveResponse() {}, timeout() {}, transportError() {} };
 
 export class OutgoingRequest implements ClientRequest, ClientTransactionUser, TimerOwner {
   readonly method: string;
@@ -56,6 +55,9 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
   #next = 0;
   /** The target of the present attempt, unless it is a given flow. */
   #target: Target | undefined = undefined;
+  #triedAt = 0;
+  /** Runs while the present target may be given up for silence, and for a failure that comes too early to tell. */
+  #timer: Timer | undefined = undefined;
   /** Where to go by UDP if TCP, taken only for the size, fails (§18.1.1). */
   #smallTarget: Target | undefined = undefined;
   #transaction: ClientTransaction | undefined = undefined;
@@ -110,6 +112,10 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
 
   receiveResponse(response: SipResponse, flow: Flow, now: number): void {
     const status = response.statusCode;
+    if (this.state === "calling") {
+      this.#stopWaiting();
+      if (this.#target !== undefined) this.#host.memory.answered(this.#target);
+    }
     if (status < 200) {
       this.state = "proceeding";
       this.#tell(response, flow);
@@ -133,6 +139,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
   timeout(now: number): void {
     const answered = this.#transaction!.statusCode !== 0;
     this.#someTimedOut = true;
+    if (!answered) this.#noteFailure(now);
     if (!answered && this.#hasNext) this.#tryNext(now);
     else this.#fail({ kind: "timeout" }, now);
   }
@@ -144,13 +151,55 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
       // §18.1.1: chosen for the size only, so UDP after all, and at once next time.
       this.#smallTarget = undefined;
       this.#host.memory.refusedTcp(small, now);
-      this.#abandon();
+      this.#abandon(now);
       this.#target = small;
       this.#attempt(this.#host.flowTo(small, now), this.#draft!, now);
-    } else if (this.#hasNext) {
+      return;
+    }
+    this.#noteFailure(now);
+    if (this.#hasNext) this.#tryNext(now);
+    else this.#fail({ kind: this.#someTimedOut ? "timeout" : "transport", error }, now);
+  }
+
+  // --- TimerOwner -----------------------------------------------------------------------------------------
+
+  fire(_timer: Timer, now: number): void {
+    if (this.#failure !== undefined) this.#tellFailure();
+    else if (this.state === "calling") this.#silence(now);
+  }
+
+  /**
+   * Sooner than RFC 3263 §4.3, which waits for timer B: nobody is silent for so long who is there, since an INVITE
+   * gets its 100 within 200 ms (§17.2.1). Other requests may be answered late, and only a connection that does
+   * not open is given up for them.
+   */
+  #silence(now: number): void {
+    const isConnecting = this.flow!.state === "connecting";
+    if (isConnecting && this.#smallTarget !== undefined) {
+      this.transportError(new TransportError("no connection in time"), now);
+    } else if (this.#hasNext && (isConnecting || this.method === "INVITE")) {
+      this.#someTimedOut = true;
+      this.#noteFailure(now);
       this.#tryNext(now);
+    }
+  }
+
+  #stopWaiting(): void {
+    if (this.#timer?.isRunning === true) this.#host.transactions.stopTimer(this.#timer);
+  }
+
+  // --- Late answers ---------------------------------------------------------------------------------------
+
+  /** A target that was given up answers: the search ends, and what is under way is cancelled. */
+  lateSuccess(response: SipResponse, flow: Flow, now: number): void {
+    if (this.state !== "done") {
+      this.state = "done";
+      const late = this.#abandon(now);
+      if (this.#cancelHeaders !== sentAlready) late?.cancelIfAnswered(now);
+      this.#tell(response, flow);
+      this.#release();
     } else {
-      this.#fail({ kind: this.#someTimedOut ? "timeout" : "transport", error }, now);
+      this.#tell(response, flow);
     }
   }
 
@@ -175,9 +224,11 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
 
   /** RFC 3263 §4.3: a new transaction with a new branch, otherwise the same request. */
   #tryNext(now: number): void {
-    this.#abandon();
+    this.#abandon(now);
     const target = this.#targets[this.#next++]!;
     this.#target = target;
+    this.#triedAt = now;
+    this.#host.memory.trying(target, now);
     this.#smallTarget = undefined;
     const draft = this.#draft!;
     const host = this.#host;
@@ -214,10 +265,32 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     this.#sent = undefined;
     this.#transaction = this.#host.transactions.addClient(this.method, branch, flow, bytes, this);
     this.#transaction.start(now);
+    const { failoverTime, transactions } = this.#host;
+    if (failoverTime < Number.POSITIVE_INFINITY && (this.#hasNext || this.#smallTarget !== undefined)) {
+      this.#timer ??= new Timer(this);
+      transactions.startTimer(this.#timer, failoverTime, now);
+    }
   }
 
-  #abandon(): void {
-    if (this.#transaction !== undefined) this.#transaction.user = ignoring;
+  /** Leaves the present transaction to itself; an INVITE without final response is looked after further. */
+  #abandon(now: number): LateAnswers | undefined {
+    const transaction = this.#transaction;
+    this.#stopWaiting();
+    if (transaction === undefined) return undefined;
+    if (!(transaction instanceof InviteClient) || transaction.statusCode >= 200) {
+      transaction.user = ignoring;
+      return undefined;
+    }
+    const late = new LateAnswers(this.#host, this, transaction, this.branch!, this.#target);
+    transaction.user = late;
+    transaction.givenUp(now);
+    return late;
+  }
+
+  /** RFC 3263 §4.3: it comes last for a while. With no other to prefer there is nothing to remember. */
+  #noteFailure(now: number): void {
+    if (this.#target === undefined || this.#targets.length < 2) return;
+    this.#host.memory.failed(this.#target, this.#triedAt, now);
   }
 
   #noteRest(response: SipResponse, now: number): void {
@@ -236,12 +309,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     if (invite === undefined || !(transaction instanceof InviteClient)) return;
     const headers = this.#cancelHeaders;
     this.#cancelHeaders = sentAlready;
-    const bytes = makeCancel(invite, headers === undefined ? undefined : [...headers]);
-    // §9.1: to where the INVITE went; a lost connection is opened anew.
-    let flow = transaction.flow;
-    if (flow.state === "closed") flow = this.#host.flowTo({ ...flow.remote, transport: flow.transport }, now);
-    this.#host.transactions.addClient("CANCEL", this.branch!, flow, bytes, ignoring).start(now);
-    transaction.canceled(now);
+    sendCancel(this.#host, transaction, invite, this.branch!, headers, now);
   }
 
   // --- To the user ----------------------------------------------------------------------------------------
@@ -258,13 +326,13 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
   #fail(failure: RequestFailure, now: number): void {
     this.state = "done";
     this.#failure = this.#unavailable === undefined ? failure : { ...failure, response: this.#unavailable };
-    this.#abandon();
+    this.#abandon(now);
     this.#release();
     if (this.#isStarting) this.#host.transactions.startTimer(new Timer(this), 0, now);
-    else this.fire();
+    else this.#tellFailure();
   }
 
-  fire(): void {
+  #tellFailure(): void {
     try {
       this.#user.onFailure(this.#failure!, this);
     } catch (error) {
@@ -273,6 +341,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
   }
 
   #release(): void {
+    this.#stopWaiting();
     this.#draft = undefined;
     this.#bytes = undefined;
     this.#targets = [];

@@ -65,6 +65,11 @@ export interface StackOptions {
   retryAfter?: number;
   /** Requests longer than this many bytes go by TCP instead of UDP (§18.1.1). Default 1300; Infinity: never. */
   udpSizeLimit?: number;
+  /**
+   * Milliseconds after which a target that has not answered an INVITE at all, or a connection that has not opened,
+   * is given up if there is another target. Default 6·T1, 3000; Infinity: 64·T1, as RFC 3263 §4.3 has it.
+   */
+  failoverTime?: number;
   observer?: StackObserver;
   /** Told of what a role or a user threw. A request in hand was answered with 500. Default: nobody is told. */
   onError?(error: unknown, incoming: IncomingRequest | undefined): void;
@@ -118,6 +123,7 @@ export class Stack implements StackInput {
       ...(options.nodeName !== undefined && { nodeName: options.nodeName }),
       ...(options.workerNumber !== undefined && { workerNumber: options.workerNumber }),
     });
+    const durations = durationsOf(options.timers);
     this.#transactions = new TransactionLayer({
       transport: this.#transport,
       user: {
@@ -128,7 +134,7 @@ export class Stack implements StackInput {
       },
       now: () => this.#clock.now(),
       ids: this.#ids,
-      durations: durationsOf(options.timers),
+      durations,
       maxTransactions: options.maxTransactions ?? 1_000_000,
       retryAfter: options.retryAfter ?? 10,
       ...(observer && { observer }),
@@ -142,6 +148,7 @@ export class Stack implements StackInput {
       transactions: this.#transactions,
       memory: new TargetMemory(),
       udpSizeLimit: options.udpSizeLimit ?? UDP_SIZE_LIMIT,
+      failoverTime: options.failoverTime ?? 6 * durations.T1,
       now: () => this.#clock.now(),
       newBranch: () => this.#ids.branch(),
       flowTo: (target, now) => transport.flowTo(target, now),
@@ -208,7 +215,7 @@ export class Stack implements StackInput {
 
   /**
    * Sends a request and looks after it until a final response: locates the next hop, resends, and goes on to
-   * the next target after a timeout without any response, a transport error or a 503.
+   * the next target after silence (`failoverTime`, 64·T1), a transport error or a 503.
    * The user hears nothing before this returns.
    */
   request(draft: RequestDraft, options: RequestOptions): ClientRequest {
@@ -240,7 +247,8 @@ export class Stack implements StackInput {
       }
     };
     if (options.targets !== undefined) then(options.targets, now);
-    else this.#locate(options.uri ?? draft.topRoute ?? draft.requestUri, then, now);
+    // RFC 3263 §4.4: what comes again must go the same way.
+    else this.#locate(options.uri ?? draft.topRoute ?? draft.requestUri, then, now, true);
   }
 
   /** A response that no transaction sends, to where its topmost Via says (§16.11, §18.2.2). */
@@ -385,14 +393,19 @@ export class Stack implements StackInput {
   }
 
   /** RFC 3263: at once for literal addresses, names go to the driver. */
-  #locate(uri: Uri, then: (result: readonly Target[] | Error, now: number) => void, now: number): void {
+  #locate(
+    uri: Uri,
+    then: (result: readonly Target[] | Error, now: number) => void,
+    now: number,
+    isStateless = false,
+  ): void {
     const location = locate(uri);
     if (location.kind === "targets") then(location.targets, now);
     else if (location.kind === "error") then(location.error, now);
     else {
       const id = ++this.#queryId;
       this.#queries.set(id, then);
-      this.#sink.resolve({ id, ...location.query });
+      this.#sink.resolve({ id, ...location.query, ...(isStateless && { isStateless }) });
     }
   }
 }

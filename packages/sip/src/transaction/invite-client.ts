@@ -24,6 +24,7 @@ export type InviteClientEvent =
   | "2xx"
   | "300-699"
   | "CANCEL from user"
+  | "given up by user"
   | "timer A"
   | "timer B"
   | "timer D"
@@ -42,7 +43,8 @@ export type InviteClientAction =
   | "start B"
   | "start D"
   | "start M"
-  | "start CANCEL";
+  | "start CANCEL"
+  | "stop A";
 
 export const inviteClientTable: Table<InviteClientState, InviteClientEvent, InviteClientAction> = {
   initial: {
@@ -55,6 +57,8 @@ export const inviteClientTable: Table<InviteClientState, InviteClientEvent, Invi
     "timer A": ["calling", "resend", "start A"],
     "timer B": ["terminated", "report timeout"],
     "transport error": ["terminated", "report transport error"],
+    // RFC 3263 §4.3: the next target is being tried; what still comes from this one is taken in.
+    "given up by user": ["calling", "stop A"],
   },
   // Timers A and B have no rows here, so they stop. A lost connection is no error yet: the response may
   // come by another one (§18.2.2).
@@ -125,6 +129,11 @@ export class InviteClient
     this.step("CANCEL from user", now);
   }
 
+  /** The user has gone on to another target: no more resends, but answers are still welcome. */
+  givenUp(now: number): void {
+    this.step("given up by user", now);
+  }
+
   transportError(error: Error, now: number): void {
     this.step("transport error", now, error);
   }
@@ -162,6 +171,9 @@ export class InviteClient
         break;
       case "start CANCEL":
         this.startStateTimer("timer CANCEL", durations.T1x64, now);
+        break;
+      case "stop A":
+        this.stopSendTimer();
         break;
       case "start D":
         this.startStateTimer("timer D", this.flow.isReliable ? 0 : durations.D, now);
