@@ -14,7 +14,12 @@ export interface AccountLookup {
 }
 
 export interface DirectoryOptions {
-  readonly domains: OurDomains & { /** For names without a domain. */ readonly primary: string };
+  readonly domains: OurDomains & {
+    /** For names without a domain. */
+    readonly primary: string;
+    /** True for what would come back here. */
+    readonly isOurs: (uri: Uri) => boolean;
+  };
   /** Undefined: every user of our domains exists. */
   readonly accounts: AccountLookup | undefined;
   /** Further names: name or name@domain → names, name@domain or SIP URIs, all of which ring. */
@@ -95,7 +100,8 @@ export class AccountDirectory {
     others: readonly string[],
     isSecure: boolean,
   ): void {
-    const targets: ProxyTarget[] = targetsOf(bindings, this.#options.flowById);
+    const { flowById, domains } = this.#options;
+    const targets: ProxyTarget[] = targetsOf(bindings, flowById, domains.isOurs);
     for (const uri of others) targets.push({ uri });
     // RFC 5630 §5.3: a SIPS request goes to SIPS contacts only.
     const usable = isSecure ? targets.filter(({ uri }) => /^sips:/i.test(String(uri))) : targets;

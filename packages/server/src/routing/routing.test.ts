@@ -18,6 +18,7 @@ const domains = {
   primary: "example.com",
   isOurHost: (host: string) => host === "example.com" || host === "10.0.0.1",
   canonical: () => "example.com",
+  isOurs: (uri: Uri) => isSipUri(uri) && uri.port !== 5070 && domains.isOurHost(uri.host),
 };
 const users = ["alice", "bob", "carol"];
 /** Stored aliases: 100 is alice. */
@@ -73,7 +74,7 @@ class Town {
       stack: this.stack,
       clock,
       random,
-      isOurs: (uri: Uri) => isSipUri(uri) && domains.isOurHost(uri.host),
+      isOurs: domains.isOurs,
       route: book.route,
       admit: makeAdmission({
         domains,
@@ -232,6 +233,17 @@ for (const [title, rules, from, to, outcome] of table) {
     town.close();
   });
 }
+
+test("RFC 5393 §3, contacts that name this server itself do not make it call itself", async () => {
+  const town = new Town({ password: false });
+  for (let i = 0; i < 8; i++) {
+    town.register("bob", `sip:bob@10.0.0.1;x=${i}`, { flowId: "0-0-1-10.0.0.2_5060" });
+  }
+  assert.deepEqual(await town.try(alice, bob), [rings]);
+  assert.equal(town.got.filter(({ at }) => at === "10.0.0.2").length, 8);
+  assert.ok(town.stack.transactionCount < 10);
+  town.close();
+});
 
 test("relay, a route recorded for a call lets nobody start another one without password", async () => {
   const town = new Town({ inbound: "allow" });

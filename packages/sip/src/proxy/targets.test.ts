@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isSipUri, type Uri } from "../message/index.ts";
 import type { Flow, Listener, TransportName } from "../transport/flow.ts";
 import {
   type ProxyTarget,
@@ -158,10 +159,31 @@ const ways: readonly (readonly [title: string, RegisteredContact, string])[] = [
     "path <sip:edge;lr>",
   ],
   ["bound without REGISTER: to the contact", binding("sip:gateway@pbx.example.com"), "contact"],
+  [
+    "RFC 5393 §3, UDP, contact is this server: over the flow",
+    binding("sip:a@10.0.0.1;x=1", { flowId: "live-udp", received: from("UDP", "10.0.0.1") }),
+    "flow live-udp",
+  ],
+  [
+    "RFC 5393 §3, with Path, contact is this server: left out",
+    binding("sip:a@10.0.0.1", { flowId: "live-udp", received: from("UDP"), path: ["<sip:edge;lr>"] }),
+    "none",
+  ],
+  [
+    "RFC 5393 §3, bound without REGISTER, contact is this server: left out",
+    binding("sip:a@10.0.0.1"),
+    "none",
+  ],
+  [
+    "TCP, live, contact is this server: over the connection",
+    binding("sip:a@10.0.0.1;transport=tcp", { flowId: "live-tcp", received: from("TCP") }),
+    "flow live-tcp",
+  ],
 ];
+const isOurs = (uri: Uri) => isSipUri(uri) && uri.host === "10.0.0.1";
 for (const [title, bound, expected] of ways) {
   test(`targetsOf, ${title}`, () => {
-    const [target] = targetsOf([bound], (id) => flows.get(id));
+    const [target] = targetsOf([bound], (id) => flows.get(id), isOurs);
     const way =
       target === undefined
         ? "none"

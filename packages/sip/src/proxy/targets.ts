@@ -135,10 +135,13 @@ export interface RegisteredContact {
  * else left out, since nothing can be opened towards a browser or a phone behind NAT. Over UDP: the contact, unless
  * only the way that the REGISTER came can reach it. Of several flows of one instance the newest is taken and the
  * next kept for when it fails (RFC 5626 §5.3).
+ * @param isOurs - a contact that names this server itself leads to its device over its flow or not at all: a few
+ *   such contacts, all of one user, would keep us forking to ourselves for ever (RFC 5393 §3)
  */
 export function targetsOf(
   bindings: readonly RegisteredContact[],
   flowById: (id: string) => Flow | undefined,
+  isOurs: (uri: Uri) => boolean = () => false,
 ): ProxyTarget[] {
   const targets: ProxyTarget[] = [];
   let instances: Map<string, RegisteredContact[]> | undefined;
@@ -150,7 +153,7 @@ export function targetsOf(
       else flows.push(binding);
       continue;
     }
-    const target = targetOf(binding, flowById);
+    const target = targetOf(binding, flowById, isOurs);
     if (target !== undefined) targets.push(target);
   }
   if (instances === undefined) return targets;
@@ -158,7 +161,7 @@ export function targetsOf(
     flows.sort((a, b) => a.updatedAt - b.updatedAt);
     let chain: ProxyTarget | undefined;
     for (const binding of flows) {
-      const target = targetOf(binding, flowById);
+      const target = targetOf(binding, flowById, isOurs);
       if (target !== undefined) chain = chain === undefined ? target : { ...target, otherwise: chain };
     }
     if (chain !== undefined) targets.push(chain);
@@ -169,15 +172,31 @@ export function targetsOf(
 function targetOf(
   binding: RegisteredContact,
   flowById: (id: string) => Flow | undefined,
+  isOurs: (uri: Uri) => boolean,
 ): ProxyTarget | undefined {
   const { contact: uri, q, path, flowId, received } = binding;
-  if (path.length > 0) return { uri, q, path };
-  if (received === undefined || flowId === undefined) return { uri, q };
+  if (path.length > 0) return leadsHere(uri, isOurs) ? undefined : { uri, q, path };
+  if (received === undefined || flowId === undefined) return leadsHere(uri, isOurs) ? undefined : { uri, q };
   const isReliable = received.transport !== "UDP";
-  if (!isReliable && binding.regId === undefined && isReachable(uri, received.address)) return { uri, q };
+  if (
+    !isReliable &&
+    binding.regId === undefined &&
+    isReachable(uri, received.address) &&
+    !leadsHere(uri, isOurs)
+  ) {
+    return { uri, q };
+  }
   const flow = flowById(flowId);
   if (flow !== undefined && flow.state !== "closed") return { uri, q, flow };
   return isReliable ? undefined : { uri, q, addresses: [received] };
+}
+
+function leadsHere(contact: string, isOurs: (uri: Uri) => boolean): boolean {
+  try {
+    return isOurs(parseUri(contact));
+  } catch {
+    return false;
+  }
 }
 
 /**
