@@ -111,7 +111,10 @@ export class Stack implements StackInput {
         receiveRequest: (request, flow, now) => this.#receiveRequest(request, flow, now),
         receiveResponse: (response, flow, now) => this.#receiveResponse(response, flow, now),
         malformed: (error, flow, now) => observer?.malformed?.(error, flow, now),
-        flowFailed: (flow, error, now) => this.#transactions.flowFailed(flow, error, now),
+        flowFailed: (flow, error, now) => {
+          observer?.flowFailed?.(flow, error, now);
+          this.#transactions.flowFailed(flow, error, now);
+        },
         flowClosed: (flow, now) => {
           this.#transactions.flowClosed(flow, now);
           this.roles.flowClosed?.(flow, now);

@@ -104,7 +104,7 @@ function lastOf(certificate: X509Certificate): X509Certificate {
 /** Errors of OpenSSL by the end of their code in Node; an ALERT is what the other side said. */
 const words: readonly (readonly [code: RegExp, text: string])[] = [
   [/WRONG_VERSION_NUMBER$|PACKET_LENGTH_TOO_LONG$|BAD_RECORD_TYPE$/, "the peer does not speak TLS here"],
-  [/HTTPS?_(PROXY_)?REQUEST$/, "the peer speaks HTTP without TLS"],
+  [/HTTPS?_(PROXY_)?REQUEST$/, "the peer speaks plain HTTP or SIP, without TLS"],
   [/UNSUPPORTED_PROTOCOL$|VERSION_TOO_LOW$/, "the peer offers only TLS older than 1.2 (RFC 8996)"],
   [/ALERT_PROTOCOL_VERSION$/, "the peer takes none of our TLS versions, 1.2 and 1.3"],
   [/NO_SHARED_CIPHER$/, "no cipher suite in common"],

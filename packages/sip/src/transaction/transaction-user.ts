@@ -212,6 +212,8 @@ export interface StackObserver {
   /** Bytes were handed to the transport. */
   sent?(bytes: Uint8Array, flow: Flow, now: number): void;
   malformed?(error: Error, flow: Flow, now: number): void;
+  /** A connection broke or could not be made, a TLS handshake failed, a datagram could not be sent. */
+  flowFailed?(flow: Flow, error: Error, now: number): void;
   /** A request refused because too many transactions live, or because the stack drains. */
   refused?(request: SipRequest, statusCode: number, flow: Flow, now: number): void;
   /** A response that matched no transaction. */
