@@ -21,7 +21,7 @@ export const provisionalAndSuccess = {
       "Several phones ring: each adds a 180 with a To tag of its own",
     ],
     checks: [
-      "No ringing tone at the caller: does the 180 carry a session description, and does audio arrive for it?",
+      "No ringing tone at the caller: does the 180 carry a session description (SDP), and does audio arrive?",
       "Rings without end: the no-answer timers of the phone, the caller and the proxies between",
     ],
   },

@@ -74,7 +74,7 @@ export const requestFailure = {
     causes: [
       "A request other than REGISTER went to a server that only registers",
       "The feature is switched off on the device, for instance messages or transfers",
-      "A session border controller filters methods",
+      "A session border controller (SBC) filters methods",
     ],
     checks: [
       "Allow in the response against the method sent",
@@ -186,7 +186,7 @@ export const requestFailure = {
     ],
   },
   414: {
-    meaning: "The Request-URI is longer than the server is willing to read.",
+    meaning: "The server refuses to read a Request-URI of this length.",
     causes: [
       "Each hop adds parameters to the address, or escapes it once more",
       "A redirection came with an overlong address",
@@ -216,7 +216,7 @@ export const requestFailure = {
       "A typing mistake in front of the colon",
     ],
     checks: [
-      "Dial the number as sip:NUMBER@DOMAIN;user=phone",
+      "Dial the number as sip:number@domain;user=phone",
       "If the address was sips:, ask before falling back to sip:, which is not protected",
     ],
   },

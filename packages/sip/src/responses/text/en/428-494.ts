@@ -6,7 +6,7 @@ export const identityAndStateFailure = {
     meaning: "The request has to be signed: an Identity header that the verifier can use is missing.",
     causes: [
       "The originating trunk does not sign its calls",
-      "A session border controller removed Identity or Date",
+      "A session border controller (SBC) removed Identity or Date",
       "The signature is of a kind (ppt) that the verifier does not know",
     ],
     checks: [
@@ -25,7 +25,7 @@ export const identityAndStateFailure = {
     checks: [
       "The cid in Referred-By: is the body part that it names still there?",
       "The clocks of both sides",
-      "The one who transfers has to send a new REFER with a token; nobody else can repair it",
+      "The one who transfers has to repeat the REFER, now with a token; nobody else can repair it",
     ],
   },
   430: {
@@ -83,7 +83,7 @@ export const identityAndStateFailure = {
   438: {
     meaning: "The signature of the caller's identity does not fit the request as it arrived.",
     causes: [
-      "A session border controller changed the number format in From or To, or the Date",
+      "A session border controller (SBC) changed the number format in From or To, or the Date",
       "The key was replaced, but the info address is still the old one",
       "A media proxy changed the fingerprint in the session description",
     ],
@@ -97,7 +97,7 @@ export const identityAndStateFailure = {
     meaning:
       "The phone wants to register over several connections (outbound), but the first proxy on the way does not support that.",
     causes: [
-      "The edge proxy or session border controller has no RFC 5626",
+      "The edge proxy or session border controller (SBC) has no RFC 5626",
       "A load balancer in front of it adds a Via",
       "Path was removed on the way to the registrar",
     ],
@@ -195,7 +195,7 @@ export const identityAndStateFailure = {
       "Max-Forwards was too small from the start",
     ],
     checks: [
-      "Repeated hosts in Via and in History-Info",
+      "Hosts that occur more than once in Via or History-Info",
       "Max-Forwards as the caller sent it: 70 is usual",
       "OPTIONS with Max-Forwards 0, 1, 2 … shows the way hop by hop",
     ],
