@@ -219,6 +219,21 @@ const log = z.strictObject({
   calls: z.boolean().default(true).describe("One readable line per call on standard output"),
 });
 
+const dns = z.strictObject({
+  servers: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(\d+(\.\d+){3}(:\d+)?|\[[0-9A-Fa-f:.]+\](:\d+)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)$/,
+          "an IP address, with a port as in 192.0.2.1:5353 or [2001:db8::1]:5353",
+        ),
+    )
+    .min(1)
+    .optional()
+    .describe("Name servers to ask, as `192.0.2.1` or `192.0.2.1:5353`; default: the system's"),
+});
+
 /** The whole file. */
 export const configSchema = z.strictObject({
   domains: z
@@ -249,6 +264,7 @@ export const configSchema = z.strictObject({
     .prefault({})
     .describe("Metrics, health and SIP over WebSocket over HTTP; `false` turns it off"),
   webSocket: webSocket.prefault({}).describe("SIP over WebSocket (RFC 7118)"),
+  dns: dns.prefault({}).describe("How SIP servers of other domains are found (RFC 3263)"),
   admin: admin.prefault({}).describe("Administration of the running server"),
   trace: trace.prefault({}).describe("Messages of recent calls, for `offhook trace`"),
   limits: limits.prefault({}).describe("What one peer, or all together, may use"),

@@ -105,7 +105,11 @@ export class OffhookServer {
     this.#folder = options.folder;
     this.store = store;
     this.#log = log;
-    this.#driver = new NodeDriver({ onError: (error) => log.error({ err: error }, "listening socket") });
+    const { servers } = config.dns;
+    this.#driver = new NodeDriver({
+      ...(servers !== undefined && { dns: { servers } }),
+      onError: (error) => log.error({ err: error }, "listening socket"),
+    });
     const { clock } = this.#driver;
     this.#startedAt = clock.now();
     this.domains = new Domains(config.domains);
@@ -249,6 +253,8 @@ export class OffhookServer {
         inbound: config.relay.inbound ?? (sipHosts(config).every(isLoopback) ? "allow" : "peers"),
         peers: config.relay.peers,
       }),
+      // Without passwords no realm is ours.
+      isOurRealm: (realm) => authentication !== undefined && domains.isOurHost(realm),
       listeners: () => this.#driver.listeners.map(({ listener }) => listener),
     });
     stack.roles = {

@@ -237,3 +237,8 @@ test("close: questions under way fail at once", async (t) => {
   resolver.close();
   await asked;
 });
+
+test("servers: addresses only", () => {
+  assert.throws(() => dnsResolver({ servers: ["ns.example"] }), { name: "ArgumentError" });
+  dnsResolver({ servers: ["192.0.2.1", "192.0.2.1:5353", "[2001:db8::1]:53", "2001:db8::1"] }).close();
+});

@@ -3,7 +3,7 @@
 
 import { lookup, Resolver as NameServers } from "node:dns/promises";
 import { readFile } from "node:fs/promises";
-import { TransportError } from "../errors.ts";
+import { ArgumentError, TransportError } from "../errors.ts";
 import type { Clock, Random } from "../ports.ts";
 import {
   type AddressFamily,
@@ -68,8 +68,12 @@ const defaultCache: DnsCacheOptions = {
   failureTime: 5_000,
 };
 
-/** NAPTR, SRV, A and AAAA as RFC 3263 §4 wants them, remembered for as long as they hold. */
+/**
+ * NAPTR, SRV, A and AAAA as RFC 3263 §4 wants them, remembered for as long as they hold.
+ * @throws {ArgumentError} if one of `servers` is no address
+ */
 export function dnsResolver(options: DnsOptions = {}): DnsResolver {
+  checkServers(options.servers);
   const clock = options.clock ?? nodeClock;
   const times = { ...defaultCache, ...options.cache };
   const records = new DnsRecords(options, times, clock);
@@ -97,6 +101,15 @@ export const addressResolver: Resolver = {
     }
   },
 };
+
+function checkServers(servers: readonly string[] | undefined): void {
+  if (servers === undefined) return;
+  try {
+    new NameServers().setServers(servers);
+  } catch (error) {
+    throw new ArgumentError(`name servers: ${(error as Error).message}`);
+  }
+}
 
 class DnsRecords implements NameRecords {
   readonly #options: DnsOptions;

@@ -16,7 +16,7 @@ import type {
 import { isIpv6 } from "../transport/index.ts";
 import type { TlsClientOptions } from "./certificate-files.ts";
 import { nodeClock } from "./clock.ts";
-import { type DnsResolver, dnsResolver } from "./dns.ts";
+import { type DnsOptions, type DnsResolver, dnsResolver } from "./dns.ts";
 import {
   describeListener,
   type FlowSocket,
@@ -34,6 +34,8 @@ export interface NodeDriverOptions {
   clock?: Clock;
   /** Default: RFC 3263 with the system's name servers, `dnsResolver`. One given here is not closed by `stop`. */
   resolver?: Resolver;
+  /** For the default resolver: name servers, waiting, cache. */
+  dns?: DnsOptions;
   /** Who we are and whom we trust on TLS connections that we open. Default: no certificate, public authorities. */
   tls?: TlsClientOptions;
   /** Told of errors that belong to no flow: listening sockets, certificates that cannot be reloaded. Default: ignored. */
@@ -74,7 +76,7 @@ export class NodeDriver implements TransportSink {
   constructor(options: NodeDriverOptions = {}) {
     const { clock = nodeClock } = options;
     this.clock = clock;
-    if (options.resolver === undefined) this.#ownResolver = dnsResolver({ clock });
+    if (options.resolver === undefined) this.#ownResolver = dnsResolver({ clock, ...options.dns });
     this.#resolver = options.resolver ?? this.#ownResolver!;
     const requireStack = () => this.#requireStack();
     this.#host = {
