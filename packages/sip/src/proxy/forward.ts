@@ -29,6 +29,8 @@ export interface ForwardSettings {
   readonly recordRoute: boolean;
   /** Put ourselves into Path when a REGISTER goes on to another registrar (RFC 3327 §5.2). */
   readonly addPath: boolean;
+  /** Realms whose credentials were for us and end here (§22.3). */
+  isOurRealm(realm: string): boolean;
   /** The sent-by of requests on this flow. */
   sentBy(flow: Flow): string;
   /** All listeners: a copy may leave by another one than it came in. */
@@ -115,6 +117,7 @@ export function planForward(
     edits.path = [`<${uri}${pathParams(settings.key, arrival)}>`];
   }
   edits.add = addBreadth(request, breadth, edits);
+  if (request.headers.has("Proxy-Authorization")) consumeCredentials(settings, request, edits);
   if (!request.headers.has("Content-Length")) {
     // Step 9, and harmless on UDP.
     edits.add = [...(edits.add ?? []), ["Content-Length", request.body.length]];
@@ -267,6 +270,26 @@ export function breadthOf(request: SipRequest): number {
 function receivedBreadth(request: SipRequest): number {
   const text = request.headers.rawAll("Max-Breadth");
   return text.length === 1 && /^\s*\d{1,9}\s*$/.test(text[0] ?? "") ? Number(text[0]) : -1;
+}
+
+/**
+ * §22.3: credentials for other realms go on. Ours do not: whoever is called could guess the password from them at
+ * leisure.
+ */
+function consumeCredentials(
+  settings: ForwardSettings,
+  request: SipRequest,
+  edits: Writable<ForwardEdits>,
+): void {
+  const lines = request.headers.rawAll("Proxy-Authorization");
+  const others = lines.filter((line) => {
+    const realm = /[\s,]realm\s*=\s*"([^"]*)"/i.exec(line)?.[1];
+    return realm === undefined || !settings.isOurRealm(realm);
+  });
+  if (others.length === lines.length) return;
+  edits.remove = [...(edits.remove ?? []), "Proxy-Authorization"];
+  const kept = others.map((line): HeaderInit => ["Proxy-Authorization", line]);
+  if (kept.length > 0) edits.add = [...(edits.add ?? []), ...kept];
 }
 
 function supports(request: SipRequest, tag: string): boolean {

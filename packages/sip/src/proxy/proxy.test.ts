@@ -80,6 +80,19 @@ for (const [title, method, headers, name, expected] of copies) {
   });
 }
 
+test("§22.3, credentials for our realm end here, those for others go on", () => {
+  const bed = new Testbed({ route: toBob, isOurRealm: (realm) => realm === "example.com" });
+  const ours = 'Proxy-Authorization: Digest username="a", realm="example.com", response="0"';
+  const theirs = 'Digest username="a", realm="elsewhere.test", response="1"';
+  const copyOf = (headers: string[]) => {
+    bed.receive("10.0.0.9:5060", request("MESSAGE", { headers, callId: `c${headers.length}` }));
+    return header(find(bed.take(), "MESSAGE"), "Proxy-Authorization");
+  };
+  assert.deepEqual(copyOf([ours]), []);
+  assert.deepEqual(copyOf([ours, `Proxy-Authorization: ${theirs}`]), [theirs]);
+  assert.deepEqual(copyOf([ours, "Max-Breadth: 90", "Proxy-Authorization: Other x"]), ["Other x"]);
+});
+
 test("§16.6 step 4, recordRoute: false", () => {
   const bed = new Testbed({ route: toBob, recordRoute: false });
   assert.deepEqual(call(bed).recorded, []);

@@ -49,6 +49,8 @@ export interface ProxyOptions {
   readonly route: RouteProgram;
   /** Default: everything passes; right only for a proxy inside a trusted network. */
   readonly admit?: Admission;
+  /** Realms of ours: credentials for them are taken out of what goes on (§22.3). Default: none. */
+  isOurRealm?(realm: string): boolean;
   /** All listeners, for the second Record-Route value where a request leaves by another transport. */
   listeners?(): Iterable<Listener>;
   /** Stay on the path of dialogs. Default true. */
@@ -103,6 +105,7 @@ export class ProxyServer {
       onBreadth: options.onBreadth ?? "serial",
       maxBranches: options.maxBranches ?? 60,
       isOurs: (uri) => options.isOurs(uri),
+      isOurRealm: options.isOurRealm?.bind(options) ?? (() => false),
       sentBy: (flow) => stack.sentBy(flow),
       listeners: options.listeners?.bind(options) ?? (() => []),
     };
