@@ -327,7 +327,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     this.state = "done";
     this.#failure = this.#unavailable === undefined ? failure : { ...failure, response: this.#unavailable };
     this.#abandon(now);
-    this.#release();
+    this.#stopWaiting();
     if (this.#isStarting) this.#host.transactions.startTimer(new Timer(this), 0, now);
     else this.#tellFailure();
   }
@@ -338,6 +338,8 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     } catch (error) {
       this.#host.onError(error);
     }
+    // Not before: the user may want to see what was sent.
+    this.#release();
   }
 
   #release(): void {

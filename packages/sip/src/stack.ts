@@ -402,6 +402,11 @@ export class Stack implements StackInput {
     now: number,
     isStateless = false,
   ): void {
+    const { nextHop } = this.#sink;
+    if (nextHop !== undefined) {
+      then([nextHop], now);
+      return;
+    }
     const location = locate(uri);
     if (location.kind === "targets") then(location.targets, now);
     else if (location.kind === "error") then(location.error, now);

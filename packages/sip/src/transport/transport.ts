@@ -47,6 +47,8 @@ export interface TransportSink {
   close(flow: Flow): void;
   /** Then `resolved` with the same id. */
   resolve(query: ResolveQuery): void;
+  /** Set where there is but one way out: requests go there, whatever a Route or Request-URI says. */
+  readonly nextHop?: Target;
   /**
    * `deadline` has moved forward because of a call from above (send, request, respond, …). After an input
    * the driver reads `deadline` itself.

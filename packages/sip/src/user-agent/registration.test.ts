@@ -7,6 +7,7 @@ import { Rejected } from "../errors.ts";
 import { nodeHash } from "../node/index.ts";
 import { type IncomingRequest, Stack } from "../stack.ts";
 import { SeededRandom, VirtualDriver } from "../testing/index.ts";
+import type { Flow } from "../transport/index.ts";
 import { refreshDelay } from "./registration.ts";
 import { Testbed } from "./testbed.test.kit.ts";
 import type { UserAgentOptions } from "./user-agent-options.ts";
@@ -28,6 +29,45 @@ function setUp(
   driver.listen({ transport: "UDP" });
   const alice = bed.agent("alice", { aor: `Alice <sip:alice@${host.address}>`, ...options });
   return { bed, alice, registrar: host.address };
+}
+
+/** A registrar over TCP that can go away and come back. */
+function overTcp(options: Partial<UserAgentOptions> = {}) {
+  const bed = new Testbed();
+  const host = bed.host("registrar");
+  let stack: Stack;
+  let driver: VirtualDriver;
+  const flows: Flow[] = [];
+  const up = () => {
+    driver = new VirtualDriver(bed.network, host.address);
+    stack = new Stack({
+      ...{ sink: driver, clock: bed.clock, random: new SeededRandom(5) },
+      roles: {
+        isOurs: () => true,
+        route: (incoming) => {
+          flows.push(incoming.flow);
+          accept(incoming);
+        },
+      },
+    });
+    driver.attach(stack);
+    driver.listen({ transport: "TCP" });
+  };
+  up();
+  const alice = bed.agent("alice", { aor: `sip:alice@${host.address}`, transport: "TCP", ...options });
+  return {
+    ...{ bed, alice, host, flows, up },
+    down: () => driver.stop(),
+    /** Ends the connection that brought the last REGISTER, in order. */
+    hangUp: () => stack.closeFlow(flows.at(-1) as Flow),
+    async finish() {
+      await bed.settle(alice.ua.stop());
+      // Its timer may be set for a connection that is no more.
+      driver.stop();
+      await bed.close();
+      assert.deepEqual(bed.leftovers, []);
+    },
+  };
 }
 
 /** 200 with the contact that was asked for. */
@@ -189,6 +229,85 @@ describe("registration", () => {
     assert.equal(bed.requests("REGISTER").length, 3);
     await bed.close();
     assert.deepEqual(bed.leftovers, []);
+  });
+
+  it("RFC 5626 §4.5: the registrar closes the connection: registered by a new one within 1 s", async () => {
+    const { bed, alice, flows, hangUp, finish } = overTcp();
+    const registration = await bed.settle(alice.ua.register());
+    const states: string[] = [];
+    registration.onState((state) => states.push(state));
+    hangUp();
+    await bed.clock.run(1_010);
+    assert.deepEqual(states, ["waiting", "registering", "registered"]);
+    assert.equal(new Set(flows.map(({ id }) => id)).size, 2);
+    const [first, second] = bed.requests("REGISTER");
+    assert.equal(second?.callId, first?.callId);
+    assert.equal(second?.cSeq.sequence, 2);
+    await finish();
+  });
+
+  for (const seconds of [1, 5, 20, 120]) {
+    it(`RFC 5626 §4.5: the registrar is gone for ${seconds} s: registered within 11 s once it is back`, async () => {
+      const { bed, alice, up, down, finish } = overTcp();
+      const registration = await bed.settle(alice.ua.register());
+      down();
+      await bed.clock.run(seconds * 1000);
+      assert.equal(registration.state, "waiting");
+      up();
+      await bed.clock.run(11_000);
+      assert.equal(registration.state, "registered");
+      // Not in a hurry all the same.
+      assert(bed.sent.length < 8 + seconds / 2, `${bed.sent.length} messages`);
+      await finish();
+    });
+  }
+
+  it("the network is back: what waits is tried at once", async () => {
+    const { bed, alice, up, down, finish } = overTcp();
+    const registration = await bed.settle(alice.ua.register());
+    down();
+    await bed.clock.run(60_000);
+    up();
+    registration.reconnect();
+    await bed.clock.run(10);
+    assert.equal(registration.state, "registered");
+    registration.reconnect();
+    await bed.clock.run(10);
+    assert.equal(bed.requests("REGISTER").length, 2);
+    await finish();
+  });
+
+  it("RFC 5626 §4.4.1: signs of life at 80–100 % of keepAlive; without an answer a new connection", async () => {
+    const { bed, alice, flows, host, finish } = overTcp();
+    const pings: number[] = [];
+    const record = bed.network.onSend;
+    bed.network.onSend = (sighting) => {
+      if (sighting.bytes.length > 4) record?.(sighting);
+      else if (sighting.bytes.length === 4) pings.push(sighting.at - bed.start);
+    };
+    const registration = await bed.settle(alice.ua.register({ keepAlive: 20 }));
+    await bed.clock.run(101_000);
+    assert(pings.length >= 5 && pings.length <= 6, `${pings}`);
+    assert.equal(registration.state, "registered");
+    bed.network.disconnect(host.address);
+    await bed.clock.runUntil(() => registration.state === "waiting", 31_000);
+    assert.equal(registration.state, "waiting");
+    bed.network.reconnect(host.address);
+    await bed.clock.run(12_000);
+    assert.equal(registration.state, "registered");
+    assert.equal(new Set(flows.map(({ id }) => id)).size, 2);
+    await finish();
+  });
+
+  it("a connection that ends after unregister() brings nothing back", async () => {
+    const { bed, alice, hangUp, finish } = overTcp();
+    const registration = await bed.settle(alice.ua.register());
+    await bed.settle(registration.unregister());
+    hangUp();
+    await bed.clock.run(60_000);
+    assert.equal(bed.requests("REGISTER").length, 2);
+    assert.equal(registration.state, "unregistered");
+    await finish();
   });
 
   it("stop() takes the registration away", async () => {

@@ -21,6 +21,7 @@ import {
   type Uri,
 } from "../message/index.ts";
 import type { Clock, Random, Timer } from "../ports.ts";
+import type { Flow } from "../transport/index.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import { Hook } from "./hook.ts";
 
@@ -46,6 +47,11 @@ export interface RegisterOptions {
   readonly headers?: readonly HeaderInit[];
   /** Keep trying even if the very first REGISTER fails for now (no answer, 5xx). Default false. */
   readonly keepTrying?: boolean;
+  /**
+   * Seconds between signs of life on the connection that we registered by (RFC 5626 §4.4.1). The other side has to
+   * answer them: without an answer in time the connection counts as lost. Default: none.
+   */
+  readonly keepAlive?: number;
 }
 
 /** What a registration gets from its user agent. */
@@ -65,6 +71,8 @@ export interface RegistrationContext {
   readonly ready: Promise<void>;
   contact(sentBy: string, transport: string): string;
   capabilities(): HeaderInit[];
+  /** Asks the other side of a connection for a sign of life. */
+  ping(flow: Flow): void;
   reportError(error: unknown): void;
   onEnded(registration: Registration): void;
 }
@@ -72,6 +80,13 @@ export interface RegistrationContext {
 /** Waiting after the n-th failure in a row: 30 s doubled each time, at most half an hour, half of it by chance. */
 const firstWait = 30_000;
 const longestWait = 1_800_000;
+/**
+ * After a lost connection sooner: 1 s doubled, at most 10 s, for the first so many times. Servers restart in
+ * seconds, and until we are back nobody reaches us.
+ */
+const firstSoon = 1_000;
+const longestSoon = 10_000;
+const timesSoon = 30;
 
 /** One binding of our contact to our address-of-record. */
 export class Registration {
@@ -88,6 +103,9 @@ export class Registration {
   #lastResponse: SipResponse | undefined;
   #first: Deferred<void> | undefined;
   #removal: Promise<void> | undefined;
+  /** The connection that the binding lives by: without it we are not reached (RFC 5626 §3). */
+  #flow: Flow | undefined;
+  #keepAlive: Timer | undefined;
 
   constructor(context: RegistrationContext, options: RegisterOptions = {}) {
     this.#context = context;
@@ -136,6 +154,23 @@ export class Registration {
     if (this.#state === "registered" || this.#state === "waiting") this.#send();
   }
 
+  /** For the user agent: the network is there again, so what waits is tried now. */
+  reconnect(): void {
+    if (this.#state === "waiting") this.#send();
+    else if (this.#flow !== undefined && this.#options.keepAlive !== undefined)
+      this.#context.ping(this.#flow);
+  }
+
+  /** For the user agent: a connection has ended. If it was ours, we register again by a new one, soon. */
+  flowClosed(flow: Flow): void {
+    if (flow !== this.#flow) return;
+    this.#loseFlow();
+    // A REGISTER that is out on it has failed too, and says so itself.
+    if (this.#state !== "registered" || this.#request?.isDone === false) return;
+    this.#schedule(this.#backOff(true));
+    this.#setState("waiting");
+  }
+
   /**
    * Takes the binding away (§10.2.2). Fulfilled when the registrar has answered, whatever it said: a binding that
    * is not refreshed ends by itself.
@@ -148,6 +183,7 @@ export class Registration {
   async #remove(): Promise<void> {
     const wasBound = this.#expiresAt > this.#context.clock.now() || this.#request !== undefined;
     this.#timer?.cancel();
+    this.#loseFlow();
     this.#request?.cancel();
     this.#first?.promise.catch(() => {});
     this.#first?.reject(new StateError("unregistered before it was registered"));
@@ -214,7 +250,7 @@ export class Registration {
     else this.#onFailure(response, context);
   }
 
-  #onSuccess(response: SipResponse, { sent }: ResponseContext): void {
+  #onSuccess(response: SipResponse, { sent, flow }: ResponseContext): void {
     const granted = grantedExpiry(response, ownContact(sent.headers.raw("Contact"))) ?? this.#expires;
     // After a 423 the longer time is what we ask for from now on.
     this.#expires = Math.max(this.#expires, secondsOf(sent.headers.raw("Expires")) ?? 0);
@@ -222,7 +258,35 @@ export class Registration {
     this.#expiresAt = this.#context.clock.now() + granted * 1000;
     this.#schedule(refreshDelay(granted));
     this.#setState("registered");
+    if (flow?.isReliable === true) this.#useFlow(flow);
     this.#first?.resolve();
+  }
+
+  #useFlow(flow: Flow): void {
+    if (flow === this.#flow) return;
+    this.#loseFlow();
+    this.#flow = flow;
+    // It may have ended behind its last response.
+    if (flow.state === "closed") this.flowClosed(flow);
+    else this.#keepAliveLater();
+  }
+
+  #loseFlow(): void {
+    this.#flow = undefined;
+    this.#keepAlive?.cancel();
+  }
+
+  /** RFC 5626 §4.4.1: up to a fifth sooner, by chance. */
+  #keepAliveLater(): void {
+    const { keepAlive } = this.#options;
+    if (keepAlive === undefined) return;
+    const { clock, random } = this.#context;
+    const fifth = Math.floor(keepAlive * 200);
+    this.#keepAlive = clock.schedule(keepAlive * 1000 - below(random, fifth + 1), () => {
+      if (this.#flow === undefined) return;
+      this.#keepAliveLater();
+      this.#context.ping(this.#flow);
+    });
   }
 
   #onFailure(response: SipResponse, context: ResponseContext): void {
@@ -246,13 +310,20 @@ export class Registration {
       return;
     }
     if (this.#expiresAt <= this.#context.clock.now()) this.#expiresAt = 0;
-    this.#schedule(retryAfter === undefined ? this.#backOff() : Math.max(retryAfter * 1000, 500));
+    const lostConnection = origin === "transport" && context.sent.topVia.transport !== "UDP";
+    this.#schedule(
+      retryAfter === undefined ? this.#backOff(lostConnection) : Math.max(retryAfter * 1000, 500),
+    );
     this.#setState("waiting");
   }
 
   /** RFC 5626 §4.5. */
-  #backOff(): number {
-    const upper = Math.min(longestWait, firstWait * 2 ** Math.min(this.#failures - 1, 10));
+  #backOff(lostConnection: boolean): number {
+    const failures = lostConnection ? this.#failures - timesSoon : this.#failures - 1;
+    const upper =
+      failures < 0
+        ? Math.min(longestSoon, firstSoon * 2 ** Math.min(this.#failures, 10))
+        : Math.min(longestWait, firstWait * 2 ** Math.min(failures, 10));
     return upper / 2 + below(this.#context.random, Math.floor(upper / 2) + 1);
   }
 

@@ -30,6 +30,8 @@ export interface StackDriver extends TransportSink {
     advertise?: { host: string; port?: number };
     tls?: object;
   }): MaybePromise<Listener>;
+  /** Has this called each time the network is there again after it was gone, where that can be known. */
+  onOnline?(listener: () => void): void;
   /** Closes everything. */
   stop(): MaybePromise<void>;
 }

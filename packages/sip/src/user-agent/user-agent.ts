@@ -14,7 +14,7 @@ import {
 import type { HeaderInit, NameAddr, SipResponse, SipUri } from "../message/index.ts";
 import type { Clock, MaybePromise, Random } from "../ports.ts";
 import { type IncomingRequest, Stack } from "../stack.ts";
-import type { Listener } from "../transport/index.ts";
+import type { Flow, Listener } from "../transport/index.ts";
 import { Addressing, addressOf, forFromAndTo } from "./addressing.ts";
 import { Call } from "./call.ts";
 import type { CallContext, CallTimers, InDialogHandler } from "./call-context.ts";
@@ -205,6 +205,7 @@ export class UserAgent {
         auth: this.#context.authSession(),
         contact: (sentBy, transport) => this.#context.contact(sentBy, transport),
         capabilities: () => this.#context.capabilities("request"),
+        ping: (flow) => this.stack.ping(flow),
         reportError: (error) => this.#report(error),
         onEnded: (ended) => this.#registrations.delete(ended),
       },
@@ -274,6 +275,11 @@ export class UserAgent {
   /** A request inside a dialog of ours: true if it was taken. The stack's `dialog` role. */
   deliver(incoming: IncomingRequest): boolean {
     return this.dialogs.deliver(incoming);
+  }
+
+  /** A connection has ended, for the stack's `flowClosed` role: registrations by it are made anew. */
+  flowClosed(flow: Flow): void {
+    for (const registration of this.#registrations) registration.flowClosed(flow);
   }
 
   /** A request outside dialogs, for the stack's `route` role (§8.2). */
@@ -468,10 +474,14 @@ export class UserAgent {
         isOurs: () => true,
         dialog: (incoming) => this.deliver(incoming),
         route: (incoming) => this.handle(incoming),
+        flowClosed: (flow) => this.flowClosed(flow),
       },
       onError: (error) => this.#report(error),
     });
     driver.attach(stack);
+    driver.onOnline?.(() => {
+      for (const registration of this.#registrations) registration.reconnect();
+    });
     return stack;
   }
 
