@@ -1,0 +1,86 @@
+// Hashing in browsers. WebCrypto is asynchronous and knows no MD5, which digest needs all the same (RFC 8760 §2): the
+// application brings functions, of @noble/hashes for example.
+
+import { ArgumentError } from "../errors.ts";
+import type { Hash, HashAlgorithm } from "../ports.ts";
+
+/** Hashes bytes to bytes. */
+export type HashFunction = (data: Uint8Array) => Uint8Array;
+
+/** Those that challenges may ask for; what is missing cannot be answered. */
+export interface HashFunctions {
+  readonly md5?: HashFunction;
+  readonly sha256?: HashFunction;
+  /** SHA-512/256, a hash of its own (not the first half of SHA-512). */
+  readonly sha512_256?: HashFunction;
+}
+
+/** The block of SHA-256 in bytes (RFC 2104 §2). */
+const blockSize = 64;
+
+/**
+ * The port for hashing out of plain functions:
+ *
+ *     import { md5 } from "@noble/hashes/legacy.js";
+ *     import { sha256 } from "@noble/hashes/sha2.js";
+ *     ws({ url, hash: webHash({ md5, sha256 }) });
+ */
+export function webHash(functions: HashFunctions): Hash {
+  const byName: Record<HashAlgorithm, HashFunction | undefined> = {
+    MD5: functions.md5,
+    "SHA-256": functions.sha256,
+    "SHA-512-256": functions.sha512_256,
+  };
+  const functionOf = (algorithm: HashAlgorithm): HashFunction => {
+    const found = byName[algorithm];
+    if (found === undefined) throw new ArgumentError(`no function for ${algorithm} was given to webHash`);
+    return found;
+  };
+  return {
+    hex: (algorithm, data) =>
+      toHex(functionOf(algorithm)(typeof data === "string" ? new TextEncoder().encode(data) : data)),
+    // RFC 2104 §2.
+    hmac(key, data) {
+      const sha256 = functionOf("SHA-256");
+      const block = new Uint8Array(blockSize);
+      block.set(key.length > blockSize ? sha256(key) : key);
+      const inner = sha256(
+        join(
+          block.map((byte) => byte ^ 0x36),
+          new TextEncoder().encode(data),
+        ),
+      );
+      return toHex(
+        sha256(
+          join(
+            block.map((byte) => byte ^ 0x5c),
+            inner,
+          ),
+        ),
+      );
+    },
+  };
+}
+
+/** For user agents without passwords: says what is missing if one is needed after all. */
+export const noHash: Hash = {
+  hex: (algorithm) => {
+    throw new ArgumentError(`a ${algorithm} challenge came, and ws() was given no hash`);
+  },
+  hmac: () => {
+    throw new ArgumentError("ws() was given no hash");
+  },
+};
+
+function join(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const joined = new Uint8Array(first.length + second.length);
+  joined.set(first);
+  joined.set(second, first.length);
+  return joined;
+}
+
+function toHex(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  return text;
+}
