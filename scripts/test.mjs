@@ -1,5 +1,5 @@
 // `npm test [-- PATH … | --flag …]`: one run of Node's test runner, closing with its own summary.
-// Unit tests share one process (scripts/unit-tests.mjs); heavy files (test/interop, *.heavy.test.ts) have one each.
+// A test that hangs fails after two minutes, by name. Unit tests share one process (scripts/unit-tests.mjs); heavy files (test/interop, *.heavy.test.ts) have one each.
 
 import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -31,6 +31,8 @@ const args = [
   "--import=./scripts/leak-check.mjs",
   "--test",
   "--test-reporter=spec",
+  // No test, and no heavy file, takes this long: what hangs shall fail, and say so.
+  "--test-timeout=240000",
 ];
 args.push(...flags, ...(unit.length > 0 ? ["scripts/unit-tests.mjs"] : []), ...heavy);
 const namespace = heavy.length > 0 ? networkNamespace() : [];
