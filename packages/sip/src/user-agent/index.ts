@@ -1,8 +1,9 @@
 // User agents: calls, registrations, requests. RFC 3261 §9–§11, §13–§15.
 export { type AudioOptions, AudioSession, audioSessions } from "./audio.ts";
-export { type AnswerOptions, Call } from "./call.ts";
+export { Call } from "./call.ts";
 export type { CallTimers, InDialogHandler } from "./call-context.ts";
 export type { CallEnd, CallState } from "./call-end.ts";
+export type { AnswerOptions, ProgressOptions } from "./callee.ts";
 export {
   GivenMedia,
   type MediaContext,

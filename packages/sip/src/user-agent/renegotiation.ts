@@ -77,9 +77,9 @@ export class Renegotiation {
     this.#user = options.user;
   }
 
-  /** The 2xx to a re-INVITE that waits for its ACK. */
-  get acceptance(): Acceptance | undefined {
-    return this.#acceptance?.isPending ? this.#acceptance : undefined;
+  /** An ACK in the dialog, perhaps for the 2xx to a re-INVITE. */
+  onAckRequest(ack: SipRequest): void {
+    if (this.#acceptance?.sequence === ack.cSeq.sequence) this.#acceptance.acknowledge(ack);
   }
 
   /**
