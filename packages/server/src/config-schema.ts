@@ -51,14 +51,14 @@ const tls = z
   })
   .describe("Certificates, read again when the files change; paths are relative to the configuration");
 
-const listener = z.strictObject({
+const listenerKeys = z.strictObject({
   transport: z
-    .enum(["udp", "tcp", "ws", "wss"])
+    .enum(["udp", "tcp", "tls", "ws", "wss"])
     .describe("Transport; `ws` and `wss` are WebSocket on a port of their own"),
   host: address
     .default("127.0.0.1")
     .describe("Address to bind; 0.0.0.0 and :: mean every address of the machine"),
-  port: port.default(5060).describe("Port; 0 lets the system choose"),
+  port: port.optional().describe("Port; 0 lets the system choose. Default: 5060, for `tls` 5061"),
   advertise: z
     .union([address, advertise])
     .transform((value): { host: string; port?: number } => {
@@ -69,10 +69,29 @@ const listener = z.strictObject({
     .describe(
       "Name or `{ host, port }` that Via, Contact and Record-Route show instead (containers, cloud NAT)",
     ),
-  tls: tls.optional().describe("`wss`: certificates"),
+  tls: tls.optional().describe("`tls`, `wss`: certificates"),
   bufferSize: bytes
     .default(4_194_304)
     .describe("UDP: bytes of receive and send buffer to ask the system for"),
+});
+
+const listener = listenerKeys.transform((keys) => ({
+  ...keys,
+  port: keys.port ?? (keys.transport === "tls" ? 5061 : 5060),
+}));
+
+const outboundTls = z.strictObject({
+  ca: z
+    .array(pemFile)
+    .min(1)
+    .optional()
+    .describe("PEM files of the authorities for servers' certificates; default: those that Node knows"),
+  certificate: pemFile.optional().describe("PEM file with the certificate that we show to servers that ask"),
+  key: pemFile.optional().describe("PEM file with its private key, without passphrase"),
+  verify: z
+    .boolean()
+    .default(true)
+    .describe("`false` takes any certificate: nothing is known about the peer then"),
 });
 
 const auth = z.strictObject({
@@ -146,7 +165,7 @@ const relay = z.strictObject({
     .array(z.string())
     .default([])
     .describe(
-      "Addresses or networks trusted without password: they may call our users, and others through us",
+      "Addresses, networks, or SIP domains of clients' certificates (`clientCertificates`), trusted without password: they may call our users, and others through us",
     ),
 });
 
@@ -250,6 +269,7 @@ export const configSchema = z.strictObject({
       { transport: "tcp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304 },
     ])
     .describe("Sockets that SIP comes in by; default: UDP and TCP 127.0.0.1:5060"),
+  tls: outboundTls.prefault({}).describe("TLS connections that we open"),
   auth: auth.prefault({}).describe("Digest authentication"),
   accounts: accounts.default("database"),
   aliases: z

@@ -18,7 +18,7 @@ const mistakes: [title: string, yaml: string, message: string | RegExp][] = [
   [
     "unknown transport",
     "listeners:\n  - host: 127.0.0.1\n    transport: udq\n",
-    'c.yaml:3: listeners[0].transport: "udq" is not allowed; allowed: udp, tcp, ws, wss',
+    'c.yaml:3: listeners[0].transport: "udq" is not allowed; allowed: udp, tcp, tls, ws, wss',
   ],
   [
     "number too big",
@@ -33,7 +33,7 @@ const mistakes: [title: string, yaml: string, message: string | RegExp][] = [
   [
     "missing transport",
     "listeners:\n  - port: 5060\n",
-    /^c\.yaml:2: listeners\[0\]\.transport: nothing is not allowed; allowed: udp, tcp, ws, wss$/,
+    /^c\.yaml:2: listeners\[0\]\.transport: nothing is not allowed; allowed: udp, tcp, tls, ws, wss$/,
   ],
   ["no listener", "listeners: []\n", "c.yaml:1: listeners: a list is too small; at least 1"],
   [
@@ -71,7 +71,13 @@ for (const [title, yaml, message] of mistakes) {
 }
 
 test("config, empty file: the defaults, the same as the demo's", () => {
-  assert.deepEqual(parseConfig("", "c.yaml"), demoConfig());
+  const demo = demoConfig();
+  const withoutTls = demo.listeners.filter(({ transport }) => transport !== "tls");
+  assert.deepEqual(parseConfig("", "c.yaml"), { ...demo, listeners: withoutTls });
+  assert.deepEqual(
+    demo.listeners.map(({ port }) => port),
+    [5060, 5060, 5061],
+  );
   assert.deepEqual(demoConfig().auth.algorithms, ["MD5"]);
 });
 

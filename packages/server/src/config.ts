@@ -80,11 +80,21 @@ export function parseConfig(text: string, file: string): Config {
   return checked.data;
 }
 
-/** The configuration without a file: the demo. `host` serves other machines than this one. */
+/**
+ * The configuration without a file: the demo. `host` serves other machines than this one. TLS has the port above,
+ * and a certificate that the server makes itself.
+ */
 export function demoConfig(host = "127.0.0.1", port = 5060): Config {
-  const listeners = (["udp", "tcp"] as const).map((transport) => ({ transport, host, port }));
-  return configSchema.parse({ listeners });
+  const plain = (["udp", "tcp"] as const).map((transport) => ({ transport, host, port }));
+  const tls = { transport: "tls", host, port: port === 0 ? 0 : port + 1, tls: demoCertificate } as const;
+  return configSchema.parse({ listeners: [...plain, tls] });
 }
+
+/** Files of the demo's own certificate. */
+export const demoCertificate = {
+  certificate: "offhook-data/certificate.pem",
+  key: "offhook-data/certificate.key",
+} as const;
 
 /** True for the addresses that only this machine can reach. */
 export function isLoopback(host: string): boolean {
@@ -106,11 +116,13 @@ interface Mistake {
 function inconsistency(config: Config): Mistake | undefined {
   const { auth, accounts, registrar, relay, store } = config;
   for (const [index, { transport, tls }] of config.listeners.entries()) {
-    if (transport === "wss" && tls === undefined) {
+    const isSecure = transport === "wss" || transport === "tls";
+    if (isSecure && tls === undefined) {
       return { path: ["listeners", index], text: `${transport} needs tls: { certificate: …, key: … }` };
     }
-    if (transport !== "wss" && tls !== undefined) {
-      return { path: ["listeners", index, "tls"], text: `means nothing for ${transport}; allowed with wss` };
+    if (!isSecure && tls !== undefined) {
+      const text = `means nothing for ${transport}; allowed with tls and wss`;
+      return { path: ["listeners", index, "tls"], text };
     }
   }
   const exposed = sipHosts(config).find((host) => !isLoopback(host));
@@ -134,6 +146,9 @@ function inconsistency(config: Config): Mistake | undefined {
     } catch (error) {
       return { path: ["relay", "peers", index], text: (error as Error).message };
     }
+  }
+  if ((config.tls.certificate === undefined) !== (config.tls.key === undefined)) {
+    return { path: ["tls"], text: "certificate and key go together" };
   }
   if (store.kind === "memory" && store.durable) {
     return { path: ["store", "durable"], text: "needs store.kind: sqlite" };
@@ -204,15 +219,18 @@ interface Definition {
   readonly innerType?: unknown;
   readonly element?: unknown;
   readonly options?: readonly unknown[];
+  /** What a transform starts from. */
+  readonly in?: unknown;
 }
 
 const definitionOf = (schema: unknown): Definition =>
   (schema as { _zod?: { def?: Definition } } | undefined)?._zod?.def ?? {};
 
 function shapeOf(schema: unknown): Record<string, unknown> | undefined {
-  const { shape, innerType, options } = definitionOf(schema);
+  const { shape, innerType, options, in: input } = definitionOf(schema);
   if (shape !== undefined) return shape;
   if (innerType !== undefined) return shapeOf(innerType);
+  if (input !== undefined) return shapeOf(input);
   return options?.map(shapeOf).find((one) => one !== undefined);
 }
 

@@ -1,6 +1,10 @@
 // The demo: what the server is without a configuration file. Two users, made at the first start.
 
-import { randomInt } from "node:crypto";
+import { randomInt, X509Certificate } from "node:crypto";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { dirname } from "node:path";
+import { makeCertificate } from "@offhook/sip/node";
 import type { Store } from "./store/index.ts";
 
 /** Without those that look alike. */
@@ -15,6 +19,45 @@ export async function makeDemoUsers(
   const users = ["alice", "bob"].map((user) => ({ user, password: makePassword() }));
   for (const { user, password } of users) await store.accounts.add({ user, password, domain });
   return users;
+}
+
+/**
+ * Makes the certificate of the demo's TLS listeners, self-signed, if there is none yet or its time is over.
+ * @param files where it belongs; the key is for this user's eyes only
+ * @param hosts the addresses that are listened on
+ */
+export function ensureDemoCertificate(
+  files: { readonly certificate: string; readonly key: string },
+  hosts: readonly string[],
+): void {
+  if (isUsable(files.certificate)) return;
+  const made = makeCertificate({ names: namesFor(hosts), commonName: "Offhook demo" });
+  mkdirSync(dirname(files.certificate), { recursive: true });
+  // The mode counts only where a file is new: an old key file keeps its own.
+  writeFileSync(files.key, made.key, { mode: 0o600 });
+  writeFileSync(files.certificate, made.certificate);
+}
+
+function isUsable(file: string): boolean {
+  try {
+    return Date.parse(new X509Certificate(readFileSync(file)).validTo) > Date.now() + day;
+  } catch {
+    return false;
+  }
+}
+
+const day = 86_400_000;
+
+/** What a phone may be told to connect to. */
+function namesFor(hosts: readonly string[]): string[] {
+  const names = new Set(["localhost", "127.0.0.1", "::1"]);
+  for (const host of hosts) {
+    if (host !== "0.0.0.0" && host !== "::") names.add(host);
+    else
+      for (const { address } of Object.values(networkInterfaces()).flatMap((list) => list ?? []))
+        names.add(address);
+  }
+  return [...names];
 }
 
 /** 60 bits in three groups, easy to type on a phone. */

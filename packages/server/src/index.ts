@@ -12,6 +12,7 @@ export type { CallState, CallSummary } from "./call.ts";
 export {
   type Config,
   ConfigError,
+  demoCertificate,
   demoConfig,
   type LoadedConfig,
   loadConfig,

@@ -9,6 +9,7 @@ import {
   nodeHash,
   nodeRandom,
   ServerCertificates,
+  type TlsClientOptions,
   type TlsServerOptions,
 } from "@offhook/sip/node";
 import { ProxyServer } from "@offhook/sip/proxy";
@@ -20,8 +21,15 @@ import { isAnswering, serveAdmin } from "./admin.ts";
 import { AdministrationError, LocalAdministration } from "./administration.ts";
 import { CallLines } from "./call-lines.ts";
 import { CallMonitor } from "./call-monitor.ts";
-import { type Config, isLoopback, type LoadedConfig, sipHosts, type TlsConfig } from "./config.ts";
-import { makeDemoUsers } from "./demo.ts";
+import {
+  type Config,
+  demoCertificate,
+  isLoopback,
+  type LoadedConfig,
+  sipHosts,
+  type TlsConfig,
+} from "./config.ts";
+import { ensureDemoCertificate, makeDemoUsers } from "./demo.ts";
 import { Domains } from "./domains.ts";
 import { type HttpServer, type HttpsOptions, makeHttpApp, makeUpgradeApp, serveHttp } from "./http.ts";
 import { makeLog } from "./log.ts";
@@ -90,6 +98,12 @@ export class OffhookServer {
     const server = new OffhookServer(options, store, log);
     metricsLater.metrics = server.metrics;
     try {
+      if (options.isDemo) {
+        const hosts = options.config.listeners.map(({ host }) => host);
+        const { certificate, key } = demoCertificate;
+        const inFolder = (file: string) => resolve(options.folder, file);
+        ensureDemoCertificate({ certificate: inFolder(certificate), key: inFolder(key) }, hosts);
+      }
       await server.#listen(socket);
       if (options.isDemo) server.demoUsers = await makeDemoUsers(store, server.domains.primary);
     } catch (error) {
@@ -108,7 +122,8 @@ export class OffhookServer {
     const { servers } = config.dns;
     this.#driver = new NodeDriver({
       ...(servers !== undefined && { dns: { servers } }),
-      onError: (error) => log.error({ err: error }, "listening socket"),
+      tls: clientTlsOptions(config.tls, options.folder),
+      onError: (error) => log.error({ err: error }, "listening socket or certificates"),
     });
     const { clock } = this.#driver;
     this.#startedAt = clock.now();
@@ -178,6 +193,23 @@ export class OffhookServer {
   }
 
   /**
+   * Reads certificates and keys again; no connection is dropped. Changed files are noticed without it.
+   * @returns what could not be used, and so stays as it was
+   */
+  reloadCertificates(): Error[] {
+    const problems = this.#driver.reloadCertificates();
+    for (const certificates of this.#certificates) {
+      try {
+        certificates.reload();
+      } catch (error) {
+        problems.push(error as Error);
+      }
+    }
+    for (const err of problems) this.#log.error({ err }, "certificates");
+    return problems;
+  }
+
+  /**
    * Stops in order: no new requests (503), an answer for those under way if it comes soon, everything stored.
    * Calls that are up go on without us; their next request finds the server that is started next.
    */
@@ -209,6 +241,11 @@ export class OffhookServer {
         metrics.malformed();
         if (log.isLevelEnabled("info"))
           log.info({ from: flow.remote, reason: error.message }, "malformed message");
+      },
+      flowFailed: (flow, error) => {
+        // Handshakes that fail are told: their operator will ask why.
+        if (flow.transport === "TLS" && log.isLevelEnabled("info"))
+          log.info({ peer: flow.remote, reason: error.message }, "TLS connection failed");
       },
       refused: (request, status) => {
         metrics.refused(request);
@@ -304,6 +341,7 @@ export class OffhookServer {
         const listener = await this.#driver.listen({
           ...{ transport: transport.toUpperCase() as TransportName, address: host, port, bufferSize },
           ...(advertise === undefined ? {} : { advertise }),
+          ...(tls === undefined ? {} : { tls: tlsOptions(tls, this.#folder) }),
         });
         this.domains.addListener(listener);
       } catch (error) {
@@ -365,12 +403,15 @@ export class OffhookServer {
     const certificates = new ServerCertificates(options, (error) =>
       this.#log.warn({ err: error }, "certificates"),
     );
+    this.#certificates.push(certificates);
     this.#closers.push(() => certificates.close());
     return { certificates, clientCertificates: tls.clientCertificates };
   }
 
   readonly #gates: WebSocketGate[] = [];
   readonly #webServers: HttpServer[] = [];
+  /** Those of HTTP servers; the driver has its own. */
+  readonly #certificates: ServerCertificates[] = [];
   readonly #closers: (() => void)[] = [];
 
   async #closeAll(): Promise<void> {
@@ -383,6 +424,17 @@ export class OffhookServer {
     this.#lines?.flush();
     this.#log.flush();
   }
+}
+
+function clientTlsOptions({ ca, certificate, key, verify }: Config["tls"], folder: string): TlsClientOptions {
+  const found = (path: string) => resolve(folder, path);
+  return {
+    verify,
+    ...(ca === undefined ? {} : { ca: ca.map(found) }),
+    ...(certificate === undefined || key === undefined
+      ? {}
+      : { certificate: found(certificate), key: found(key) }),
+  };
 }
 
 /** The configured files, found from the configuration's folder. */

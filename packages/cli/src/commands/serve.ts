@@ -1,9 +1,9 @@
 // `offhook serve`: the server, with a configuration file or as a demo, until a signal ends it.
 
-import { existsSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { styleText } from "node:util";
-import { demoConfig, loadConfig, OffhookServer, type ServerOptions } from "@offhook/server";
+import { demoCertificate, demoConfig, loadConfig, OffhookServer, type ServerOptions } from "@offhook/server";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 
@@ -68,6 +68,13 @@ function greet(server: OffhookServer, options: ServerOptions): void {
       lines.push(`  ${user}   password ${styleText("bold", password)}`);
   }
   if (options.isDemo) {
+    const tls = server.listening.find((listener) => listener.startsWith("tls "));
+    if (tls !== undefined) {
+      lines.push(
+        "",
+        `The certificate of ${tls} is self-signed: phones warn, or want ${demoCertificate.certificate} as an authority.`,
+      );
+    }
     const places = phonePlaces(server);
     lines.push(
       "",
@@ -95,7 +102,17 @@ function phonePlaces(server: OffhookServer): string[] {
 /** Milliseconds within which the same signal twice is one: `timeout` and npm send it to us and to our parent. */
 const sameSignal = 500;
 
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function stopOnSignal(server: OffhookServer): void {
+  const startedInTerminal = process.stdout.isTTY === true;
   let first: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
     const now = performance.now();
@@ -116,5 +133,11 @@ function stopOnSignal(server: OffhookServer): void {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
-  process.on("SIGHUP", stop);
+  process.on("SIGHUP", (signal) => {
+    // The terminal that we run in was closed; otherwise somebody wants files read again.
+    if (startedInTerminal && !hasTerminal()) return stop(signal);
+    const problems = server.reloadCertificates();
+    for (const { message } of problems) console.error(`offhook: ${message}; what is in use stays`);
+    if (problems.length === 0) console.error("offhook: certificates were read again");
+  });
 }

@@ -6,6 +6,7 @@ import type { Challenger, Ha1Lookup, Verification } from "@offhook/sip/auth";
 import { isSipUri, type SipUri } from "@offhook/sip/message";
 import type { Admission } from "@offhook/sip/proxy";
 import type { IncomingRequest } from "@offhook/sip/stack";
+import { canonicalHost } from "@offhook/sip/transport";
 
 /** Which hosts are ours, and under which name their users have passwords. */
 export interface OurDomains {
@@ -24,7 +25,7 @@ export interface RelayRules {
   owns?(user: string, from: SipUri): boolean;
   /** What callers from other domains may send to our users. */
   readonly inbound: "allow" | "peers" | "deny";
-  /** Addresses and networks that are trusted without password: they may send to anyone. */
+  /** Addresses, networks and domains of certificates, trusted without password: they may send to anyone. */
   readonly peers: readonly string[];
 }
 
@@ -37,13 +38,15 @@ export interface RelayRules {
  * | foreign | foreign | 403 |
  *
  * What cannot be challenged (§22.1: ACK, CANCEL) passes from our users to our users only, where it does no harm.
- * @throws {TypeError} if a peer is neither an address nor a network
+ * @throws {TypeError} if a peer is neither an address nor a network nor a domain
  */
 export function makeAdmission(rules: RelayRules): Admission {
   const { domains, authentication, inbound } = rules;
   const peers = rules.peers.length === 0 ? undefined : new PeerList(rules.peers);
   return (incoming, destination): MaybePromise<boolean> => {
     if (peers?.has(incoming.flow.remote.address) === true) return true;
+    // RFC 5922 §7.4: whom a mutually authenticated connection belongs to.
+    if (peers?.hasIdentity(incoming.flow.peerIdentities) === true) return true;
     const from = incoming.request.from.uri;
     if (isSipUri(from) && domains.isOurHost(from.host)) {
       if (authentication === undefined) return true;
@@ -93,25 +96,37 @@ function refuse(incoming: IncomingRequest, statusCode: number, reasonPhrase: str
   return false;
 }
 
-/** Addresses and networks: "192.0.2.1", "192.0.2.0/24", "2001:db8::/32". */
+/** Addresses, networks and domains: "192.0.2.1", "192.0.2.0/24", "2001:db8::/32", "carrier.example". */
 export class PeerList {
   readonly #list = new BlockList();
+  readonly #domains = new Set<string>();
 
   /** @throws {TypeError} naming the entry that is neither */
   constructor(peers: readonly string[]) {
     for (const peer of peers) {
+      if (/^[a-z0-9_]([a-z0-9.-]*\.)?[a-z0-9-]*[a-z][a-z0-9-]*\.?$/i.test(peer)) {
+        this.#domains.add(canonicalHost(peer));
+        continue;
+      }
       const [address = "", bits, ...rest] = peer.split("/");
       const version = isIP(address);
       const prefix = bits === undefined ? undefined : Number(bits);
       const isPrefix =
         prefix === undefined || (/^\d+$/.test(bits ?? "") && prefix <= (version === 4 ? 32 : 128));
       if (version === 0 || !isPrefix || rest.length > 0) {
-        throw new TypeError(`"${peer}" is neither an IP address nor a network such as 192.0.2.0/24`);
+        throw new TypeError(
+          `"${peer}" is neither an IP address nor a network such as 192.0.2.0/24, nor a domain`,
+        );
       }
       const family = version === 4 ? "ipv4" : "ipv6";
       if (prefix === undefined) this.#list.addAddress(address, family);
       else this.#list.addSubnet(address, prefix, family);
     }
+  }
+
+  /** Whether one of a certificate's domains is among them (RFC 5922 §7.2: whole names). */
+  hasIdentity(identities: readonly string[] | undefined): boolean {
+    return identities?.some((identity) => this.#domains.has(identity)) === true;
   }
 
   /** IPv4 addresses count in their IPv6 form too ("::ffff:192.0.2.1"). */

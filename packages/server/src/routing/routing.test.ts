@@ -396,15 +396,25 @@ for (const [peers, address, expected] of peerRows) {
     assert.equal(new PeerList(peers).has(address), expected);
   });
 }
-for (const wrong of [
-  "192.0.2.1/33",
-  "192.0.2",
-  "pbx.example.com",
-  "192.0.2.0/24/8",
-  "2001:db8::/129",
-  "10.0.0.0/x",
-  "",
-]) {
+const identityRows: readonly (readonly [
+  peer: string,
+  identities: string[] | undefined,
+  expected: boolean,
+])[] = [
+  ["carrier.example", ["carrier.example"], true],
+  ["Carrier.Example", ["other.example", "carrier.example"], true],
+  ["carrier.example", ["sbc.carrier.example"], false],
+  ["carrier.example", ["*.example"], false],
+  ["carrier.example", [], false],
+  ["carrier.example", undefined, false],
+  ["192.0.2.1", ["192.0.2.1"], false],
+];
+for (const [peer, identities, expected] of identityRows) {
+  test(`RFC 5922 §7.4: peers, ${peer}: a certificate for ${identities} ${expected ? "is" : "is not"} one`, () => {
+    assert.equal(new PeerList([peer]).hasIdentity(identities), expected);
+  });
+}
+for (const wrong of ["192.0.2.1/33", "192.0.2", "192.0.2.0/24/8", "2001:db8::/129", "10.0.0.0/x", ""]) {
   test(`peers, "${wrong}" is refused by name`, () => {
     assert.throws(() => new PeerList([wrong]), {
       name: "TypeError",
