@@ -1,13 +1,16 @@
 // Plain tables for the terminal. What peers sent never moves the cursor.
 
 import { stripVTControlCharacters, styleText } from "node:util";
+import { padTo, textWidth } from "./text-width.ts";
 
 /** Columns as wide as their widest cell, a dim head; the last column is not padded. */
 export function printTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map(clean));
-  const widths = head.map((name, i) => Math.max(name.length, ...shown.map((row) => (row[i] ?? "").length)));
+  const widths = head.map((name, i) =>
+    Math.max(...[name, ...shown.map((row) => row[i] ?? "")].map(textWidth)),
+  );
   const line = (cells: readonly string[]) =>
-    cells.map((cell, i) => (i === cells.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join("  ");
+    cells.map((cell, i) => (i === cells.length - 1 ? cell : padTo(cell, widths[i] ?? 0))).join("  ");
   return [styleText("dim", line(head)), ...shown.map(line)].join("\n");
 }
 

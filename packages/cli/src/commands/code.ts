@@ -1,35 +1,61 @@
-// `offhook code [query]`: the reference of response codes in the terminal, as cards, a table, JSON or CSV.
+// `offhook code [query]`: the reference of response codes in the terminal, as cards, a table, JSON or CSV, in English
+// or 繁體中文.
 import { styleText } from "node:util";
+import { catalogue, causeOfStatus, causesLeadingTo, type ResponseClass } from "@offhook/sip/responses";
 import {
-  catalogue,
-  causeOfStatus,
-  causesLeadingTo,
-  type Effect,
-  type ResponseClass,
-  type Retry,
-  type Role,
-  type Standing,
-} from "@offhook/sip/responses";
-import { en } from "@offhook/sip/responses/text/en";
+  type CodeText,
+  type CodeTexts,
+  type Language,
+  languages,
+  loadTexts,
+} from "@offhook/sip/responses/text";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
+import { type CodeWords, en } from "../code-words/en.ts";
+import { zhTw } from "../code-words/zh-tw.ts";
+import { padTo, shorten, textWidth, wrap } from "../text-width.ts";
 
 type Facts = (typeof catalogue)[number];
+
+/** What is shown in one language: the texts of the codes, and the words around them. */
+interface Book {
+  readonly language: Language;
+  readonly texts: CodeTexts;
+  readonly words: CodeWords;
+}
+
+const wordsOf: Readonly<Record<Language, CodeWords>> = { en, "zh-TW": zhTw };
+
+interface CodeOptions {
+  readonly json?: boolean;
+  readonly csv?: boolean;
+  readonly lang: string;
+}
 
 /** The subcommand. It prints through commander's `configureOutput`; an unknown code is a CliError, exit code 1. */
 export function codeCommand(): Command {
   return new Command("code")
-    .description("what a SIP response code means, who sends it and what the caller may do")
+    .description("what a SIP response code means, who sends it, why, and what to check")
     .argument("[query...]", "a code (486), a class (4xx), or words from its phrase, meaning, headers or RFC")
-    .option("--json", "print an array of all facts as JSON")
+    .option("--lang <language>", `the language of the texts: ${languages.join(" or ")}`, "en")
+    .option("--json", "print an array of all facts and texts as JSON")
     .option("--csv", "print one line per code as CSV")
-    .action((words: string[], options: { json?: boolean; csv?: boolean }, command: Command) => {
-      const query = words.join(" ").trim();
-      const found = find(query);
-      if (found.length === 0) throw new CliError(noMatch(query), 1);
+    .action(async (words: string[], options: CodeOptions, command: Command) => {
+      const language = languageNamed(options.lang);
       if (options.json && options.csv) throw new CliError("choose one of --json and --csv");
-      command.configureOutput().writeOut?.(print(found, options));
+      const book: Book = { language, texts: await loadTexts(language), words: wordsOf[language] };
+      const query = words.join(" ").trim();
+      const found = find(query, book);
+      if (found.length === 0) throw new CliError(noMatch(query), 1);
+      command.configureOutput().writeOut?.(print(found, book, options));
     });
+}
+
+function languageNamed(name: string): Language {
+  const language = languages.find((known) => known.toLowerCase() === name.toLowerCase());
+  if (language === undefined)
+    throw new CliError(`--lang ${name}: the languages are ${languages.join(" and ")}`);
+  return language;
 }
 
 function noMatch(query: string): string {
@@ -38,24 +64,42 @@ function noMatch(query: string): string {
     : `no response code matches "${query}"; \`offhook code\` lists all ${catalogue.length}`;
 }
 
-function print(found: readonly Facts[], options: { json?: boolean; csv?: boolean }): string {
-  if (options.json) return `${JSON.stringify(found.map(record), null, 2)}\n`;
-  if (options.csv) return csv(found);
+function print(found: readonly Facts[], book: Book, options: CodeOptions): string {
+  if (options.json)
+    return `${JSON.stringify(
+      found.map((facts) => record(facts, book)),
+      null,
+      2,
+    )}\n`;
+  if (options.csv) return csv(found, book);
   const only = found[0];
-  return found.length === 1 && only !== undefined ? card(only) : table(found);
+  return found.length === 1 && only !== undefined ? card(only, book) : table(found, book);
 }
 
-/** Codes whose number, class, phrase or other words fit; those that match in the phrase come first. */
-function find(query: string): readonly Facts[] {
+/** Columns to fill: those of the terminal, but lines that stay readable; into a file or pipe each text is one line. */
+function roomFor(longest: number): number {
+  return process.stdout.isTTY ? Math.min(process.stdout.columns, longest) : Number.POSITIVE_INFINITY;
+}
+
+const nameOf = (facts: Facts, { texts }: Book) => texts[facts.code].name ?? facts.phrase;
+
+/**
+ * Codes whose number, class, name or meaning fits, those that match in their name first; the causes and checks are
+ * searched only for what is found nowhere else.
+ */
+function find(query: string, book: Book): readonly Facts[] {
   if (query === "") return catalogue;
   if (/^\d{3}$/.test(query)) return catalogue.filter((facts) => facts.code === Number(query));
   const ofClass = /^([1-6])(xx)?$/i.exec(query)?.[1];
   if (ofClass !== undefined) return catalogue.filter((facts) => String(facts.code).startsWith(ofClass));
   const words = query.toLowerCase().split(/\s+/);
-  const fits = (text: string) => words.every((word) => hasWord(text.toLowerCase(), word));
-  const byPhrase = catalogue.filter((facts) => fits(facts.phrase));
-  const byText = catalogue.filter((facts) => !fits(facts.phrase) && fits(searchText(facts)));
-  return [...byPhrase, ...byText];
+  const where = (textOf: (facts: Facts) => string) =>
+    catalogue.filter((facts) => words.every((word) => hasWord(textOf(facts).toLowerCase(), word)));
+  const byName = where((facts) => `${facts.phrase} ${nameOf(facts, book)}`);
+  const byText = where((facts) => searchText(facts, book));
+  const found = [...byName, ...byText.filter((facts) => !byName.includes(facts))];
+  if (found.length > 0) return found;
+  return where(({ code }) => [...book.texts[code].causes, ...book.texts[code].checks].join(" "));
 }
 
 /** True if a word of the text begins like that: "here" is in "Busy Here", not in "elsewhere". */
@@ -66,113 +110,105 @@ function hasWord(text: string, beginning: string): boolean {
   return false;
 }
 
-function searchText(facts: Facts): string {
+function searchText(facts: Facts, { texts, words }: Book): string {
   const sources = facts.sources.flatMap(({ rfc }) => [`RFC ${rfc}`, `RFC${rfc}`]);
-  return [
-    facts.code,
-    facts.phrase,
-    en[facts.code].meaning,
-    ...headersOf(facts).map(([header]) => header),
-    ...sources,
-  ]
-    .join(" ")
-    .concat(facts.standing === "current" ? "" : ` ${facts.standing}`);
+  const { meaning } = texts[facts.code];
+  const headers = headersOf(facts, words).map(({ header }) => header);
+  return [facts.code, facts.phrase, meaning, ...headers, ...sources, words.standings[facts.standing]].join(
+    " ",
+  );
 }
 
 // --- One code -------------------------------------------------------------------------------------------------
 
-const roleNames: Readonly<Record<Role, string>> = {
-  uas: "user agent (callee)",
-  proxy: "proxy",
-  registrar: "registrar",
-  redirect: "redirect server",
-  notifier: "notifier",
-  subscriber: "subscriber",
-  compositor: "publication server",
-  gateway: "telephone gateway",
-  relay: "relay (list or message server)",
-  verifier: "identity verifier",
-  intermediary: "service on the callee's side",
-};
-
-const retryTexts: Readonly<Record<Retry, string>> = {
-  none: "nothing to repeat",
-  never: "not send the same request again",
-  changed: "change the request and send it once more",
-  credentials: "send it again with credentials",
-  "other target": "send it to another target",
-  delayed: "try again later",
-  "by person": "let a person decide before trying again",
-};
-
-const effectTexts: Readonly<Record<Effect, string>> = {
-  transaction: "only this request fails, the call goes on",
-  usage: "the call or subscription that it belongs to ends",
-  dialog: "the whole dialog ends",
-};
-
-const standingTexts: Readonly<Record<Standing, string>> = {
-  current: "",
-  deprecated: "deprecated",
-  obsolete: "obsolete, RFC 2543 only",
-  reserved: "reserved",
-};
-
 /** Every header the code is to carry, with the strength of the rule. */
-function headersOf(facts: Facts): [header: string, rule: string][] {
-  const { must = [], mustWhen = [], should = [], may = [] } = facts.headers;
+function headersOf({ headers }: Facts, words: CodeWords): { header: string; shown: string }[] {
+  const { must = [], mustWhen = [], should = [], may = [] } = headers;
   return [
-    ...must.map((header): [string, string] => [header, "must"]),
-    ...mustWhen.map(({ header, when }): [string, string] => [header, `must when ${when}`]),
-    ...should.map((header): [string, string] => [header, "should"]),
-    ...may.map((header): [string, string] => [header, "may"]),
+    ...must.map((header) => ({ header, shown: words.header.must(header) })),
+    ...mustWhen.map(({ header, when }) => ({
+      header,
+      shown: words.header.mustWhen(header, words.condition(when)),
+    })),
+    ...should.map((header) => ({ header, shown: words.header.should(header) })),
+    ...may.map((header) => ({ header, shown: words.header.may(header) })),
   ];
 }
 
-function card(facts: Facts): string {
-  const standing = standingTexts[facts.standing];
-  const title = `${paintCode(facts)} ${styleText("bold", facts.phrase)}`;
-  const kind = [facts.class, standing].filter((text) => text !== "").join(", ");
-  const rows: [name: string, value: string][] = [
-    ["Defined in", facts.sources.map(({ rfc, section }) => `RFC ${rfc} §${section}`).join(", ")],
-    ["Sent by", facts.roles.map((role) => roleNames[role]).join(", ")],
-    ["Answers", methodsOf(facts)],
-    ...headersOf(facts).map(([header, rule], index): [string, string] => [
-      index === 0 ? "Carries" : "",
-      `${header} (${rule})`,
+function card(facts: Facts, book: Book): string {
+  const { texts, words } = book;
+  const { name, meaning, causes, checks } = texts[facts.code];
+  const kind = [words.classes[facts.class], words.standings[facts.standing]].filter((text) => text !== "");
+  const title = [
+    `${paintCode(facts)} ${styleText("bold", name === undefined ? facts.phrase : `${facts.phrase} ${name}`)}`,
+    styleText("dim", kind.join(words.clause)),
+  ].join("  ");
+  const room = roomFor(100);
+  const text = wrap(meaning, room - 2).map((line) => `  ${line}`);
+  const blocks = [
+    ...block(words.labels.causes, causes, room),
+    ...block(words.labels.checks, checks, room),
+    ...factLines(facts, words, room),
+  ];
+  return `${[title, ...text, "", ...blocks].join("\n")}\n`;
+}
+
+/** A heading and its items, each behind a dash, then an empty line. */
+function block(heading: string, items: CodeText["causes"], room: number): string[] {
+  const lines = items.flatMap((item) =>
+    wrap(item, room - 4).map((line, index) => `  ${index === 0 ? "- " : "  "}${line}`),
+  );
+  return [`  ${styleText("bold", heading)}`, ...lines, ""];
+}
+
+function factLines(facts: Facts, words: CodeWords, room: number): string[] {
+  const { labels, comma } = words;
+  const rows: [label: string, value: string][] = [
+    [labels.sources, facts.sources.map(({ rfc, section }) => `RFC ${rfc} §${section}`).join(comma)],
+    [labels.roles, facts.roles.map((role) => words.roles[role]).join(comma)],
+    [labels.methods, methodsOf(facts, words)],
+    ...headersOf(facts, words).map(({ shown }, index): [string, string] => [
+      index === 0 ? labels.headers : "",
+      shown,
     ]),
   ];
   if (facts.class !== "provisional" && facts.class !== "success") {
-    const guide = facts.guidedBy ? ` (see ${facts.guidedBy.join(", ")})` : "";
-    rows.push(["Caller may", `${retryTexts[facts.retry]}${guide}`]);
+    const guide = facts.guidedBy ? words.see(facts.guidedBy.join(comma)) : "";
+    rows.push([labels.retry, `${words.retries[facts.retry]}${guide}`]);
   }
-  if (facts.effect) rows.push(["In a call", effectTexts[facts.effect]]);
-  if (facts.endsSubscription) rows.push(["Subscription", "ends if a refresh or a NOTIFY gets this answer"]);
-  const q850 = q850Of(facts.code);
-  if (q850.to !== "") rows.push(["To Q.850", q850.to]);
-  if (q850.from !== "") rows.push(["From Q.850", q850.from]);
-  const lines = rows.map(([name, value]) => `  ${styleText("dim", name.padEnd(12))} ${value}`);
-  return `${title}  ${styleText("dim", kind)}\n  ${en[facts.code].meaning}\n\n${lines.join("\n")}\n`;
+  if (facts.effect) rows.push([labels.effect, words.effects[facts.effect]]);
+  if (facts.endsSubscription) rows.push([labels.subscription, words.subscriptionEnds]);
+  const q850 = q850Of(facts.code, words);
+  if (q850.to !== "") rows.push([labels.toQ850, q850.to]);
+  if (q850.from !== "") rows.push([labels.fromQ850, q850.from]);
+
+  const labelWidth = Math.max(...Object.values(labels).map(textWidth).slice(2));
+  return rows.flatMap(([label, value]) =>
+    wrap(value, room - labelWidth - 4).map(
+      (line, index) => `  ${styleText("dim", padTo(index === 0 ? label : "", labelWidth))}  ${line}`,
+    ),
+  );
 }
 
-function methodsOf(facts: Facts): string {
-  const methods = facts.methods === "any" ? "any method but ACK" : facts.methods.join(", ");
-  const except = facts.notMethods ? `, ${facts.notMethods.join(", ")}` : "";
-  const where = facts.dialog === undefined ? "" : `, ${facts.dialog} a dialog`;
-  return `${methods}${except}${where}`;
+function methodsOf(facts: Facts, words: CodeWords): string {
+  const methods =
+    facts.methods === "any"
+      ? words.anyMethodBut(["ACK", ...(facts.notMethods ?? [])].join(words.comma))
+      : facts.methods.join(words.comma);
+  return facts.dialog === undefined ? methods : `${methods}${words.clause}${words.dialog[facts.dialog]}`;
 }
 
-function q850Of(code: number): { to: string; from: string } {
+function q850Of(code: number, { cause, comma }: CodeWords): { to: string; from: string } {
   const release = causeOfStatus(code);
   const notes = [
-    release?.location === "user" ? "location user" : "",
-    release?.repairFirst ? "after trying to repair the request" : "",
-    release?.dependsOnWarning ? "or as Warning says" : "",
+    release?.location === "user" ? cause.user : "",
+    release?.repairFirst ? cause.repairFirst : "",
+    release?.dependsOnWarning ? cause.dependsOnWarning : "",
   ].filter((note) => note !== "");
-  const suffix = notes.length > 0 ? ` (${notes.join(", ")})` : "";
+  const number = release === undefined ? "" : String(release.cause);
   return {
-    to: release === undefined ? "" : `${release.cause}${suffix}`,
-    from: causesLeadingTo(code).join(", "),
+    to: release === undefined || notes.length === 0 ? number : cause.notes(release.cause, notes.join(comma)),
+    from: causesLeadingTo(code).join(comma),
   };
 }
 
@@ -191,41 +227,43 @@ function paintCode(facts: Facts): string {
   return styleText(["bold", classColours[facts.class]], String(facts.code));
 }
 
-function table(found: readonly Facts[]): string {
-  const phraseWidth = Math.max(...found.map((facts) => facts.phrase.length));
-  const sourceOf = (facts: Facts) => `RFC ${facts.sources[0].rfc} §${facts.sources[0].section}`;
-  const sourceWidth = Math.max(...found.map((facts) => sourceOf(facts).length));
-  const room = process.stdout.isTTY ? process.stdout.columns - phraseWidth - sourceWidth - 8 : Infinity;
-  const lines = found.map((facts) => {
-    const meaning = shorten(en[facts.code].meaning, room);
-    const cells = [
-      facts.phrase.padEnd(phraseWidth),
-      styleText("dim", sourceOf(facts).padEnd(sourceWidth)),
-      meaning,
-    ];
-    return `${paintCode(facts)}  ${cells.join("  ")}`.trimEnd();
-  });
+/** Code, phrase, then the name in the language of the book or, in English, the source; and the meaning if it fits. */
+function table(found: readonly Facts[], book: Book): string {
+  const sourceOf = ({ sources: [{ rfc, section }] }: Facts) => `RFC ${rfc} §${section}`;
+  const secondOf = (facts: Facts) => book.texts[facts.code].name ?? sourceOf(facts);
+  const phraseWidth = Math.max(...found.map(({ phrase }) => phrase.length));
+  const secondWidth = Math.max(...found.map((facts) => textWidth(secondOf(facts))));
+  const room = roomFor(Number.POSITIVE_INFINITY) - phraseWidth - secondWidth - 9;
+  const lines = found.map((facts) =>
+    [
+      paintCode(facts),
+      padTo(facts.phrase, phraseWidth),
+      styleText("dim", padTo(secondOf(facts), secondWidth)),
+      shorten(book.texts[facts.code].meaning, room),
+    ]
+      .join("  ")
+      .trimEnd(),
+  );
   return `${lines.join("\n")}\n`;
 }
 
-/** Cut to `room` characters, or nothing at all where only a stump would remain. */
-function shorten(text: string, room: number): string {
-  if (text.length <= room) return text;
-  return room < 20 ? "" : `${text.slice(0, room - 1).trimEnd()}…`;
-}
-
-/** The facts as plain JSON, with the meaning and the release causes beside them. */
-function record(facts: Facts) {
+/** The facts as plain JSON, with the texts in the language of the book and the release causes beside them. */
+function record(facts: Facts, book: Book) {
+  const { meaning, causes, checks } = book.texts[facts.code];
   return {
     ...facts,
-    meaning: en[facts.code].meaning,
+    language: book.language,
+    name: nameOf(facts, book),
+    meaning,
+    causes,
+    checks,
     q850: causeOfStatus(facts.code) ?? null,
     fromQ850: causesLeadingTo(facts.code),
   };
 }
 
 // RFC 4180: fields with a comma, quote or line break are quoted, quotes doubled. Lists are joined by spaces.
-function csv(found: readonly Facts[]): string {
+function csv(found: readonly Facts[], { texts }: Book): string {
   const header =
     "code,phrase,class,rfc,section,standing,registered,roles,methods,headers,retry,guidedBy,effect,q850,fromQ850,meaning";
   const rows = found.map((facts) => [
@@ -244,7 +282,7 @@ function csv(found: readonly Facts[]): string {
     facts.effect ?? "",
     causeOfStatus(facts.code)?.cause ?? "",
     causesLeadingTo(facts.code).join(" "),
-    en[facts.code].meaning,
+    texts[facts.code].meaning,
   ]);
   return `${[header, ...rows.map((row) => row.map(csvField).join(","))].join("\n")}\n`;
 }
