@@ -1,7 +1,7 @@
 // A user agent: what a phone needs of SIP. RFC 3261 §8, §10, §11, §13.
 
 import { Credentials } from "../auth/index.ts";
-import { checkRequest, MergedRequests, rejectionOf, Uac, type UasRules } from "../core/index.ts";
+import { rejectionOf, Uac } from "../core/index.ts";
 import { Dialogs } from "../dialog/index.ts";
 import {
   ArgumentError,
@@ -18,8 +18,10 @@ import type { Flow, Listener } from "../transport/index.ts";
 import { Addressing, addressOf, forFromAndTo } from "./addressing.ts";
 import { Call } from "./call.ts";
 import type { CallContext, CallTimers, InDialogHandler } from "./call-context.ts";
+import { Capabilities } from "./capabilities.ts";
 import { handleInfo } from "./info.ts";
 import { GivenMedia, type MediaSession, type SdpSource } from "./media-session.ts";
+import { Reception } from "./reception.ts";
 import { type RegisterOptions, Registration } from "./registration.ts";
 import type { StackDriver } from "./runtime.ts";
 import type { CallOptions, RequestDetails, SharedStack, UserAgentOptions } from "./user-agent-options.ts";
@@ -39,14 +41,12 @@ export class UserAgent {
   readonly #listeners: Listener[] = [];
   readonly #ready: Promise<void>;
   readonly #uac: Uac;
-  readonly #merged: MergedRequests;
   readonly #credentials: Credentials | undefined;
   readonly #context: CallContext;
   readonly #calls = new Set<Call>();
   readonly #registrations = new Set<Registration>();
-  readonly #handlers = new Map<string, (incoming: IncomingRequest) => MaybePromise<void>>();
-  readonly #inDialog = new Map<string, InDialogHandler>();
-  #onInvite: ((call: Call) => MaybePromise<void>) | undefined;
+  readonly #capabilities: Capabilities;
+  readonly #reception: Reception;
   #stopping: Promise<void> | undefined;
 
   /** @throws {ArgumentError} if the options make no user agent */
@@ -72,16 +72,22 @@ export class UserAgent {
       const list = "user" in credentials ? [credentials] : credentials;
       this.#credentials = new Credentials({ credentials: list, hash, random });
     }
-    const { supported = [], reactions, followRedirects = true } = options;
+    this.#capabilities = new Capabilities(options, this.#addressing);
+    const { reactions, followRedirects = true } = options;
+    const { supported } = this.#capabilities;
     this.#uac = new Uac({
       ...{ stack: this.stack, clock, random, supported, followRedirects },
       ...(reactions === undefined ? {} : { reactions }),
       homeHost: this.aor.uri.host,
     });
-    this.#merged = new MergedRequests(clock, 64 * timers.T1);
-    this.#inDialog.set("OPTIONS", (incoming) => this.#answerOptions(incoming));
-    this.#inDialog.set("INFO", handleInfo);
     this.#context = this.#makeContext(timers);
+    this.#reception = new Reception({
+      ...{ clock, capabilities: this.#capabilities, context: this.#context, calls: this.#calls },
+      maxCalls: options.maxCalls ?? Number.POSITIVE_INFINITY,
+      isStopping: () => this.#stopping !== undefined,
+    });
+    this.#capabilities.inDialog.set("OPTIONS", (incoming) => this.#reception.answerOptions(incoming));
+    this.#capabilities.inDialog.set("INFO", handleInfo);
   }
 
   /** The address-of-record. */
@@ -103,17 +109,17 @@ export class UserAgent {
 
   /** Who takes calls. Without it, and while it is not set, they get 480. */
   onInvite(handler: (call: Call) => MaybePromise<void>): void {
-    this.#onInvite = handler;
+    this.#reception.onInvite = handler;
   }
 
   /** Takes requests of a method outside dialogs (MESSAGE, SUBSCRIBE, …), which then stands in Allow. */
   onRequest(method: string, handler: (incoming: IncomingRequest) => MaybePromise<void>): void {
-    this.#handlers.set(method, handler);
+    this.#capabilities.handlers.set(method, handler);
   }
 
   /** Takes requests of a method inside calls, which then stands in Allow. */
   onCallRequest(method: string, handler: InDialogHandler): void {
-    this.#inDialog.set(method, handler);
+    this.#capabilities.inDialog.set(method, handler);
   }
 
   // --- Outgoing -------------------------------------------------------------------------------------------
@@ -283,33 +289,8 @@ export class UserAgent {
   }
 
   /** A request outside dialogs, for the stack's `route` role (§8.2). */
-  async handle(incoming: IncomingRequest): Promise<void> {
-    const { request } = incoming;
-    if (request.method === "ACK") return;
-    // §12.2.2: a dialog that is not here (any more).
-    if (request.to.tag !== undefined) {
-      incoming.respond(481);
-      return;
-    }
-    const refusal = checkRequest(request, this.#rules(request.method));
-    if (refusal !== undefined) {
-      incoming.respond(refusal.statusCode, refusal.options);
-      return;
-    }
-    // §8.2.2.2: the same request by another way.
-    if (this.#merged.isMerged(incoming)) {
-      incoming.respond(482);
-      return;
-    }
-    switch (request.method) {
-      case "INVITE":
-        await this.#onCall(incoming);
-        return;
-      case "OPTIONS":
-        this.#answerOptions(incoming);
-        return;
-    }
-    await this.#handlers.get(request.method)?.(incoming);
+  handle(incoming: IncomingRequest): Promise<void> {
+    return this.#reception.handle(incoming);
   }
 
   /**
@@ -343,89 +324,21 @@ export class UserAgent {
     await this.#driver?.stop();
   }
 
-  async #onCall(incoming: IncomingRequest): Promise<void> {
-    const { request } = incoming;
-    if (!request.headers.has("Contact")) {
-      // §8.1.1.8: an INVITE must have one; without it there is no dialog.
-      incoming.respond(400, { reasonPhrase: "Missing Contact" });
-      return;
-    }
-    if (this.#stopping !== undefined || this.#onInvite === undefined) {
-      incoming.respond(480);
-      return;
-    }
-    if (this.#calls.size >= (this.#options.maxCalls ?? Number.POSITIVE_INFINITY)) {
-      incoming.respond(486);
-      return;
-    }
-    const call = Call.incoming(this.#context, incoming);
-    this.#calls.add(call);
-    try {
-      await this.#onInvite(call);
-    } catch (error) {
-      // That the caller gave up meanwhile, or offered nothing that we can use, is no fault of the handler.
-      if (error instanceof CallEndedError || (error instanceof NegotiationError && call.state === "ended"))
-        return;
-      if (call.state === "incoming" || call.state === "ringing") await call.reject(500);
-      this.#report(error);
-    }
-  }
-
-  /** §11.2: as an INVITE would be answered. */
-  #answerOptions(incoming: IncomingRequest): void {
-    const isOutside = incoming.request.to.tag === undefined;
-    if (isOutside && (this.#onInvite === undefined || this.#stopping !== undefined)) {
-      incoming.respond(480, { headers: this.#context.capabilities("response") });
-      return;
-    }
-    if (isOutside && this.#calls.size >= (this.#options.maxCalls ?? Number.POSITIVE_INFINITY)) {
-      incoming.respond(486, { headers: this.#context.capabilities("response") });
-      return;
-    }
-    incoming.respond(200, {
-      headers: [
-        ["Accept", "application/sdp"],
-        ["Accept-Encoding", "identity"],
-        ["Accept-Language", "en"],
-        ...this.#context.capabilities("response"),
-      ],
-    });
-  }
-
-  #rules(method?: string): UasRules {
-    const { supported = [] } = this.#options;
-    const handled = [...this.#handlers.keys(), ...this.#inDialog.keys()];
-    return {
-      allow: [...new Set(["INVITE", "ACK", "CANCEL", "BYE", ...handled])],
-      supported,
-      // What a handler of its own understands is for that handler to say.
-      accept: method !== undefined && this.#handlers.has(method) ? ["*/*"] : ["application/sdp"],
-      acceptsUri: (uri) => this.#addressing.accepts(uri),
-    };
-  }
-
   #makeContext(timers: CallTimers): CallContext {
-    const agent = this;
-    const { product, supported = [] } = this.#options;
+    const capabilities = this.#capabilities;
     return {
       ...{ stack: this.stack, clock: this.#clock, random: this.#random, uac: this.#uac },
-      ...{ dialogs: this.dialogs, timers, inDialog: this.#inDialog, farewells: new Set() },
+      ...{ dialogs: this.dialogs, timers, inDialog: capabilities.inDialog, farewells: new Set() },
       get rules() {
-        return agent.#rules();
+        return capabilities.rules();
       },
-      capabilities(message) {
-        const headers: HeaderInit[] = [["Allow", agent.#rules().allow.join(", ")]];
-        if (supported.length > 0) headers.push(["Supported", supported.join(", ")]);
-        if (product !== undefined) headers.push([message === "request" ? "User-Agent" : "Server", product]);
-        return headers;
-      },
-      contact: (sentBy, transport, isSecure = false) =>
-        agent.#addressing.contact(sentBy, transport, isSecure),
-      authSession: () => agent.#credentials?.session(),
+      capabilities: (message) => capabilities.headers(message),
+      contact: (sentBy, transport, isSecure = false) => this.#addressing.contact(sentBy, transport, isSecure),
+      authSession: () => this.#credentials?.session(),
       createMedia: ({ direction, callId, peerAddress: peer }) =>
-        agent.#mediaFor(undefined, { direction, callId, peer }),
-      onCallEnded: (call) => agent.#calls.delete(call),
-      reportError: (error) => agent.#report(error),
+        this.#mediaFor(undefined, { direction, callId, peer }),
+      onCallEnded: (call) => this.#calls.delete(call),
+      reportError: (error) => this.#report(error),
     };
   }
 
