@@ -3,7 +3,6 @@ export {
   below,
   effectOf,
   type FailedAttempt,
-  isSuccess,
   optionTags,
   type Reaction,
   type ReactionTable,

@@ -4,7 +4,7 @@
 import type { RequestPlan } from "../dialog/index.ts";
 import { type HeaderInit, isSipUri, isTelUri, printUri, type SipResponse } from "../message/index.ts";
 import type { Random } from "../ports.ts";
-import { classOf, type Effect, factsOf } from "../responses/index.ts";
+import { type Effect, factsOf } from "../responses/index.ts";
 
 /** One attempt that failed, as a reaction sees it. */
 export interface FailedAttempt {
@@ -65,11 +65,6 @@ export function reactionTo(statusCode: number, table: ReactionTable = reactions)
  */
 export function effectOf(statusCode: number): Effect {
   return factsOf(statusCode)?.effect ?? "transaction";
-}
-
-/** True for a code of the class "success". */
-export function isSuccess(statusCode: number): boolean {
-  return classOf(statusCode) === "success";
 }
 
 /** §21.4.14, §19.1.6: a telephone number as SIP URI. A sips: URI is never turned into sip: (RFC 5630 §5.1.2). */

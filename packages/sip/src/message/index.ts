@@ -52,7 +52,6 @@ export {
   CANCEL,
   INVITE,
   methodIdAt,
-  methodIdOf,
   methodNames,
   OPTIONS,
   REGISTER,

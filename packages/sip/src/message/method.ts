@@ -38,10 +38,3 @@ export function methodIdAt(bytes: Uint8Array, start: number, end: number): numbe
   }
   return 0;
 }
-
-const idsByName = new Map<string, number>(methodNames.map((name, id) => [name, id]));
-
-/** The number of a method by name; 0 if it is none of `methodNames`. */
-export function methodIdOf(method: string): number {
-  return idsByName.get(method) ?? 0;
-}

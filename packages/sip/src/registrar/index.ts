@@ -17,7 +17,6 @@ export {
   type LocationService,
   type LocationServiceOptions,
   MemoryLocationService,
-  reachableBindings,
   type UpdateResult,
 } from "./location-service.ts";
 export { Registrar, type RegistrarAuthentication, type RegistrarOptions } from "./registrar.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Timer } from "../ports.ts";
 import type { BindingChange, ContactChange } from "./binding.ts";
-import { MemoryLocationService, reachableBindings } from "./location-service.ts";
+import { MemoryLocationService } from "./location-service.ts";
 
 /** Time that moves when told to. */
 function makeClock() {
@@ -290,23 +290,4 @@ test("remove, entries, load, close", () => {
 
   locations.close();
   assert.equal(clock.timers.size, 0);
-});
-
-test("calls skip bindings whose connection is gone, unless a Path or UDP leads there", () => {
-  const { clock, locations } = setUp();
-  const register = (contact: string, more: Partial<BindingChange>) =>
-    locations.update(aor, { ...change(clock.now(), contact, 1, [[contact, 60]]), ...more });
-  const tcp = { transport: "TCP", address: "192.0.2.1", port: 1 } as const;
-  const udp = { ...tcp, transport: "UDP" } as const;
-  register("sip:alive@h", { received: tcp, flowId: "alive" });
-  register("sip:dead@h", { received: tcp, flowId: "dead" });
-  register("sip:path@h", { received: tcp, flowId: "dead", path: ["<sip:p;lr>"] });
-  register("sip:udp@h", { received: udp, flowId: "dead" });
-  const reachable = reachableBindings(locations.lookup(aor), (flowId) => flowId === "alive");
-  assert.deepEqual(reachable.map((binding) => binding.contact).sort(), [
-    "sip:alive@h",
-    "sip:path@h",
-    "sip:udp@h",
-  ]);
-  assert.equal(locations.lookup(aor).length, 4);
 });

@@ -202,21 +202,6 @@ export class MemoryLocationService implements LocationService {
   }
 }
 
-/**
- * The bindings that a call can reach now: those over UDP or through a Path, and those whose connection still
- * lives. The others stay registered and come back with their next REGISTER.
- */
-export function reachableBindings(
-  bindings: readonly Binding[],
-  isFlowAlive: (flowId: string) => boolean,
-): readonly Binding[] {
-  const isReachable = ({ path, received, flowId }: Binding): boolean =>
-    path.length > 0 || received === undefined || received.transport === "UDP" || flowId === undefined
-      ? true
-      : isFlowAlive(flowId);
-  return bindings.every(isReachable) ? bindings : bindings.filter(isReachable);
-}
-
 /** The second at whose end nothing of the earliest binding is left. */
 function bucketOf(bindings: readonly Binding[]): number | undefined {
   let earliest = Number.POSITIVE_INFINITY;

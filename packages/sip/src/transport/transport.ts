@@ -159,8 +159,3 @@ export interface TransportCounts {
  * the path MTU being unknown.
  */
 export const UDP_SIZE_LIMIT = 1300;
-
-/** The target again, over the transport that §18.1.1 wants for a request of this size. */
-export function targetForSize(target: Target, size: number, limit: number = UDP_SIZE_LIMIT): Target {
-  return target.transport === "UDP" && size > limit ? { ...target, transport: "TCP" } : target;
-}
