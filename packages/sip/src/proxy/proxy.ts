@@ -274,7 +274,7 @@ export class ProxyServer {
     try {
       running = this.#program(request, context as RouteContext);
     } catch (error) {
-      context.programFails();
+      context.programFails(error);
       throw error;
     }
     if (!(running instanceof Promise)) {
@@ -284,7 +284,7 @@ export class ProxyServer {
     return running.then(
       () => context.programEnds(),
       (error: unknown) => {
-        context.programFails();
+        context.programFails(error);
         throw error;
       },
     );

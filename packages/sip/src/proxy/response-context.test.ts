@@ -469,6 +469,17 @@ test("a program that throws: 500, reported", () => {
   assert.equal(bed.errors.length, 1);
 });
 
+test("§21.4.1, a program that stumbles over a header field: 400, not our fault, not reported", () => {
+  const bed = new Testbed({
+    route: (message) => {
+      message.headers.getAll("Contact");
+    },
+  });
+  bed.receive("10.0.0.9:5060", request("INVITE", { headers: ["Contact: <"] }));
+  assert.deepEqual(toAlice(bed.take()), [400]);
+  assert.equal(bed.errors.length, 0);
+});
+
 test("a program that rejects while a phone rings: the phone is cancelled, then 500", async () => {
   const bed = new Testbed({
     route: async (_request, context) => {

@@ -139,10 +139,11 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     this.#goOn();
   }
 
-  /** The program threw: the caller is told 500 once nothing rings any more. */
-  programFails(): void {
+  /** The program threw: the caller is told once nothing rings any more, of its own fault if it was that. */
+  programFails(error: unknown): void {
     this.#isProgramRunning = false;
-    if (!this.#isFinal && !this.answer(500)) this.#goOn();
+    const statusCode = error instanceof ParseError ? error.status : 500;
+    if (!this.#isFinal && !this.answer(statusCode)) this.#goOn();
   }
 
   get isOver(): boolean {

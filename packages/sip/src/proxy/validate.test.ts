@@ -68,6 +68,7 @@ const loops: readonly (readonly [title: string, SipRequest, boolean])[] = [
     request("INVITE sip:a@x", 'Via: SIP/2.0/UDP q;branch=z9hG4bK2;odd="x";y', ownVia),
     true,
   ],
+  ["our Via under one that cannot be read: loop", request("INVITE sip:a@x", "Via: <>", ownVia), true],
   ["our Via, other Request-URI: spiral", request("INVITE sip:b@x", ownVia), false],
   ["our Via, other Route: spiral", request("INVITE sip:a@x", ownVia, "Route: <sip:q;lr>"), false],
   [
