@@ -1,0 +1,131 @@
+// Phones in a browser over WS and WSS: JsSIP, SIP.js and our own, with passwords, audio by WebRTC. RFC 7118.
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { makeCertificate } from "@offhook/sip/node";
+import { freePort } from "./peers/baresip.ts";
+import { type BrowserPhone, Chromium, type Library } from "./peers/browser.ts";
+import { hostAddress as host, needs } from "./peers/program.ts";
+import { configuration, OffhookServer } from "./peers/server.ts";
+
+const users = ["alice", "bob", "carol"].map((name) => ({ name, password: `${name}-secret-7` }));
+type Pair = readonly [caller: Library, callee: Library];
+const pairs: readonly Pair[] = [
+  ["jssip", "sipjs"],
+  ["sipjs", "jssip"],
+  ["offhook", "jssip"],
+  ["jssip", "offhook"],
+  ["offhook", "sipjs"],
+  ["sipjs", "offhook"],
+  ["offhook", "offhook"],
+];
+/** The same messages by another way: each library once on either side. */
+const securePairs: readonly Pair[] = [
+  ["jssip", "sipjs"],
+  ["sipjs", "offhook"],
+  ["offhook", "jssip"],
+];
+
+describe("phones in a browser", needs("chromium"), () => {
+  let folder: string;
+  let server: OffhookServer;
+  let browser: Chromium;
+  let port: number;
+  const urls = { ws: "", wss: "" };
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "offhook-wss-"));
+    const { certificate, key } = makeCertificate({ names: [host] });
+    await writeFile(join(folder, "cert.pem"), certificate);
+    await writeFile(join(folder, "key.pem"), key);
+    port = await freePort(host);
+    const [http, secure] = [await freePort(host), await freePort(host)];
+    urls.ws = `ws://${host}:${http}/`;
+    urls.wss = `wss://${host}:${secure}/`;
+    const config = configuration(host, port, "registrar: { minExpires: 5 }\n")
+      .replace("http: { port: 0 }", `http: { host: "${host}", port: ${http} }`)
+      .replace(
+        "listeners:\n",
+        `listeners:\n  - { transport: wss, host: "${host}", port: ${secure}, tls: { certificate: ${folder}/cert.pem, key: ${folder}/key.pem } }\n`,
+      );
+    [server, browser] = await Promise.all([OffhookServer.start(config, users), Chromium.start()]);
+  });
+
+  after(async () => {
+    await browser?.close();
+    const code = await server?.close();
+    await rm(folder, { recursive: true, force: true });
+    assert.equal(code ?? 0, 0, `the server's exit code; it said:\n${server?.program.output.slice(-2000)}`);
+  });
+
+  function phone(
+    library: Library,
+    transport: "ws" | "wss",
+    user: string,
+    expires = 600,
+  ): Promise<BrowserPhone> {
+    return browser.phone(library, {
+      ...{ url: urls[transport], domain: `${host}:${port}`, user, expires },
+      password: `${user}-secret-7`,
+    });
+  }
+
+  async function talk(alice: BrowserPhone, bob: BrowserPhone, to: string): Promise<void> {
+    await alice.call(to);
+    await bob.is("ringing", ({ call }) => call === "ringing");
+    await bob.answer();
+    await Promise.all([alice, bob].map((one) => one.is("up", ({ call }) => call === "up")));
+    await Promise.all([alice.hears(), bob.hears()]);
+  }
+
+  async function over(...phones: BrowserPhone[]): Promise<void> {
+    await Promise.all(phones.map((one) => one.is("idle", ({ call }) => call === "none")));
+  }
+
+  for (const transport of ["ws", "wss"] as const) {
+    for (const [caller, callee] of transport === "ws" ? pairs : securePairs) {
+      describe(`${caller} calls ${callee} over ${transport.toUpperCase()}`, () => {
+        let alice: BrowserPhone;
+        let bob: BrowserPhone;
+
+        before(async () => {
+          [alice, bob] = await Promise.all([
+            phone(caller, transport, "alice"),
+            phone(callee, transport, "bob"),
+          ]);
+        });
+        after(() => Promise.all([alice?.close(), bob?.close()]));
+
+        test("§13 audio both ways; §14 hold and resume by the caller; §15 the caller hangs up", async () => {
+          await talk(alice, bob, "bob");
+          await alice.hold();
+          await bob.is("held", ({ direction }) => direction === "recvonly" || direction === "inactive");
+          await alice.resume();
+          await bob.is("on again", ({ direction }) => direction === "sendrecv");
+          await Promise.all([alice.hears(), bob.hears()]);
+          await alice.hangUp();
+          await over(alice, bob);
+        });
+
+        test("§14 hold and resume by the callee; §15 the callee hangs up", async () => {
+          await talk(alice, bob, "bob");
+          await bob.hold();
+          await alice.is("held", ({ direction }) => direction === "recvonly" || direction === "inactive");
+          await bob.resume();
+          await Promise.all([alice.hears(), bob.hears()]);
+          await bob.hangUp();
+          await over(alice, bob);
+        });
+
+        test("RFC 3428 a MESSAGE each way", async () => {
+          assert.equal(await alice.message("bob", "Grüße 👋"), 200);
+          await bob.is("told", ({ messages }) => messages.includes("Grüße 👋"));
+          assert.equal(await bob.message("alice", "and back"), 200);
+          await alice.is("told", ({ messages }) => messages.includes("and back"));
+        });
+      });
+    }
+  }
+});
