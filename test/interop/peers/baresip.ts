@@ -10,7 +10,9 @@ export interface PhoneOptions {
   /** Address-of-record, e.g. "sip:alice@10.99.0.1:5060". */
   aor: string;
   password: string;
-  transport?: "udp" | "tcp";
+  transport?: "udp" | "tcp" | "tls";
+  /** TLS: file of the authority that the phone trusts (baresip 1.0 reads it and checks nothing). */
+  ca?: string;
   /** The phone's own address. */
   host: string;
   /** The server as a URI without scheme, e.g. "10.99.0.1:5060". */
@@ -61,6 +63,7 @@ export class Baresip {
         "poll_method epoll",
         `sip_listen ${options.host}:${port}`,
         "call_max_calls 4",
+        ...(options.ca === undefined ? [] : [`sip_cafile ${options.ca}`]),
         `audio_source aufile,${tone}`,
         "audio_player aubridge,nil",
         "audio_alert aubridge,nil",

@@ -31,7 +31,13 @@ export class Linphone {
     const folder = await mkdtemp(join(tmpdir(), "linphone-"));
     const transport = options.transport ?? "udp";
     const port = await freePort(options.host);
-    await writeFile(join(folder, "linphonerc"), "[sip]\nuse_ipv6=0\nregister_only_when_network_is_up=0\n");
+    // Its mbedTLS knows no addresses in certificates: the chain is checked, the name is not.
+    const trust =
+      options.ca === undefined ? "" : `root_ca=${options.ca}\nverify_server_certs=1\nverify_server_cn=0\n`;
+    await writeFile(
+      join(folder, "linphonerc"),
+      `[sip]\nuse_ipv6=0\nregister_only_when_network_is_up=0\n${trust}`,
+    );
     await mkdir(join(folder, ".local/share/linphone"), { recursive: true });
     const pipe = `offhook_${process.pid}_${++counter}_lpd`;
     const program = new Program("linphone-daemon", ["--config", join(folder, "linphonerc"), "--pipe", pipe], {
