@@ -104,6 +104,21 @@ const ways: readonly (readonly [title: string, RegisteredContact, string])[] = [
     "flow live-udp",
   ],
   [
+    "UDP, private contact that begins like the source: over the flow",
+    binding("sip:a@10.0.0.12:5060", { flowId: "live-udp", received: from("UDP", "10.0.0.1") }),
+    "flow live-udp",
+  ],
+  [
+    "UDP, private contact with the source as user: over the flow",
+    binding("sip:203.0.113.9@192.168.1.5", { flowId: "live-udp", received: from("UDP") }),
+    "flow live-udp",
+  ],
+  [
+    "UDP, IPv6 contact is the source: to the contact",
+    binding("sip:a@[fd00::9]:5060", { flowId: "live-udp", received: from("UDP", "fd00::9") }),
+    "contact",
+  ],
+  [
     "UDP, private contact, flow forgotten: to its address",
     binding("sip:a@192.168.1.5:5060", { flowId: "old-udp", received: from("UDP") }),
     "address 203.0.113.9:40000",

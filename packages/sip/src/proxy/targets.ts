@@ -204,7 +204,7 @@ function leadsHere(contact: string, isOurs: (uri: Uri) => boolean): boolean {
  * the one the REGISTER came from: then a NAT stands between, and its mapping is the only way in.
  */
 export function isReachable(contact: string, source: string): boolean {
-  if (contact.includes(source)) return true;
+  if (namesHost(contact, source)) return true;
   let uri: Uri;
   try {
     uri = parseUri(contact);
@@ -213,6 +213,18 @@ export function isReachable(contact: string, source: string): boolean {
   }
   if (!isSipUri(uri)) return true;
   return !isPrivateHost(uri.host);
+}
+
+/** By a look at the text, which nearly always will do: the whole address, between "@" or ":" and what may follow it. */
+function namesHost(contact: string, address: string): boolean {
+  const at = contact.lastIndexOf(address);
+  if (at < 1) return false;
+  const before = contact[at - 1];
+  const after = contact[at + address.length];
+  return (
+    (before === "@" || before === ":" || before === "[") &&
+    (after === undefined || !/[0-9a-z.@]/i.test(after))
+  );
 }
 
 // RFC 1918, 6598, 3927, 1122 (this host, loopback); RFC 4193, 4291; RFC 2606 and 7118 §5.4 ("something.invalid").
