@@ -2,13 +2,14 @@
 import { ArgumentError, ParseError } from "../errors.ts";
 import { reasonPhrase } from "../responses/index.ts";
 import { writer } from "./byte-writer.ts";
+import { skipWhite } from "./grammar.ts";
 import { CALL_ID, CSEQ, FROM, headerIdOf, TO, VIA } from "./header-table.ts";
 import { fieldCount, firstField, idOf, lineEnd, lineStart } from "./headers.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { isToken } from "./params.ts";
 import { parseMessage } from "./parse.ts";
 import { bodyBytes, checkLine, type HeaderInit, printHeaders } from "./serialize.ts";
-import { splice } from "./splice.ts";
+import { type ForwardEdits, splice } from "./splice.ts";
 
 /** A response ready to be sent. */
 export interface OutgoingResponse {
@@ -94,7 +95,21 @@ function copyTo(request: SipRequest, toTag: string | undefined): void {
   writer.bytes(bytes, lineStart(index, i), toEnd).text(`;tag=${toTag}\r\n`);
 }
 
-/** The response as a proxy passes it back: without its first Via value (§16.7 item 3). */
-export function forwardResponse(response: SipResponse): OutgoingResponse {
-  return { statusCode: response.statusCode, bytes: splice(response, { popVia: true }) };
+/**
+ * The response as a proxy passes it back: without its first Via value.
+ * @throws {ParseError} if that was the only one: then it is meant for the proxy itself (§16.7 item 3)
+ */
+export function forwardResponse(
+  response: SipResponse,
+  edits?: Pick<ForwardEdits, "add" | "remove">,
+): OutgoingResponse {
+  if (!hasFurtherVia(response)) throw new ParseError("Via", "nobody further on");
+  return { statusCode: response.statusCode, bytes: splice(response, { popVia: true, ...edits }) };
+}
+
+function hasFurtherVia({ bytes, index, layout }: SipResponse): boolean {
+  const first = firstField(index, VIA);
+  for (let i = first + 1; i < fieldCount(index); i++) if (idOf(index, i) === VIA) return true;
+  // Several on one line.
+  return skipWhite(bytes, layout.viaEnd, lineEnd(index, first)) < lineEnd(index, first) - 2;
 }

@@ -1,7 +1,7 @@
 // Edits of received messages: each changes what it names and nothing else.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, ParseError } from "../errors.ts";
 import {
   draftForward,
   type Edits,
@@ -244,4 +244,17 @@ test("§16.7, a forwarded response, has lost one Via", () => {
   const out = forwardResponse(response);
   assert.equal(out.statusCode, 180);
   assert.equal(decode(out.bytes), `SIP/2.0 180 \r\nVia: SIP/2.0/UDP h\r\n${rest}`);
+});
+
+test("§16.7 item 3, a response with one Via only goes no further", () => {
+  for (const [vias, goesOn] of [
+    ["Via: SIP/2.0/UDP p;branch=z9hG4bK1 \r\n", false],
+    ["Via: SIP/2.0/UDP p;branch=z9hG4bK1\r\n \r\n", false],
+    ["Via: SIP/2.0/UDP p;branch=z9hG4bK1 ,\r\n SIP/2.0/UDP h\r\n", true],
+    ["Via: SIP/2.0/UDP p;branch=z9hG4bK1\r\nX: y\r\nv: SIP/2.0/UDP h\r\n", true],
+  ] as const) {
+    const response = parseMessage(encode(`SIP/2.0 200 OK\r\n${vias}${rest}`)) as SipResponse;
+    if (goesOn) forwardResponse(response);
+    else assert.throws(() => forwardResponse(response), ParseError);
+  }
 });

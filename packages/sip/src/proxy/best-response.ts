@@ -2,14 +2,18 @@
 // RFC 4320 §4.2 (no 408 outside INVITE), RFC 5626 §5.3.1 (430).
 
 import { ParseError } from "../errors.ts";
-import { forwardResponse, type HeaderInit, type SipResponse, splice } from "../message/index.ts";
+import { type ForwardEdits, forwardResponse, type HeaderInit, type SipResponse } from "../message/index.ts";
 import { preferenceOf } from "../responses/index.ts";
 import type { IncomingRequest, ServerTransaction } from "../transaction/transaction-user.ts";
 
 /** Forwards a response as it came, without our Via. False if it cannot be: it counts as 502 then. */
-export function passUpstream(transaction: ServerTransaction, response: SipResponse): boolean {
+export function passUpstream(
+  transaction: ServerTransaction,
+  response: SipResponse,
+  edits?: Pick<ForwardEdits, "add" | "remove">,
+): boolean {
   try {
-    transaction.respond(forwardResponse(response));
+    transaction.respond(forwardResponse(response, edits));
     return true;
   } catch (error) {
     if (error instanceof ParseError) return false;
@@ -96,8 +100,9 @@ export class BestResponse {
     }
     for (const contact of this.#contacts ?? []) add.push(["Contact", contact]);
     if (add.length === 0) return passUpstream(this.#transaction, response);
-    const remove = this.#contacts === undefined ? undefined : ["Contact"];
-    const bytes = splice(response, { popVia: true, add, ...(remove === undefined ? {} : { remove }) });
-    return this.#transaction.respond({ statusCode: this.#statusCode, bytes });
+    return passUpstream(this.#transaction, response, {
+      add,
+      ...(this.#contacts === undefined ? {} : { remove: ["Contact"] }),
+    });
   }
 }

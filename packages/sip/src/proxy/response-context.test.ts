@@ -450,6 +450,16 @@ test("RFC 5393 §4.2, a forked request comes back unchanged: 482; with another R
   assert.equal(branchesOf(bed.take()).length, 2);
 });
 
+test("§16.7 item 3, a response without a Via of the caller is not for the caller: 502", () => {
+  const bed = new Testbed({ route: forkTo(1) });
+  bed.receive("10.0.0.9:5060", request("INVITE"));
+  const copy = branchesOf(bed.take())[0] as Sent;
+  const [own] = header(copy, "Via");
+  const lines = copy.text.split("\r\n").filter((line) => !/^(INVITE|Via)/.test(line));
+  bed.receive("10.0.0.2:5060", ["SIP/2.0 404 Not Found", `Via: ${own}`, ...lines].join("\r\n"));
+  assert.deepEqual(toAlice(bed.take()), [502]);
+});
+
 // --- Route programs -------------------------------------------------------------------------------------------
 
 test("§16.5, a program without targets: 480", () => {
