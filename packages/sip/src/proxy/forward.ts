@@ -67,6 +67,9 @@ export function planForward(
   } else if (isSipUri(requestUri) && (requestUri.headers.size > 0 || requestUri.params.has("method"))) {
     requestUri = asRequestUri(requestUri);
   }
+  // RFC 5630 §5.3: a SIP request reaches a SIPS contact by its SIP form, but over TLS all the same.
+  const isRaised = startsWithSips(requestUri) && request.requestUri.scheme !== "sips";
+  if (isRaised) requestUri = sipFormOfSips(requestUri);
   if (requestUri !== request.requestUri && requestUri !== request.requestUriText)
     edits.requestUri = requestUri;
 
@@ -99,13 +102,19 @@ export function planForward(
   if (nextHop === undefined) {
     flow = target.flow;
     if (flow === undefined) addresses = target.addresses;
+    if (isRaised || startsWithSips(requestUri)) {
+      // §26.2.2: not by a way without TLS, however well it is known.
+      if (flow !== undefined && !isTls(flow.transport)) flow = undefined;
+      addresses = addresses?.filter(({ transport }) => isTls(transport));
+      if (addresses?.length === 0) addresses = undefined;
+    }
     if (flow === undefined && addresses === undefined) {
       nextHop = typeof requestUri === "string" ? parseUri(requestUri) : requestUri;
     }
   }
   // Step 7: a SIPS Request-URI makes the next hop's URI count as SIPS.
   const isSecure = startsWithSips(requestUri) || nextHop?.scheme === "sips";
-  if (isSecure && nextHop !== undefined && isSipUri(nextHop) && nextHop.scheme === "sip") {
+  if ((isSecure || isRaised) && nextHop !== undefined && isSipUri(nextHop) && nextHop.scheme === "sip") {
     nextHop = { ...nextHop, scheme: "sips" };
   }
 
@@ -319,6 +328,20 @@ function readRoute(value: string): NameAddr {
 
 function textOf(uri: string | Uri): string {
   return typeof uri === "string" ? uri : printUri(uri);
+}
+
+function sipFormOfSips(uri: string | Uri): string | Uri {
+  if (typeof uri === "string") return `sip${uri.slice("sips".length)}`;
+  return isSipUri(uri) ? { ...uri, scheme: "sip" } : uri;
+}
+
+function isTls(transport: TransportName): boolean {
+  return transport === "TLS" || transport === "WSS";
+}
+
+/** RFC 5630 §5.3: a SIPS request is not forwarded to anything but SIPS. */
+export function wouldDowngrade(request: SipRequest, target: ProxyTarget): boolean {
+  return request.requestUri.scheme === "sips" && !startsWithSips(target.uri);
 }
 
 function startsWithSips(uri: string | Uri): boolean {

@@ -22,7 +22,7 @@ import type {
 import type { Flow } from "../transport/flow.ts";
 import { BestResponse, passUpstream } from "./best-response.ts";
 import { Branch, type BranchOwner } from "./branch.ts";
-import { breadthOf, type ForwardSettings, planForward } from "./forward.ts";
+import { breadthOf, type ForwardSettings, planForward, wouldDowngrade } from "./forward.ts";
 import type { RouteDecision } from "./preprocess-route.ts";
 import { type Recursion, recursionLimits, recursionOf, sipFormOf } from "./recurse.ts";
 import type { RouteContext } from "./route.ts";
@@ -269,6 +269,10 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   #start(target: ProxyTarget, share: number | undefined): void {
     const { request } = this;
     const { stack, timerC, clock } = this.#settings;
+    if (wouldDowngrade(request, target)) {
+      this.#best.addStatus(480);
+      return;
+    }
     let plan: ReturnType<typeof planForward>;
     let branch: Branch;
     try {
