@@ -8,7 +8,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { makeCertificate, type TlsTransportOptions, tls } from "@offhook/sip/node";
-import { UserAgent } from "@offhook/sip/user-agent";
+import type { StackObserver } from "@offhook/sip/stack";
+import { UserAgent, type UserAgentOptions } from "@offhook/sip/user-agent";
 import { ensureDemoCertificate } from "./demo.ts";
 import { makePhone, type RunningServer, sdp, startServer } from "./server.test.kit.ts";
 
@@ -38,11 +39,13 @@ function securePhone(
   { tlsPort, phones }: RunningServer & { tlsPort: number },
   aor: string,
   options: TlsTransportOptions = {},
+  more: Partial<UserAgentOptions> = {},
 ): UserAgent {
   const phone = new UserAgent({
     aor,
     transports: [tls({ address: "127.0.0.1", ca: authority.certificate, ...options })],
     outboundProxy: `sip:127.0.0.1:${tlsPort};transport=tls;lr`,
+    ...more,
   });
   phones.push(phone);
   return phone;
@@ -73,6 +76,44 @@ for (const [title, from] of [
     }
   });
 }
+
+test("RFC 5630: SIPS from end to end, SIP to a SIPS phone over its TLS, and never SIPS to a SIP phone", async (t) => {
+  const running = await startSecure(t);
+  const secure = (user: string, observer: StackObserver = {}) =>
+    securePhone(
+      running,
+      `sips:${user}@127.0.0.1`,
+      {},
+      {
+        outboundProxy: `sips:127.0.0.1:${running.tlsPort};lr`,
+        observer,
+      },
+    );
+  const arrived: string[] = [];
+  const alice = secure("alice", {
+    received: (message, flow) => {
+      if (message.kind !== "request" || message.method !== "INVITE") return;
+      const route = message.headers.get("Record-Route")?.uri.scheme;
+      arrived.push(`${message.requestUri.scheme} ${route} ${flow.transport}`);
+    },
+  });
+  alice.onInvite((call) => call.answer(sdp));
+  const carol = secure("carol");
+  const bob = makePhone(running, "bob");
+  await Promise.all([alice.register(), carol.register(), bob.register()]);
+  for (const [caller, target, scheme] of [
+    [carol, "sips:alice@127.0.0.1", "sips"],
+    [bob, "sip:alice@127.0.0.1", "sip"],
+  ] as const) {
+    const before = arrived.length;
+    const call = await caller.invite(target, { sdp });
+    assert.equal(arrived[before], `${scheme} ${scheme} TLS`);
+    await call.hangUp();
+    await call.ended;
+  }
+  // §5.3: bob's phone has registered with SIP.
+  await assert.rejects(carol.invite("sips:bob@127.0.0.1", { sdp }), { statusCode: 480 });
+});
 
 test("RFC 5922 §7.4: a carrier is trusted by its certificate's domain, and nobody else", async (t) => {
   const running = await startSecure(t, "relay: { inbound: peers, peers: [carrier.example] }\n");

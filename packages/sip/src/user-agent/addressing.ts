@@ -89,11 +89,21 @@ export class Addressing {
     return { localAddress, publicAddress: hostOf(this.#sentBy(flow)) };
   }
 
+  /** §8.1.1.8: whether the Contact of a request to this URI has to be SIPS. */
+  needsSips(uri: Uri): boolean {
+    const { outboundProxy } = this.#options;
+    return (
+      uri.scheme === "sips" || (outboundProxy !== undefined && parseUri(outboundProxy).scheme === "sips")
+    );
+  }
+
   /** §8.1.2: the pre-loaded route; or where to go instead of the Request-URI, if that is not enough. */
   route(uri: Uri): { routes: readonly string[]; nextHop: Uri | undefined } {
     const { outboundProxy } = this.#options;
     if (outboundProxy !== undefined) {
-      const proxy = this.#reachable(parseUri(outboundProxy));
+      let proxy = this.#reachable(parseUri(outboundProxy));
+      // RFC 5630 §5.1.1: with a SIPS Request-URI the whole route is SIPS.
+      if (uri.scheme === "sips" && isSipUri(proxy)) proxy = asSips(proxy);
       const loose = isSipUri(proxy) ? { ...proxy, params: new Map([...proxy.params, ["lr", ""]]) } : proxy;
       return { routes: [printNameAddr({ uri: loose, params: noParams })], nextHop: undefined };
     }
@@ -144,6 +154,13 @@ export class Addressing {
     const own = contact === undefined ? undefined : parseUri(contact);
     return own !== undefined && isSipUri(own) && own.user === uri.user;
   }
+}
+
+/** A transport parameter would contradict it, WebSocket's apart: that one has its TLS form. */
+function asSips(uri: SipUri): SipUri {
+  const params = new Map(uri.params);
+  if (!/^wss?$/i.test(params.get("transport") ?? "")) params.delete("transport");
+  return { ...uri, scheme: "sips", params };
 }
 
 function addressOfRecord(text: string): NameAddr & { readonly uri: SipUri } {

@@ -148,7 +148,7 @@ export class UserAgent {
           ...this.#outline("INVITE", remote, options.from),
           ...{ callId, headers },
           contact: (sentBy, transport) =>
-            this.#context.contact(sentBy, transport, remote.uri.scheme === "sips"),
+            this.#context.contact(sentBy, transport, this.#addressing.needsSips(remote.uri)),
           ...(sdp === undefined ? {} : { body: sdp, contentType: "application/sdp" }),
         }),
     });
@@ -209,7 +209,9 @@ export class UserAgent {
         },
         ...{ callId: this.stack.newCallId(), localTag: this.stack.newTag() },
         auth: this.#context.authSession(),
-        contact: (sentBy, transport) => this.#context.contact(sentBy, transport),
+        // RFC 5630 §5.1.1.1: who registers with SIPS wants to be reached with SIPS.
+        contact: (sentBy, transport) =>
+          this.#context.contact(sentBy, transport, this.#addressing.registrar.scheme === "sips"),
         capabilities: () => this.#context.capabilities("request"),
         ping: (flow) => this.stack.ping(flow),
         reportError: (error) => this.#report(error),
@@ -251,7 +253,8 @@ export class UserAgent {
     const plan = this.#uac.plan({
       ...this.#outline(method, remote, options.from),
       headers: [...this.#context.capabilities("request"), ...(options.headers ?? [])],
-      contact: (sentBy, transport) => this.#context.contact(sentBy, transport, remote.uri.scheme === "sips"),
+      contact: (sentBy, transport) =>
+        this.#context.contact(sentBy, transport, this.#addressing.needsSips(remote.uri)),
       ...(body === undefined ? {} : { body }),
       ...(contentType === undefined ? {} : { contentType }),
     });
