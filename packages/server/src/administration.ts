@@ -1,6 +1,7 @@
 // What an operator may ask and change: users, registrations, calls, traces. The running server offers it on its
 // admin socket (admin.ts); without one the command line opens the store and does the same.
 
+import { aorOf } from "@offhook/sip/message";
 import type { Binding } from "@offhook/sip/registrar";
 import { type CallSummary, summarize } from "./call.ts";
 import type { CallMonitor } from "./call-monitor.ts";
@@ -81,7 +82,14 @@ export class LocalAdministration implements Administration {
       throw new AdministrationError(`there is no user ${user}@${domain}`);
     }
     // Else a phone that was let in once could be called until its registration runs out.
-    await this.#store.locations.remove(`sip:${user}@${domain}`);
+    const uri = {
+      scheme: "sip",
+      user,
+      host: domain.toLowerCase(),
+      params: new Map(),
+      headers: new Map(),
+    } as const;
+    await this.#store.locations.remove(aorOf(uri));
   }
 
   importUsers(csv: string): Promise<{ added: number; updated: number }> {

@@ -171,6 +171,20 @@ test("admin socket: mode 0600; users are added, listed, given a password, remove
   assert.equal(server.store.accounts.count, 1);
 });
 
+test("a removed user's registrations go, however the name is written", async (t) => {
+  const { server, folder } = await startServer(t);
+  const admin = new RemoteAdministration(join(folder, "offhook-data/admin.sock"));
+  await admin.addUser({ name: "jo#hn", password: "x" });
+  // §10.3 step 5: the key that the registrar makes of sip:jo%23hn@localhost.
+  await server.store.locations.update("sip:jo%23hn@localhost", {
+    ...{ callId: "r", cSeq: 1, path: [], now: Date.now() },
+    contacts: [{ uri: "sip:x@127.0.0.1", expires: 60, q: 1 }],
+  });
+  assert.equal(server.store.locations.memory.bindingCount, 1);
+  await admin.removeUser("jo#hn@LocalHost");
+  assert.equal(server.store.locations.memory.bindingCount, 0);
+});
+
 test("a port in use, or a store in use: one line, and nothing is left open", async (t) => {
   const running = await startServer(t);
   const taken = parseConfig(
