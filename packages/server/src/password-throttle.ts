@@ -81,18 +81,29 @@ export class ThrottledChallenger extends Challenger {
     options?: Parameters<Challenger["verify"]>[4],
   ): MaybePromise<Verification> {
     const { throttle } = this.#throttled;
+    let check = ha1;
+    let isBlocked = false;
     if (!throttle.isIdle && request.headers.has(role === "proxy" ? "Proxy-Authorization" : "Authorization")) {
-      const user = claimedUser(request, role);
       const address = sourceOf(request);
-      if (throttle.isBlocked(address, user)) {
-        this.#throttled.onBlocked?.(user, address);
-        return { kind: "malformed", reason: "Too Many Wrong Passwords, Try Again in a Minute" };
-      }
+      const claimed = claimedUser(request, role);
+      if (throttle.isBlocked(address, claimed)) return this.#refuse(claimed, address);
+      // A look at the first line costs nothing; whom the credentials are really for is known here.
+      check = (user, ...rest) => {
+        isBlocked = throttle.isBlocked(address, user);
+        return isBlocked ? undefined : ha1(user, ...rest);
+      };
     }
-    const verification = super.verify(role, request, realm, ha1, options);
-    return verification instanceof Promise
-      ? verification.then((one) => this.#look(request, one))
-      : this.#look(request, verification);
+    const verification = super.verify(role, request, realm, check, options);
+    const look = (one: Verification): Verification =>
+      isBlocked && one.kind === "challenge"
+        ? this.#refuse(one.attempted ?? "", sourceOf(request))
+        : this.#look(request, one);
+    return verification instanceof Promise ? verification.then(look) : look(verification);
+  }
+
+  #refuse(user: string, address: string): Verification {
+    this.#throttled.onBlocked?.(user, address);
+    return { kind: "malformed", reason: "Too Many Wrong Passwords, Try Again in a Minute" };
   }
 
   #look(request: SipRequest, verification: Verification): Verification {

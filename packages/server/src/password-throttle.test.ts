@@ -1,0 +1,53 @@
+// Wrong passwords are counted for the user that they are for, however the header field is written.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { computeHa1 } from "@offhook/sip/auth";
+import { parseMessage, type SipRequest } from "@offhook/sip/message";
+import { nodeHash, nodeRandom } from "@offhook/sip/node";
+import { PasswordThrottle, ThrottledChallenger } from "./password-throttle.ts";
+
+const realm = "example.com";
+const clock = { now: () => 1_800_000_000_000 };
+
+function register(...credentials: string[]): SipRequest {
+  const lines = [
+    `REGISTER sip:${realm} SIP/2.0`,
+    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1",
+    `From: <sip:alice@${realm}>;tag=1`,
+    `To: <sip:alice@${realm}>`,
+    "Call-ID: c",
+    "CSeq: 1 REGISTER",
+    ...credentials.map((one) => `Authorization: Digest ${one}, nonce="n", uri="sip:${realm}", response="0"`),
+    "Content-Length: 0\r\n\r\n",
+  ];
+  return parseMessage(new TextEncoder().encode(lines.join("\r\n"))) as SipRequest;
+}
+
+const plain = `username="alice", realm="${realm}"`;
+for (const [title, credentials] of [
+  ["as usual", [plain]],
+  ["RFC 7616 §3.4, with username*", [`username*=UTF-8''alice, realm="${realm}"`]],
+  ["behind those for another realm", ['username="x", realm="elsewhere.test"', plain]],
+] as const) {
+  test(`guesses at one user's password, ${title}: no longer looked at after the limit`, () => {
+    const blocked: string[] = [];
+    const looked: string[] = [];
+    const challenger = new ThrottledChallenger({
+      ...{ clock, hash: nodeHash, random: nodeRandom },
+      throttle: new PasswordThrottle(clock, 2),
+      onBlocked: (user) => blocked.push(user),
+    });
+    const kinds = Array.from({ length: 4 }, () => {
+      const verification = challenger.verify("user agent", register(...credentials), realm, (user) => {
+        looked.push(user);
+        return computeHa1(nodeHash, "MD5", { user, realm, password: "secret" });
+      });
+      assert.ok(!(verification instanceof Promise));
+      return verification.kind;
+    });
+    assert.deepEqual(kinds, ["challenge", "challenge", "malformed", "malformed"]);
+    assert.deepEqual(looked, ["alice", "alice"]);
+    assert.deepEqual(blocked, ["alice", "alice"]);
+  });
+}
