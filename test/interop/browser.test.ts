@@ -5,12 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { makeCertificate } from "@offhook/sip/node";
-import { freePort } from "./peers/baresip.ts";
+import { Baresip, freePort } from "./peers/baresip.ts";
 import { type BrowserPhone, Chromium, type Library } from "./peers/browser.ts";
-import { hostAddress as host, needs } from "./peers/program.ts";
+import { hostAddress as host, needs, until } from "./peers/program.ts";
 import { configuration, OffhookServer } from "./peers/server.ts";
 
-const users = ["alice", "bob", "carol"].map((name) => ({ name, password: `${name}-secret-7` }));
+const users = ["alice", "bob", "carol", "dave", "erin"].map((name) => ({
+  name,
+  password: `${name}-secret-7`,
+}));
 type Pair = readonly [caller: Library, callee: Library];
 const pairs: readonly Pair[] = [
   ["jssip", "sipjs"],
@@ -127,5 +130,92 @@ describe("phones in a browser", needs("chromium"), () => {
         });
       });
     }
+  }
+
+  for (const library of ["jssip", "sipjs", "offhook"] as const) {
+    const title = `${library} over WSS and baresip over TCP, with DTLS-SRTP and ICE`;
+    describe(title, needs("namespace", "chromium", "baresip"), () => {
+      let alice: BrowserPhone;
+      let erin: Baresip;
+
+      before(async () => {
+        [alice, erin] = await Promise.all([
+          phone(library, "wss", "alice"),
+          Baresip.start({
+            ...{ host, server: `${host}:${port}`, transport: "tcp", webRtc: true },
+            aor: `sip:erin@${host}:${port}`,
+            password: "erin-secret-7",
+          }),
+        ]);
+        await erin.registered();
+      });
+      after(() => Promise.all([alice?.close(), erin?.close()]));
+
+      /** 25 packets more, decrypted. */
+      async function erinHears(): Promise<void> {
+        const heard = async () => {
+          const report = await erin.command("audio_debug");
+          assert.match(report, /menc: dtls_srtp \(secure=yes\)/);
+          return Number(/ rcvd=(\d+)/.exec(report)?.[1] ?? 0);
+        };
+        const before = await heard();
+        await until("baresip to hear 25 packets", async () => (await heard()) >= before + 25);
+      }
+
+      test("§13 the browser calls, audio both ways, baresip hangs up", async () => {
+        const since = erin.events.length;
+        await alice.call("erin");
+        await erin.event("CALL_INCOMING", since);
+        await erin.command("accept");
+        await erin.event("CALL_ESTABLISHED", since);
+        await alice.is("up", ({ call }) => call === "up");
+        await alice.hears();
+        await erinHears();
+        await erin.command("hangup");
+        await over(alice);
+      });
+
+      test("§13 baresip calls, audio both ways, the browser hangs up", async () => {
+        const since = erin.events.length;
+        await erin.command("dial", `sip:alice@${host}:${port}`);
+        await alice.is("ringing", ({ call }) => call === "ringing");
+        await alice.answer();
+        await erin.event("CALL_ESTABLISHED", since);
+        await alice.hears();
+        await erinHears();
+        await alice.hangUp();
+        await erin.event("CALL_CLOSED", since);
+        await over(alice);
+      });
+    });
+  }
+
+  for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+    test(`RFC 5626 §4.5 the server is restarted (${signal}): all are registered again within 15 s and call`, async () => {
+      const phones = await Promise.all([
+        phone("jssip", "ws", "alice", 10),
+        phone("sipjs", "wss", "bob", 10),
+        phone("offhook", "ws", "carol", 10),
+        phone("offhook", "wss", "dave", 10),
+      ]);
+      const [alice, bob, carol, dave] = phones;
+      await talk(alice, carol, "carol");
+      await server.restart(signal);
+      await Promise.all(phones.map((one) => one.is("registered again", (now) => now.isRegistered, 15_000)));
+      // The call of before has lost its way through the server: each side lets go of it by itself.
+      await Promise.all([alice.hangUp(), carol.hangUp()]);
+      await over(alice, carol);
+      for (const [caller, callee, to] of [
+        [alice, bob, "bob"],
+        [dave, alice, "alice"],
+        [bob, carol, "carol"],
+        [carol, dave, "dave"],
+      ] as const) {
+        await talk(caller, callee, to);
+        await caller.hangUp();
+        await over(caller, callee);
+      }
+      await Promise.all(phones.map((one) => one.close()));
+    });
   }
 });

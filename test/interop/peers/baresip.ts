@@ -13,6 +13,8 @@ export interface PhoneOptions {
   transport?: "udp" | "tcp" | "tls";
   /** TLS: file of the authority that the phone trusts (baresip 1.0 reads it and checks nothing). */
   ca?: string;
+  /** Encrypted media as browsers speak it: DTLS-SRTP over ICE, with RTP and RTCP on one port. */
+  webRtc?: boolean;
   /** The phone's own address. */
   host: string;
   /** The server as a URI without scheme, e.g. "10.99.0.1:5060". */
@@ -72,6 +74,9 @@ export class Baresip {
         "module g711.so",
         "module aufile.so",
         "module aubridge.so",
+        ...(options.webRtc === true
+          ? ["rtcp_mux yes", "module srtp.so", "module dtls_srtp.so", "module ice.so"]
+          : []),
         "module_tmp uuid.so",
         "module_tmp account.so",
         "module_app contact.so",
@@ -82,9 +87,10 @@ export class Baresip {
       ].join("\n"),
     );
     const user = options.aor.replace(/^sip:/, "");
+    const media = options.webRtc === true ? ";mediaenc=dtls_srtp;medianat=ice" : "";
     await writeFile(
       join(folder, "accounts"),
-      `<sip:${user};transport=${transport}>;auth_pass=${options.password};outbound="sip:${options.server};transport=${transport}";regint=60;answermode=manual;audio_codecs=PCMU/8000/1,PCMA/8000/1\n`,
+      `<sip:${user};transport=${transport}>;auth_pass=${options.password};outbound="sip:${options.server};transport=${transport}";regint=60;answermode=manual;audio_codecs=PCMU/8000/1,PCMA/8000/1${media}\n`,
     );
     await writeFile(join(folder, "contacts"), "");
     const program = new Program("baresip", ["-f", folder, "-v"], { name: `baresip ${user}` });
