@@ -2,6 +2,8 @@
 // Bounded in calls, messages and bytes; what was evicted is forgotten oldest first.
 
 import { aorOf, INVITE, type SipMessage, type SipRequest, type Uri } from "@offhook/sip/message";
+import { nodeRandom } from "@offhook/sip/node";
+import { TextTable } from "@offhook/sip/transaction";
 import type { Flow } from "@offhook/sip/transport";
 import { Call, TracedMessage } from "./call.ts";
 import { callIdOf, hasCallId, hasCSeqMethod, reasonPhraseOf, statusCodeOf } from "./raw-message.ts";
@@ -31,7 +33,7 @@ const blockSize = 8192;
 export class CallMonitor {
   readonly #options: CallMonitorOptions;
   /** Every call that is followed or traced. */
-  readonly #calls = new Map<string, Call>();
+  readonly #calls = new TextTable<Call>(nodeRandom);
   /** Calls nobody has accepted yet; apart, so that a flood of unauthenticated INVITEs evicts only its own kind. */
   readonly #unproven = new Set<Call>();
   /** Traced calls, oldest first. */
@@ -123,7 +125,7 @@ export class CallMonitor {
       now,
     );
     if (this.#options.calls > 0) call.messages = [];
-    this.#calls.set(call.callId, call);
+    this.#calls.add(call);
     this.#unproven.add(call);
     if (this.#unproven.size > this.#maxUnproven) this.#forget(first(this.#unproven));
     if (this.#calls.size > maxFollowed) this.#forget(this.#calls.values().next().value);

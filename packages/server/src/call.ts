@@ -74,6 +74,11 @@ export class Call {
     this.startedAt = now;
   }
 
+  /** What it is found by. */
+  get key(): string {
+    return this.callId;
+  }
+
   get isOver(): boolean {
     return this.state === "failed" || this.state === "ended";
   }

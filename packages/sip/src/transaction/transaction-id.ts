@@ -18,7 +18,7 @@ const poolSize = 4096;
  * them unique in the process, the worker number among processes, the 40 random bits unpredictable.
  */
 export class UniqueIds {
-  readonly #random: Random;
+  readonly random: Random;
   readonly #branchStart: string;
   readonly #tagStart: string;
   #pool: Uint8Array = new Uint8Array(0);
@@ -26,7 +26,7 @@ export class UniqueIds {
   #counter = 0;
 
   constructor(random: Random, workerNumber = 0) {
-    this.#random = random;
+    this.random = random;
     this.#tagStart = `${workerNumber.toString(36)}-`;
     this.#branchStart = `${magicCookie}${this.#tagStart}`;
   }
@@ -53,7 +53,7 @@ export class UniqueIds {
 
   #bits40(): string {
     if (this.#used + 5 > this.#pool.length) {
-      this.#pool = this.#random.bytes(poolSize);
+      this.#pool = this.random.bytes(poolSize);
       this.#used = 0;
     }
     const pool = this.#pool;

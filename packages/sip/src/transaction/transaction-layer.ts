@@ -24,6 +24,7 @@ import type {
 } from "./machine.ts";
 import { NonInviteClient } from "./non-invite-client.ts";
 import { NonInviteServer } from "./non-invite-server.ts";
+import { TextTable } from "./text-table.ts";
 import { Timer, Timers } from "./timers.ts";
 import { clientKey, hasMagicCookie, serverKey, statelessTag, type UniqueIds } from "./transaction-id.ts";
 import type { StackObserver } from "./transaction-user.ts";
@@ -72,8 +73,8 @@ export class TransactionLayer implements MachineSink {
   readonly #transport: TransactionTransport;
   readonly #user: TransactionLayerUser;
   readonly #observer: StackObserver | undefined;
-  readonly #clients = new Map<string, ClientTransaction>();
-  readonly #servers = new Map<string, ServerMachineView>();
+  readonly #clients: TextTable<ClientTransaction>;
+  readonly #servers: TextTable<ServerMachineView>;
   /** Who is to hear of a flow's failure: clients that wait, servers that answer over a connection. */
   readonly #byFlow = new Map<Flow, Set<Transaction>>();
   readonly #timers: Timers;
@@ -88,6 +89,8 @@ export class TransactionLayer implements MachineSink {
     this.#user = options.user;
     this.#observer = options.observer;
     this.durations = durations;
+    this.#clients = new TextTable(options.ids.random);
+    this.#servers = new TextTable(options.ids.random);
     const intervals = [0, 1, 2, 3, 4, 5, 6].map((doublings) => durations.T1 * 2 ** doublings);
     this.#timers = new Timers([...intervals, ...Object.values(durations)]);
   }
@@ -187,7 +190,7 @@ export class TransactionLayer implements MachineSink {
       method === "INVITE"
         ? new InviteClient(key, flow, bytes, user, this)
         : new NonInviteClient(key, method, flow, bytes, user, this);
-    this.#clients.set(key, transaction);
+    this.#clients.add(transaction);
     this.#unanswered++;
     this.#watch(flow, transaction);
     return transaction;
@@ -281,7 +284,7 @@ export class TransactionLayer implements MachineSink {
       request.method === "INVITE"
         ? new InviteServer(key, request, flow, this)
         : new NonInviteServer(key, request, flow, this);
-    this.#servers.set(key, transaction);
+    this.#servers.add(transaction);
     this.#unanswered++;
     // A connection that ends takes the caller with it; for UDP there is nothing to notice.
     if (transaction.isInvite && flow.isReliable) this.#watch(flow, transaction);
