@@ -2,7 +2,7 @@
 // RFC 3261 §8.2, §12.2.2, §16.
 
 import { ParseError } from "./errors.ts";
-import { isSipUri, isTelUri, makeResponse, methodNames, type SipRequest } from "./message/index.ts";
+import { isSipUri, isTelUri, methodNames, printResponse, type SipRequest } from "./message/index.ts";
 import { reasonPhrase } from "./responses/index.ts";
 import type {
   IncomingRequest,
@@ -39,7 +39,7 @@ export class Incoming implements IncomingRequest {
     const toTag =
       options?.toTag ?? (this.request.hasToTag || statusCode === 100 ? undefined : transaction.toTag);
     return transaction.respond(
-      makeResponse(this.request, statusCode, { ...options, ...(toTag && { toTag }) }),
+      printResponse(this.request, statusCode, { ...options, ...(toTag && { toTag }) }),
     );
   }
 

@@ -96,6 +96,8 @@ export class Stack implements StackInput {
   readonly #queries = new Map<number, (result: readonly Target[] | Error, now: number) => void>();
   #queryId = 0;
   #isInInput = false;
+  /** The time that came with the present input: during it the clock need not be asked. */
+  #inputTime = 0;
 
   constructor(options: StackOptions) {
     const { sink, observer } = options;
@@ -135,7 +137,7 @@ export class Stack implements StackInput {
         strayCancel: (cancel, flow, now) => this.#strayCancel(cancel, flow, now),
         strayResponse: (response, flow) => this.roles.strayResponse?.(response, flow),
       },
-      now: () => this.#clock.now(),
+      now: () => this.#now(),
       ids: this.#ids,
       durations,
       maxTransactions: options.maxTransactions ?? 1_000_000,
@@ -152,7 +154,7 @@ export class Stack implements StackInput {
       memory: new TargetMemory(),
       udpSizeLimit: options.udpSizeLimit ?? UDP_SIZE_LIMIT,
       failoverTime: options.failoverTime ?? 6 * durations.T1,
-      now: () => this.#clock.now(),
+      now: () => this.#now(),
       newBranch: () => this.#ids.branch(),
       flowTo: (target, now) => transport.flowTo(target, now),
       via: (flow, branch) => transport.via(flow, branch),
@@ -177,6 +179,7 @@ export class Stack implements StackInput {
 
   receive(bytes: Uint8Array, flow: Flow, now: number): void {
     this.#isInInput = true;
+    this.#inputTime = now;
     try {
       this.#transport.receive(bytes, flow, now);
     } catch (error) {
@@ -186,25 +189,25 @@ export class Stack implements StackInput {
   }
 
   flowOpened(flow: Flow, now: number, peerIdentities?: readonly string[]): void {
-    this.#input(() => this.#transport.flowOpened(flow, now, peerIdentities));
+    this.#input(now, () => this.#transport.flowOpened(flow, now, peerIdentities));
   }
 
   flowClosed(flow: Flow, error: Error | undefined, now: number): void {
-    this.#input(() => this.#transport.flowClosed(flow, error, now));
+    this.#input(now, () => this.#transport.flowClosed(flow, error, now));
   }
 
   sendFailed(flow: Flow, error: Error, now: number): void {
-    this.#input(() => this.#transport.sendFailed(flow, error, now));
+    this.#input(now, () => this.#transport.sendFailed(flow, error, now));
   }
 
   resolved(queryId: number, result: readonly Target[] | Error, now: number): void {
     const then = this.#queries.get(queryId);
     this.#queries.delete(queryId);
-    if (then !== undefined) this.#input(() => then(result, now));
+    if (then !== undefined) this.#input(now, () => then(result, now));
   }
 
   tick(now: number): void {
-    this.#input(() => {
+    this.#input(now, () => {
       this.#transport.tick(now);
       this.#transactions.tick(now);
     });
@@ -223,7 +226,7 @@ export class Stack implements StackInput {
    */
   request(draft: RequestDraft, options: RequestOptions): ClientRequest {
     const request = new OutgoingRequest(this.#host, draft, options);
-    request.start(options, this.#clock.now());
+    request.start(options, this.#now());
     return request;
   }
 
@@ -234,7 +237,7 @@ export class Stack implements StackInput {
 
   /** A request without transaction: ACK of a 2xx, or what a proxy forwards statelessly (§16.11). */
   sendStateless(draft: RequestDraft, options: StatelessOptions = {}): void {
-    const now = this.#clock.now();
+    const now = this.#now();
     if (options.flow !== undefined) {
       this.#sendOnce(draft, options, options.flow, now);
       return;
@@ -256,7 +259,7 @@ export class Stack implements StackInput {
 
   /** A response that no transaction sends, to where its topmost Via says (§16.11, §18.2.2). */
   sendStatelessResponse(response: OutgoingResponse): void {
-    const now = this.#clock.now();
+    const now = this.#now();
     const { transport, received, host, rport, port } = parseMessage(response.bytes).topVia;
     const address = received ?? host;
     if (!isTransportName(transport) || !isLiteralAddress(address)) return;
@@ -287,22 +290,22 @@ export class Stack implements StackInput {
 
   /** The flow that requests to this target would take: an open connection if there is one, else a new one. */
   flowTo(target: Target): Flow {
-    return this.#transport.flowTo(target, this.#clock.now());
+    return this.#transport.flowTo(target, this.#now());
   }
 
   /** Keep-alive (RFC 5626 §4.4.1): a connection that does not answer in time fails. */
   ping(flow: Flow): void {
-    this.#transport.ping(flow, this.#clock.now());
+    this.#transport.ping(flow, this.#now());
   }
 
   /** Ends a connection, after what was sent on it. */
   closeFlow(flow: Flow): void {
-    this.#transport.close(flow, this.#clock.now());
+    this.#transport.close(flow, this.#now());
   }
 
   /** Ends all connections. */
   closeAllFlows(): void {
-    this.#transport.closeAll(this.#clock.now());
+    this.#transport.closeAll(this.#now());
   }
 
   /** What the transport layer threw away or refused, since the start. */
@@ -347,8 +350,13 @@ export class Stack implements StackInput {
 
   // --- Helpers --------------------------------------------------------------------------------------------
 
-  #input(work: () => void): void {
+  #now(): number {
+    return this.#isInInput ? this.#inputTime : this.#clock.now();
+  }
+
+  #input(now: number, work: () => void): void {
     this.#isInInput = true;
+    this.#inputTime = now;
     try {
       work();
     } catch (error) {

@@ -68,7 +68,13 @@ export {
   type RequestDraft,
   type RequestInit,
 } from "./request.ts";
-export { forwardResponse, makeResponse, type OutgoingResponse, type ResponseOptions } from "./response.ts";
+export {
+  forwardResponse,
+  makeResponse,
+  type OutgoingResponse,
+  printResponse,
+  type ResponseOptions,
+} from "./response.ts";
 export {
   type HeaderInit,
   type HeaderInitValue,

@@ -3,7 +3,7 @@ import { ArgumentError, ParseError } from "../errors.ts";
 import { reasonPhrase } from "../responses/index.ts";
 import { writer } from "./byte-writer.ts";
 import { skipWhite } from "./grammar.ts";
-import { CALL_ID, CSEQ, FROM, headerIdOf, TO, VIA } from "./header-table.ts";
+import { CALL_ID, CSEQ, FROM, headerIdOf, LAST_CHECKED, TO, VIA } from "./header-table.ts";
 import { fieldCount, firstField, idOf, lineEnd, lineStart } from "./headers.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { isToken } from "./params.ts";
@@ -45,6 +45,36 @@ export function makeResponse(
   statusCode: number,
   options: ResponseOptions = {},
 ): SipResponse {
+  return parsed(responseBytes(request, statusCode, options));
+}
+
+/** As `makeResponse`, for sending only: the bytes, without reading them again. */
+export function printResponse(
+  request: SipRequest,
+  statusCode: number,
+  options: ResponseOptions = {},
+): OutgoingResponse {
+  const bytes = responseBytes(request, statusCode, options);
+  // The copied parts were checked when the request came: only these headers can be wrong, or be there twice.
+  if (options.headers?.some(([name]) => isChecked(headerIdOf(name)))) parsed(bytes);
+  return { statusCode, bytes };
+}
+
+function isChecked(id: number): boolean {
+  return id > 0 && id <= LAST_CHECKED;
+}
+
+function parsed(bytes: Uint8Array): SipResponse {
+  try {
+    return parseMessage(bytes, unlimited) as SipResponse;
+  } catch (error) {
+    if (error instanceof ParseError)
+      throw new ArgumentError(`the response would be malformed (${error.message})`);
+    throw error;
+  }
+}
+
+function responseBytes(request: SipRequest, statusCode: number, options: ResponseOptions): Uint8Array {
   if (!Number.isInteger(statusCode) || statusCode < 100 || statusCode > 699) {
     throw new ArgumentError("a status code is 100 … 699");
   }
@@ -66,14 +96,7 @@ export function makeResponse(
   if (statusCode === 100) copyFields(request, timestamp);
   writer.text(tail);
   if (body !== undefined) writer.bytes(body, 0, body.length);
-  try {
-    return parseMessage(writer.finish(), unlimited) as SipResponse;
-  } catch (error) {
-    // The copied parts were checked when the request came: only what the caller gave can be wrong.
-    if (error instanceof ParseError)
-      throw new ArgumentError(`the response would be malformed (${error.message})`);
-    throw error;
-  }
+  return writer.finish();
 }
 
 /** Appends the whole lines of that header, as they came. */

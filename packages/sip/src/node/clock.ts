@@ -30,8 +30,10 @@ class NodeTimer implements Timer {
   }
 }
 
+const origin = performance.timeOrigin;
+
 /** Whole milliseconds since the Unix epoch that never step back, whatever happens to the wall clock. */
 export const nodeClock: Clock = {
-  now: () => Math.floor(performance.timeOrigin + performance.now()),
+  now: () => Math.floor(origin + performance.now()),
   schedule: (delay, callback) => new NodeTimer(delay, callback),
 };

@@ -14,7 +14,20 @@ import {
 
 const BUFFER_SIZE = 4 * 1024 * 1024;
 
-type SendCallback = (error: Error | null) => void;
+/**
+ * Milliseconds between two sends to one peer whose outcome is asked for. Each such send costs a callback and a turn of
+ * the queue of ticks; what fails in between, fails again at the resend (T1 or more later), which is asked for.
+ */
+const CHECK_INTERVAL = 200;
+/** Longer datagrams than this are always asked about: they may be too long for the socket. */
+const CHECK_SIZE = 8192;
+
+/** A peer's `handle`: one callback for all datagrams to it. */
+interface SendCheck {
+  readonly callback: (error: Error | null) => void;
+  /** When the next outcome is asked for. */
+  due: number;
+}
 
 /** One bound UDP socket. */
 export class UdpSocket implements ListenerSocket {
@@ -71,13 +84,14 @@ export class UdpSocket implements ListenerSocket {
       queueMicrotask(() => this.#failed(flow, new TransportError("the socket is closed")));
       return;
     }
-    // One callback per peer, not per datagram.
-    flow.handle ??= ((error) => {
-      if (error) this.#failed(flow, error);
-    }) satisfies SendCallback;
+    flow.handle ??= { callback: (error) => error && this.#failed(flow, error), due: 0 } satisfies SendCheck;
+    const check = flow.handle as SendCheck;
     const { address, port } = flow.remote;
+    const now = this.#host.clock.now();
+    const isChecked = now >= check.due || bytes.length > CHECK_SIZE;
+    if (isChecked) check.due = now + CHECK_INTERVAL;
     try {
-      this.#socket.send(bytes, port, address, flow.handle as SendCallback);
+      this.#socket.send(bytes, port, address, isChecked ? check.callback : undefined);
     } catch (error) {
       // A port of 0 or an address that is none: someone else's Via or Contact said so.
       queueMicrotask(() => this.#failed(flow, error as Error));

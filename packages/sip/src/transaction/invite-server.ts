@@ -1,6 +1,6 @@
 // INVITE server transaction: RFC 3261 §17.2.1, as redrawn in RFC 6026 §8.6 (Figure 7).
 
-import { makeResponse, type OutgoingResponse, type SipRequest } from "../message/index.ts";
+import { type OutgoingResponse, printResponse, type SipRequest } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
 import { type MachineSink, nobody, ServerMachine, type Table } from "./machine.ts";
 
@@ -116,7 +116,7 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
     if (this.finalSent || this.isCanceled) return;
     this.isCanceled = true;
     if (this.user.onCancel !== undefined) this.tell((user) => user.onCancel?.(cancel));
-    else this.respond(makeResponse(this.request!, 487, { toTag: this.toTag }));
+    else this.respond(printResponse(this.request!, 487, { toTag: this.toTag }));
   }
 
   transportError(error: Error, now: number): void {
@@ -142,7 +142,7 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
         if (this.state === "accepted") this.forgetResponse();
         break;
       case "send 100":
-        this.sendResponse(makeResponse(this.request!, 100), now);
+        this.sendResponse(printResponse(this.request!, 100), now);
         break;
       case "resend":
         this.resendResponse(now);

@@ -1,6 +1,6 @@
 // Non-INVITE server transaction: RFC 3261 §17.2.2 (Figure 8), with the limits of RFC 4320 on what may be sent.
 
-import { makeResponse, type OutgoingResponse, type SipRequest } from "../message/index.ts";
+import { type OutgoingResponse, printResponse, type SipRequest } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
 import { type MachineSink, nobody, ServerMachine, type Table } from "./machine.ts";
 
@@ -101,7 +101,7 @@ export class NonInviteServer extends ServerMachine<
         this.sendResponse(input as OutgoingResponse, now);
         break;
       case "send 100":
-        this.sendResponse(makeResponse(this.request!, 100), now);
+        this.sendResponse(printResponse(this.request!, 100), now);
         break;
       case "resend":
         this.resendResponse(now);

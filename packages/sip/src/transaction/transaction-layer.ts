@@ -5,9 +5,9 @@ import { TransportError } from "../errors.ts";
 import {
   CANCEL,
   type HeaderInit,
-  makeResponse,
   type OutgoingResponse,
   parseMessage,
+  printResponse,
   type SipRequest,
   type SipResponse,
 } from "../message/index.ts";
@@ -324,7 +324,7 @@ export class TransactionLayer implements MachineSink {
     const transaction = this.#addServer(key, cancel, flow, now);
     const request = transaction.request!;
     // The same To tag as in the responses to the INVITE, as far as they are made here.
-    transaction.respond(makeResponse(request, 200, { toTag: invite.toTag }));
+    transaction.respond(printResponse(request, 200, { toTag: invite.toTag }));
     invite.cancel(request);
   }
 
@@ -342,7 +342,7 @@ export class TransactionLayer implements MachineSink {
     flow: Flow,
     now: number,
   ): void {
-    const response = makeResponse(request, statusCode, { toTag: statelessTag(request), headers });
+    const response = printResponse(request, statusCode, { toTag: statelessTag(request), headers });
     const by = this.#transport.sendResponse(request, flow, response.bytes, now);
     this.#observer?.sent?.(response.bytes, by, now);
   }
