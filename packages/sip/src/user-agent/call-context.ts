@@ -3,6 +3,7 @@
 import type { AuthSession } from "../auth/index.ts";
 import type { ResponseContext, Uac, UasRules } from "../core/index.ts";
 import type { Dialog, Dialogs, RequestContent } from "../dialog/index.ts";
+import type { NegotiationError } from "../errors.ts";
 import type { HeaderInit, SipRequest, SipResponse } from "../message/index.ts";
 import type { Clock, Random } from "../ports.ts";
 import type { IncomingRequest, Stack } from "../stack.ts";
@@ -56,6 +57,19 @@ export function sdpOf(message: SipRequest | SipResponse): string | undefined {
   return type !== undefined && /^\s*application\s*\/\s*sdp\s*(;|$)/i.test(type)
     ? new TextDecoder().decode(message.body)
     : undefined;
+}
+
+/** §21.4.26: the offer cannot be taken; the session stays as it was. */
+export function refuseOffer(
+  incoming: Pick<IncomingRequest, "respond">,
+  { warning, message }: NegotiationError,
+): void {
+  incoming.respond(488, { headers: warning === undefined ? [] : [warningHeader(warning, message)] });
+}
+
+/** §20.43: who warns is a name of ours, "offhook". */
+export function warningHeader(code: number, text: string): HeaderInit {
+  return ["Warning", `${code} offhook "${text.replace(/["\\]/g, "")}"`];
 }
 
 /** Sends a request inside a dialog and waits for its final response, whatever that is. */

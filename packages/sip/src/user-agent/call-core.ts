@@ -13,6 +13,7 @@ import { Hook } from "./hook.ts";
 import { type MediaSession, NoMedia } from "./media-session.ts";
 import { Renegotiation } from "./renegotiation.ts";
 import { Session } from "./session.ts";
+import type { Updates } from "./update.ts";
 
 /** How one side of a call goes on with its INVITE: `Caller` or `Callee`. */
 export interface CallSide {
@@ -24,6 +25,16 @@ export interface CallSide {
   onAckRequest(ack: SipRequest): void;
   /** A re-INVITE that cannot be taken (yet): answered here, and true. */
   refuseInvite(incoming: IncomingRequest): boolean;
+  /** A PRACK in the dialog, which has passed the checks of §8.2 (RFC 3262 §3). */
+  onPrack(incoming: IncomingRequest): void;
+  /** Of the early dialog in which the session has been agreed on reliably: it may be offered anew (RFC 3311 §5.1). */
+  readonly earlyRenegotiation: Renegotiation | undefined;
+  /** Where an UPDATE in a dialog of this INVITE goes. */
+  updatesOf(dialog: Dialog): Updates | undefined;
+  /** Why the peer may not offer in this early dialog (RFC 3311 §5.2). */
+  refusesOffer(dialog: Dialog): 491 | 500 | undefined;
+  /** An offer of the peer in this early dialog has been answered. */
+  onOfferAnswered(dialog: Dialog): void;
   /** A BYE, already answered, for a dialog of this INVITE; false if it does not end the call. */
   onBye(dialog: Dialog): boolean;
   /** The call is over. */
@@ -48,6 +59,9 @@ export class CallCore {
   #state: CallState;
   #session: Session | undefined;
   #renegotiation: Renegotiation | undefined;
+  /** Of early dialogs and the confirmed one. */
+  readonly #renegotiations = new Map<Dialog, Renegotiation>();
+  #noSession: Session | undefined;
   #end: CallEnd | undefined;
   #isByeSent = false;
 
@@ -90,17 +104,40 @@ export class CallCore {
     return this.#session;
   }
 
-  /** The dialog is confirmed and the session agreed on, or about to be. */
-  establish(dialog: Dialog, contact: string): void {
-    if (this.#end !== undefined) return;
-    const session = this.#session ?? this.use(new NoMedia());
-    this.#renegotiation = new Renegotiation({
-      ...{ context: this.context, dialog, session, auth: this.auth, contact },
+  /** Changes of the session within a dialog, early or confirmed. @param contact - ours in that dialog */
+  renegotiationOf(dialog: Dialog, contact: string): Renegotiation {
+    const known = this.#renegotiations.get(dialog);
+    if (known !== undefined) return known;
+    const renegotiation = new Renegotiation({
+      ...{ context: this.context, dialog, auth: this.auth, contact },
+      session: () => this.#session ?? this.#emptySession(),
       user: {
         onChanged: () => this.changed.emit(),
         onBroken: (cause, response) => this.broken(cause, response),
+        refusesOffer: (early) => this.side?.refusesOffer(early),
+        onAnswered: (early) => this.side?.onOfferAnswered(early),
       },
     });
+    this.#renegotiations.set(dialog, renegotiation);
+    return renegotiation;
+  }
+
+  /** Those of the dialog if there have been any. */
+  findRenegotiation(dialog: Dialog): Renegotiation | undefined {
+    return this.#renegotiations.get(dialog);
+  }
+
+  /** An early dialog is over. */
+  forget(dialog: Dialog): void {
+    this.#renegotiations.get(dialog)?.close();
+    this.#renegotiations.delete(dialog);
+  }
+
+  /** The dialog is confirmed and the session agreed on, or about to be. */
+  establish(dialog: Dialog, contact: string): void {
+    if (this.#end !== undefined) return;
+    this.#session ??= this.use(new NoMedia());
+    this.#renegotiation = this.renegotiationOf(dialog, contact);
   }
 
   /** §15: the callee waits for the ACK of its 2xx, or until it can no longer come; the caller sends its ACK first. */
@@ -140,12 +177,17 @@ export class CallCore {
     this.#end = end;
     this.#state = "ended";
     this.#session?.close();
-    this.#renegotiation?.close();
-    this.side?.close();
+    for (const renegotiation of this.#renegotiations.values()) renegotiation.close();
     if (this.dialog !== undefined) this.context.dialogs.remove(this.dialog);
+    this.side?.close();
     this.answered.reject(this.endedError());
     this.ended.resolve(end);
     this.context.onCallEnded(this.call);
+  }
+
+  #emptySession(): Session {
+    this.#noSession ??= new Session(new NoMedia());
+    return this.#noSession;
   }
 
   endedError(): CallEndedError {

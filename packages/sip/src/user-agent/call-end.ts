@@ -13,7 +13,7 @@ export interface CallEnd {
   readonly by: "local" | "remote";
   /**
    * "bye", "canceled" (before it was answered), "rejected" (by a final response), "expired" (nobody answered in
-   * time), "no ack", "no dialog" (the peer has lost it), "no answer" (the peer is silent), "bad answer".
+   * time), "no ack", "no prack" (RFC 3262 §3), "no dialog" (the peer has lost it), "no answer" (the peer is silent), "bad answer".
    */
   readonly cause:
     | "bye"
@@ -21,6 +21,7 @@ export interface CallEnd {
     | "rejected"
     | "expired"
     | "no ack"
+    | "no prack"
     | "no dialog"
     | "no answer"
     | "bad answer";

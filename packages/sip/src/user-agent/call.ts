@@ -130,14 +130,19 @@ export class Call {
 
   // --- What a callee does -----------------------------------------------------------------------------------
 
-  /** 180. @throws {StateError} unless the call is incoming and unanswered */
-  async ring(options: { headers?: readonly HeaderInit[] } = {}): Promise<void> {
-    this.#asCallee("ring").ring(options);
+  /**
+   * 180, with early media if asked for. Fulfilled when it was sent, or if `reliable` when the caller has it.
+   * @throws {StateError} unless the call is incoming and unanswered
+   * @throws {NegotiationError} as `progress` does
+   */
+  async ring(options: Omit<ProgressOptions, "statusCode"> = {}): Promise<void> {
+    await this.#asCallee("ring").progress({ ...options, statusCode: 180 });
   }
 
   /**
    * 183, or another provisional response but 100; with a session description early media can flow.
    * @throws {NegotiationError} if the offer cannot be used; the call was then refused with 488
+   * @throws {CallEndedError} if it was to be reliable and the call ended first
    */
   async progress(options: ProgressOptions = {}): Promise<void> {
     await this.#asCallee("progress").progress(options);
@@ -194,7 +199,8 @@ export class Call {
   }
 
   /**
-   * Puts the peer on hold by a re-INVITE (§14, RFC 3264 §8.4).
+   * Puts the peer on hold (§14, RFC 3264 §8.4), by UPDATE if the peer takes that (RFC 3311), else by re-INVITE. Before
+   * the call is answered UPDATE is the only way, and a reliable provisional response must have brought the answer.
    * @throws {Rejected} if the peer refuses; the session is as before
    */
   hold(): Promise<void> {
@@ -209,6 +215,16 @@ export class Call {
   /** Offers the session again as it is now, e.g. after a change of address. @throws {Rejected} if the peer refuses */
   renegotiate(): Promise<void> {
     return this.#modify(undefined);
+  }
+
+  /**
+   * UPDATE (RFC 3311) and nothing in its place: the session is offered again as it is now, or with `offer` false only
+   * our Contact is renewed.
+   * @throws {Rejected} if the peer refuses; the session is as before
+   * @throws {StateError} if the peer does not take UPDATE, or it is too early for an offer
+   */
+  update(options: { offer?: boolean } = {}): Promise<void> {
+    return this.#modify(options.offer === false ? "no offer" : undefined, "UPDATE");
   }
 
   /** Sends key presses as RFC 4733 events. @throws {StateError} without media that can */
@@ -226,7 +242,7 @@ export class Call {
    * @throws {Rejected} if it gets no 2xx
    */
   async request(method: string, content: RequestContent = {}): Promise<SipResponse> {
-    if (["INVITE", "ACK", "BYE", "CANCEL"].includes(method)) {
+    if (["INVITE", "ACK", "BYE", "CANCEL", "PRACK", "UPDATE"].includes(method)) {
       throw new ArgumentError(`${method} is sent by the call itself`);
     }
     const dialog = this.#core.dialog;
@@ -272,6 +288,12 @@ export class Call {
       incoming.respond(500);
       return;
     }
+    if (request.method === "PRACK" && context.rules.allow.includes("PRACK")) {
+      const refusal = checkRequest(request, context.rules);
+      if (refusal === undefined) side?.onPrack(incoming);
+      else incoming.respond(refusal.statusCode, refusal.options);
+      return;
+    }
     if (this.#core.end !== undefined) {
       incoming.respond(481);
       return;
@@ -287,6 +309,11 @@ export class Call {
         if (this.#core.hangingUp !== undefined) incoming.respond(481);
         else this.#core.renegotiation?.receive(incoming);
         return;
+      case "UPDATE":
+        if (!context.rules.allow.includes("UPDATE")) break;
+        if (this.#core.hangingUp !== undefined) incoming.respond(481);
+        else side?.updatesOf(dialog)?.receive(incoming);
+        return;
     }
     const refusal = checkRequest(request, { ...context.rules, accept: ["*/*"] });
     if (refusal !== undefined) {
@@ -299,12 +326,20 @@ export class Call {
     else handler(incoming, this);
   }
 
-  async #modify(hold: boolean | undefined): Promise<void> {
-    if (this.#core.end !== undefined || this.#core.hangingUp !== undefined) throw this.#core.endedError();
-    if (this.state !== "established") throw new StateError(`the call is not established but ${this.state}`);
+  async #modify(hold: boolean | undefined | "no offer", method?: "UPDATE"): Promise<void> {
+    const core = this.#core;
+    if (core.end !== undefined || core.hangingUp !== undefined) throw core.endedError();
+    if (this.state !== "established") {
+      const early = core.side?.earlyRenegotiation;
+      if (early?.updates.isPossible !== true) {
+        throw new StateError(`the call is not established but ${this.state}`);
+      }
+      await early.modify(hold, "UPDATE");
+      return;
+    }
     await this.answered;
-    if (this.#core.renegotiation === undefined) throw this.#core.endedError();
-    await this.#core.renegotiation.modify(hold);
+    if (core.renegotiation === undefined) throw core.endedError();
+    await core.renegotiation.modify(hold, method);
   }
 
   #asCallee(what: string): Callee {

@@ -5,11 +5,13 @@ import type { Dialog } from "../dialog/index.ts";
 import { ArgumentError, NegotiationError, StateError } from "../errors.ts";
 import type { HeaderInit, SipRequest } from "../message/index.ts";
 import type { IncomingRequest, RespondOptions } from "../stack.ts";
-import { sdpOf } from "./call-context.ts";
+import { refuseOffer, sdpOf } from "./call-context.ts";
 import type { CallCore, CallSide } from "./call-core.ts";
 import { IncomingInvite, type IncomingInviteUser } from "./incoming-invite.ts";
-import { GivenMedia, type SdpSource } from "./media-session.ts";
-import { warningHeader } from "./renegotiation.ts";
+import { GivenMedia, refusalOf, type SdpSource } from "./media-session.ts";
+import type { Description } from "./reliable-provisional.ts";
+import type { Renegotiation } from "./renegotiation.ts";
+import type { Updates } from "./update.ts";
 
 export interface AnswerOptions {
   /** Our session description; without it the user agent's `media` is used. */
@@ -25,6 +27,11 @@ export interface ProgressOptions {
   readonly sdp?: SdpSource;
   /** True: early media by the user agent's `media`. */
   readonly media?: boolean;
+  /**
+   * True: it is sent until the caller's PRACK is here (RFC 3262), if the caller can do that. Default: only for a caller
+   * that insists on it, and for an offer of ours.
+   */
+  readonly reliable?: boolean;
   readonly headers?: readonly HeaderInit[];
 }
 
@@ -33,6 +40,8 @@ export class Callee implements CallSide, IncomingInviteUser {
   readonly #invite: IncomingInvite;
   readonly onRequest: IncomingInviteUser["onRequest"];
   #isAnswering = false;
+  /** "sent": our description went out in a reliable provisional response; "done": it was acknowledged (RFC 3262 §5). */
+  #exchange: "open" | "sent" | "done" = "open";
 
   /** @throws {ParseError} if the INVITE cannot make a dialog */
   constructor(core: CallCore, incoming: IncomingRequest, onRequest: IncomingInviteUser["onRequest"]) {
@@ -40,6 +49,7 @@ export class Callee implements CallSide, IncomingInviteUser {
     this.onRequest = onRequest;
     this.#invite = new IncomingInvite(core.context, this, incoming);
     core.dialog = this.#invite.dialog;
+    this.#renegotiation.updates.note(incoming.request);
   }
 
   /** The caller's offer in its INVITE. */
@@ -47,27 +57,38 @@ export class Callee implements CallSide, IncomingInviteUser {
     return sdpOf(this.#invite.request);
   }
 
-  ring(options: { headers?: readonly HeaderInit[] }): void {
-    this.#pending("ring").provisional(180, options);
-    this.#core.setState("ringing");
-  }
-
   async progress(options: ProgressOptions): Promise<void> {
     const { statusCode = 183, headers = [] } = options;
     if (statusCode <= 100 || statusCode > 199)
       throw new ArgumentError(`${statusCode} is no provisional response`);
-    this.#pending("progress");
-    const offer = this.offered;
+    const { reliability } = this.#pending("progress");
+    const isWanted = options.sdp !== undefined || options.media === true;
+    const hasOffer = this.offered !== undefined;
+    // §13.2.1: an offer of ours may go only in a reliable response.
+    const offersEarly = isWanted && !hasOffer && this.#exchange === "open";
+    const isReliable =
+      reliability === "required" || (reliability === "supported" && (options.reliable ?? offersEarly));
     let body: string | undefined;
-    // §13.2.1: an offer of ours may go only in a reliable response, so this needs an offer of the caller.
-    if ((options.sdp !== undefined || options.media === true) && offer !== undefined) {
-      body = await this.#negotiate(offer, options.sdp);
+    if (this.#exchange === "open") {
+      // RFC 3262 §5: the first reliable response has to bring the offer that the INVITE did not.
+      if (isReliable ? isWanted || !hasOffer : isWanted && hasOffer) {
+        body = await this.#negotiate(this.offered, options.sdp);
+      }
     }
-    this.#pending("progress").provisional(statusCode, {
-      headers,
-      ...(body === undefined ? {} : { body, contentType: "application/sdp" }),
-    });
+    const invite = this.#pending("progress");
+    const content = body === undefined ? { headers } : { headers, body, contentType: "application/sdp" };
     this.#core.setState("ringing");
+    if (!isReliable) {
+      invite.provisional(statusCode, content);
+      return;
+    }
+    if (body !== undefined) this.#exchange = "sent";
+    await invite.reliableProvisional(
+      statusCode,
+      content,
+      body === undefined ? undefined : hasOffer ? "answer" : "offer",
+    );
+    if (this.#core.end !== undefined) throw this.#core.endedError();
   }
 
   async answer(options: SdpSource | AnswerOptions): Promise<void> {
@@ -78,8 +99,10 @@ export class Callee implements CallSide, IncomingInviteUser {
     this.#isAnswering = true;
     const core = this.#core;
     try {
-      const body = await this.#negotiate(this.offered, sdp);
       const invite = this.#invite;
+      // RFC 3262 §5: what went out in a reliable response is acknowledged before the 2xx, and not repeated there.
+      const body = this.#exchange === "open" ? await this.#negotiate(this.offered, sdp) : undefined;
+      await invite.reliable.descriptionsAcknowledged();
       if (core.end !== undefined || !invite.isPending) throw core.endedError();
       core.wasAnswered = true;
       core.setState("established");
@@ -133,6 +156,39 @@ export class Callee implements CallSide, IncomingInviteUser {
     return false;
   }
 
+  /** RFC 3262 §3, §5. @throws {ParseError} if its RAck cannot be read */
+  onPrack(incoming: IncomingRequest): void {
+    const { request } = incoming;
+    const rAck = request.headers.get("RAck");
+    if (rAck === undefined) {
+      incoming.respond(400, { reasonPhrase: "Missing RAck" });
+      return;
+    }
+    const acknowledged = this.#invite.reliable.take(rAck);
+    if (acknowledged === undefined) incoming.respond(481);
+    else void this.#onAcknowledged(incoming, acknowledged.description).finally(acknowledged.done);
+  }
+
+  get earlyRenegotiation(): Renegotiation | undefined {
+    return this.#exchange === "done" ? this.#renegotiation : undefined;
+  }
+
+  updatesOf(): Updates {
+    return this.#renegotiation.updates;
+  }
+
+  get #renegotiation(): Renegotiation {
+    return this.#core.renegotiationOf(this.#invite.dialog, this.#invite.contact);
+  }
+
+  refusesOffer(): 491 | 500 | undefined {
+    if (this.#exchange !== "open") return undefined;
+    // RFC 3311 §5.2: theirs is not answered yet, and without one the next offer is ours.
+    return 500;
+  }
+
+  onOfferAnswered(): void {}
+
   onBye(dialog: Dialog): boolean {
     if (dialog !== this.#core.dialog) return false;
     // An INVITE without final response gets 487.
@@ -150,6 +206,10 @@ export class Callee implements CallSide, IncomingInviteUser {
     this.#core.finish({ by: "remote", cause, ...(cancel === undefined ? {} : { request: cancel }) });
   }
 
+  onNoPrack(): void {
+    this.#core.finish({ by: "local", cause: "no prack" });
+  }
+
   onUnacknowledged(): void {
     this.#core.broken("no ack", undefined);
   }
@@ -161,7 +221,7 @@ export class Callee implements CallSide, IncomingInviteUser {
       if (this.#core.hangingUp !== undefined) this.#core.bye("bye", undefined);
       else this.#core.changed.emit();
     };
-    if (this.offered !== undefined) {
+    if (this.offered !== undefined || this.#exchange === "done") {
       established();
       return;
     }
@@ -188,15 +248,61 @@ export class Callee implements CallSide, IncomingInviteUser {
       return offer === undefined ? await session.offer() : await session.answer(offer);
     } catch (error) {
       if (this.#core.end !== undefined) throw this.#core.endedError();
-      if (error instanceof NegotiationError && this.#invite.isPending) {
-        const { warning, message } = error;
-        this.#invite.reject(488, {
-          headers: warning === undefined ? [] : [warningHeader(warning, message)],
-        });
-        this.#core.finish({ by: "local", cause: "rejected" });
-      }
+      if (error instanceof NegotiationError) this.#refuse(error);
       throw error;
     }
+  }
+
+  /** What the PRACK brings: the answer to our early offer, or an offer after our early answer. */
+  async #onAcknowledged(incoming: IncomingRequest, description: Description): Promise<void> {
+    const core = this.#core;
+    const { session, context } = core;
+    const headers = context.capabilities("response");
+    const sdp = sdpOf(incoming.request);
+    if (this.#exchange === "sent" && description !== undefined) this.#exchange = "done";
+    if (description === "offer") {
+      incoming.respond(200, { headers });
+      await session?.accept(sdp).then(
+        () => core.changed.emit(),
+        (error: unknown) => this.#refuse(error),
+      );
+      return;
+    }
+    if (sdp === undefined || session === undefined || core.end !== undefined) {
+      incoming.respond(200, { headers });
+      return;
+    }
+    // RFC 3262 §5, RFC 6337 §2.2: another offer, though only once the one before is answered.
+    if (this.#exchange !== "done" || session.isOffering || session.isAnswering) {
+      incoming.respond(500, { headers: [["Retry-After", below(context.random, 11)]] });
+      return;
+    }
+    try {
+      const body = await session.answer(sdp);
+      incoming.respond(200, { headers, body, contentType: "application/sdp" });
+      core.changed.emit();
+    } catch (error) {
+      // RFC 6337 §2.3: a PRACK is not refused for its offer. It is answered without streams, and the call with 488.
+      const body = refusalOf(sdp);
+      const content = body === undefined ? {} : { body, contentType: "application/sdp" };
+      incoming.respond(200, { headers, ...content });
+      this.#refuse(error);
+    }
+  }
+
+  /** 488: there is nothing to agree on. */
+  #refuse(error: unknown): void {
+    if (!this.#invite.isPending || this.#core.end !== undefined) return;
+    if (!(error instanceof NegotiationError)) {
+      this.#core.context.reportError(error);
+      this.#invite.reject(500);
+    } else refuseOffer({ respond: (status, options) => this.#rejected(status, options) }, error);
+    this.#core.finish({ by: "local", cause: "rejected" });
+  }
+
+  #rejected(statusCode: number, options?: RespondOptions): boolean {
+    this.#invite.reject(statusCode, options);
+    return true;
   }
 
   #pending(what: string): IncomingInvite {

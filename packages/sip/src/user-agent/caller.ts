@@ -8,8 +8,11 @@ import { NegotiationError } from "../errors.ts";
 import type { HeaderInit, SipRequest, SipResponse, Uri } from "../message/index.ts";
 import type { IncomingRequest } from "../stack.ts";
 import type { CallCore, CallSide } from "./call-core.ts";
-import type { MediaSession } from "./media-session.ts";
-import { OutgoingInvite, type OutgoingInviteUser } from "./outgoing-invite.ts";
+import { type MediaSession, refusalOf } from "./media-session.ts";
+import { type EarlyDescription, OutgoingInvite, type OutgoingInviteUser } from "./outgoing-invite.ts";
+import { sendPrack } from "./reliable-provisional.ts";
+import type { Renegotiation } from "./renegotiation.ts";
+import type { Updates } from "./update.ts";
 
 /** How an outgoing call starts; made by the user agent. */
 export interface OutgoingStart {
@@ -33,6 +36,14 @@ export class Caller implements CallSide, OutgoingInviteUser {
   /** The ACK for the 2xx to our INVITE has gone out. */
   #isAcknowledged = false;
   #badAnswer = false;
+  /** The dialog, early or confirmed, in which the session was agreed on last. */
+  #agreedWith: Dialog | undefined;
+  /** Early dialogs in which offer and answer have been exchanged reliably. */
+  /** Early offers and answers that are being taken. */
+  #taking: Promise<unknown> = Promise.resolve();
+  /** The session was changed in another fork than the one that answered. */
+  #isStale = false;
+  readonly #exchanged = new Set<Dialog>();
 
   constructor(core: CallCore, start: OutgoingStart, onRequest: OutgoingInviteUser["onRequest"]) {
     this.#core = core;
@@ -86,6 +97,29 @@ export class Caller implements CallSide, OutgoingInviteUser {
     return true;
   }
 
+  /** RFC 3262 §3: PRACK is for callees. */
+  onPrack(incoming: IncomingRequest): void {
+    incoming.respond(481);
+  }
+
+  get earlyRenegotiation(): Renegotiation | undefined {
+    return this.#agreedWith === undefined ? undefined : this.#core.findRenegotiation(this.#agreedWith);
+  }
+
+  updatesOf(dialog: Dialog): Updates | undefined {
+    return this.#core.renegotiationOf(dialog, this.#invite.contact).updates;
+  }
+
+  refusesOffer(dialog: Dialog): 491 | 500 | undefined {
+    if (this.#exchanged.has(dialog)) return undefined;
+    // RFC 3311 §5.2: our offer in the INVITE is not answered; without one, the callee's turn to offer is the 1xx or 2xx.
+    return this.#start.offers ? 491 : 500;
+  }
+
+  onOfferAnswered(dialog: Dialog): void {
+    this.#agreedWith = dialog;
+  }
+
   onBye(dialog: Dialog): boolean {
     if (dialog.state === "early") {
       this.#invite.dropFork(dialog);
@@ -99,38 +133,56 @@ export class Caller implements CallSide, OutgoingInviteUser {
   }
 
   onProgress(response: SipResponse, dialog: Dialog | undefined, sdp: string | undefined): void {
-    if (this.#core.end !== undefined) return;
-    if (response.statusCode > 100) this.#core.setState("ringing");
+    const core = this.#core;
+    if (core.end !== undefined) return;
+    if (response.statusCode > 100) core.setState("ringing");
+    if (dialog !== undefined) core.findRenegotiation(dialog)?.updates.note(response);
     if (sdp !== undefined && dialog !== undefined) {
-      this.#core.session?.accept(sdp, false).then(
-        () => this.#core.changed.emit(),
+      core.session?.accept(sdp, false).then(
+        () => core.changed.emit(),
         // §13.2.1: what counts is the answer in the 2xx.
-        (error: unknown) => this.#core.context.reportError(error),
+        (error: unknown) => core.context.reportError(error),
       );
     }
-    this.#core.progress.emit(response);
+    core.progress.emit(response);
   }
 
-  async onAnswered(dialog: Dialog, sdp: string | undefined, contact: string): Promise<string | undefined> {
-    this.#core.dialog = dialog;
-    this.#core.wasAnswered = true;
-    this.#core.setState("established");
+  onReliable(
+    response: SipResponse,
+    rSeq: number,
+    early: { dialog: Dialog; contact: string; description: EarlyDescription },
+  ): void {
+    const core = this.#core;
+    if (core.end !== undefined) return;
+    core.setState("ringing");
+    core.renegotiationOf(early.dialog, early.contact).updates.note(response);
+    void this.#acknowledgeProvisional(response, rSeq, early);
+    core.progress.emit(response);
+  }
+
+  onDropped(dialog: Dialog): void {
+    if (this.#agreedWith === dialog) this.#agreedWith = undefined;
+    this.#exchanged.delete(dialog);
+    this.#core.forget(dialog);
+  }
+
+  async onAnswered(
+    dialog: Dialog,
+    sdp: string | undefined,
+    about: { response: SipResponse; contact: string; hasExchanged: boolean },
+  ): Promise<string | undefined> {
+    const core = this.#core;
+    core.dialog = dialog;
+    core.wasAnswered = true;
+    core.setState("established");
     try {
-      let answer: string | undefined;
-      if (this.#core.session === undefined) {
-        if (sdp !== undefined) throw new NegotiationError("there is no media to answer the offer with");
-      } else if (this.#core.session.localDescription === undefined) {
-        // §13.2.1: the INVITE had no offer, so the 2xx has, and the ACK takes the answer.
-        if (sdp === undefined) throw new NegotiationError("the peer offered nothing");
-        answer = await this.#core.session.answer(sdp);
-      } else {
-        await this.#core.session.accept(sdp);
-      }
-      this.#core.establish(dialog, contact);
+      const answer = await this.#agree(dialog, sdp, about.hasExchanged);
+      core.establish(dialog, about.contact);
+      core.renegotiation?.updates.note(about.response);
       return answer;
     } catch (error) {
-      this.#core.answered.reject(error);
-      this.#core.hangingUp ??= { headers: [] };
+      core.answered.reject(error);
+      core.hangingUp ??= { headers: [] };
       this.#badAnswer = true;
       throw error;
     }
@@ -145,6 +197,7 @@ export class Caller implements CallSide, OutgoingInviteUser {
     }
     this.#core.answered.resolve();
     this.#core.changed.emit();
+    if (this.#isStale) this.#core.renegotiation?.modify(undefined).catch(this.#core.context.reportError);
   }
 
   onFailed(response: SipResponse, context: ResponseContext): void {
@@ -154,6 +207,83 @@ export class Caller implements CallSide, OutgoingInviteUser {
       this.#core.finish({ by: "local", cause: this.#givenUpCause, response });
     else if (origin === "timeout") this.#core.finish({ by: "remote", cause: "no answer", response });
     else this.#core.finish({ by: "remote", cause: "rejected", response });
+  }
+
+  /** RFC 3262 §4, §5: takes what the response brought, then sends the PRACK. */
+  async #acknowledgeProvisional(
+    response: SipResponse,
+    rSeq: number,
+    early: { dialog: Dialog; contact: string; description: EarlyDescription },
+  ): Promise<void> {
+    const core = this.#core;
+    const { dialog, contact, description } = early;
+    const taking =
+      description === undefined ? Promise.resolve(undefined) : this.#takeEarly(dialog, description);
+    const before = this.#taking;
+    this.#taking = Promise.allSettled([before, taking]);
+    const answer = await taking;
+    if (dialog.state === "terminated") return;
+    const outcome = core
+      .renegotiationOf(dialog, contact)
+      .updates.inTurn(() => sendPrack(core.context, dialog, core.auth, response, rSeq, answer));
+    if (description !== undefined) core.changed.emit();
+    const { response: final, context } = await outcome;
+    // A PRACK that fails fails alone: the INVITE goes on, and the callee decides what becomes of it.
+    if (final.statusCode >= 300 && core.end === undefined && !core.wasAnswered) {
+      core.context.reportError(rejectionOf(final, context));
+    }
+  }
+
+  /** Takes an early answer or offer; returns our answer, one without streams if theirs cannot be used. */
+  async #takeEarly(
+    dialog: Dialog,
+    { kind, sdp }: NonNullable<EarlyDescription>,
+  ): Promise<string | undefined> {
+    const { session, context } = this.#core;
+    try {
+      let answer: string | undefined;
+      if (session === undefined) throw new NegotiationError("there is no media for this session");
+      if (kind === "offer") answer = await session.answer(sdp);
+      else if (this.#agreedWith === undefined) await session.accept(sdp);
+      else await session.adopt(sdp);
+      this.#agreedWith = dialog;
+      this.#exchanged.add(dialog);
+      return answer;
+    } catch (error) {
+      // It shows once more when the 2xx comes; until then another fork may answer.
+      context.reportError(error);
+      return kind === "offer" ? refusalOf(sdp) : undefined;
+    }
+  }
+
+  /** §13.2.1: the session of the dialog that the 2xx confirms; returns the answer for the ACK. */
+  async #agree(dialog: Dialog, sdp: string | undefined, hasExchanged: boolean): Promise<string | undefined> {
+    const { session } = this.#core;
+    if (session === undefined) {
+      if (sdp !== undefined) throw new NegotiationError("there is no media to answer the offer with");
+      return undefined;
+    }
+    await this.#taking;
+    const before = this.#agreedWith;
+    this.#agreedWith = dialog;
+    // RFC 6337 §3.1.1: agreed on in a reliable provisional response, and perhaps by UPDATE since.
+    if (before === dialog) return undefined;
+    if (!this.#start.offers && !hasExchanged) {
+      // The INVITE had no offer, so the 2xx has, and the ACK takes the answer.
+      if (sdp === undefined) throw new NegotiationError("the peer offered nothing");
+      return await session.answer(sdp);
+    }
+    if (!this.#exchanged.has(dialog) && hasExchanged && !this.#start.offers) {
+      throw new NegotiationError("the offer of the provisional response could not be used");
+    }
+    if (before === undefined) {
+      if (this.#start.offers) await session.accept(sdp);
+      return undefined;
+    }
+    // Another fork had the session last: this one's answer counts, and what has changed since is offered anew.
+    if (this.#start.offers) await session.adopt(sdp);
+    this.#isStale = session.revision > 1;
+    return undefined;
   }
 
   onUnusable(response: SipResponse, error: unknown): void {

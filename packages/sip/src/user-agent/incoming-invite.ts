@@ -3,20 +3,31 @@
 
 import { secondsOf } from "../core/index.ts";
 import { Dialog, type DialogOwner } from "../dialog/index.ts";
-import { type HeaderInit, makeResponse, type SipRequest } from "../message/index.ts";
+import { type HeaderInit, makeResponse, type SipRequest, type SipResponse } from "../message/index.ts";
 import type { Timer } from "../ports.ts";
 import type { IncomingRequest, RespondOptions, ServerTransaction } from "../stack.ts";
 import { Acceptance } from "./acceptance.ts";
 import { type CallContext, dialogHeaders } from "./call-context.ts";
+import {
+  type Description,
+  ReliableResponses,
+  reliabilityWanted,
+  reliableTag,
+} from "./reliable-provisional.ts";
 
 /** §13.3.1.1: a provisional response every minute keeps proxies from giving up. */
 const provisionalInterval = 60_000;
+
+/** RFC 3262 §3: reliable ones less often. */
+const reliableInterval = 150_000;
 
 /** What the call hears of the INVITE that it came by. */
 export interface IncomingInviteUser extends DialogOwner {
   /** CANCEL (§9.2), or the time of its Expires is over (§13.3.1): it was answered with 487. */
   onGivenUp(cause: "canceled" | "expired", cancel: SipRequest | undefined): void;
   onAck(ack: SipRequest | undefined): void;
+  /** No PRACK for a reliable provisional response (RFC 3262 §3): the INVITE was answered with 500. */
+  onNoPrack(): void;
   /** No ACK for the 2xx (§13.3.1.4). */
   onUnacknowledged(): void;
 }
@@ -25,13 +36,15 @@ export class IncomingInvite {
   readonly request: SipRequest;
   readonly dialog: Dialog;
   readonly contact: string;
+  /** What the caller says of reliable provisional responses, or "off" if we take no part in them. */
+  readonly reliability: "required" | "supported" | "off";
+  readonly reliable: ReliableResponses;
   readonly #context: CallContext;
   readonly #user: IncomingInviteUser;
   readonly #transaction: ServerTransaction;
   #repeat: Timer | undefined;
   #expiry: Timer | undefined;
   #acceptance: Acceptance | undefined;
-  #lastProvisional: (() => void) | undefined;
 
   /** @throws {ParseError} if Contact or Record-Route cannot be read */
   constructor(context: CallContext, user: IncomingInviteUser, incoming: IncomingRequest) {
@@ -44,6 +57,18 @@ export class IncomingInvite {
     this.dialog = Dialog.asUas(request, this.#transaction.toTag, "early", isSecure);
     this.contact = context.contact(context.stack.sentBy(flow), flow.transport, wantsSips(request));
     context.dialogs.add(this.dialog, user);
+    const isTaken = context.rules.supported?.includes(reliableTag) === true;
+    this.reliability = isTaken ? reliabilityWanted(request) : "off";
+    this.reliable = new ReliableResponses({
+      ...{ clock: context.clock, random: context.random, timers: context.timers },
+      sequence: request.cSeq.sequence,
+      respond: (response) => void this.#transaction.respond(response),
+      onTimeout: () => {
+        if (!this.isPending) return;
+        this.reject(500);
+        user.onNoPrack();
+      },
+    });
     this.#transaction.user = {
       onCancel: (cancel) => this.#giveUp("canceled", cancel),
     };
@@ -64,37 +89,33 @@ export class IncomingInvite {
 
   /** A response 101–199, repeated every minute. */
   provisional(statusCode: number, options: RespondOptions = {}): void {
-    const send = () => {
-      this.#transaction.respond(
-        makeResponse(this.request, statusCode, {
-          ...options,
-          toTag: this.#transaction.toTag,
-          headers: [
-            ...dialogHeaders(this.request, this.contact),
-            ...this.#context.capabilities("response"),
-            ...(options.headers ?? []),
-          ],
-        }),
-      );
-    };
-    this.#lastProvisional = send;
+    const send = () => void this.#transaction.respond(this.#make(statusCode, options));
     send();
-    this.#schedule();
+    this.#repeatLater(send, provisionalInterval);
+  }
+
+  /** A response 101–199 that arrives for certain (RFC 3262 §3). Fulfilled when it has, or need not any more. */
+  async reliableProvisional(
+    statusCode: number,
+    options: RespondOptions,
+    description: Description,
+  ): Promise<void> {
+    const { body, contentType: _, ...bare } = options;
+    // RFC 6337 §3.1: a description goes out once.
+    this.#repeatLater(() => {
+      void this.reliable.send((headers) => this.#make(statusCode, bare, headers), undefined);
+    }, reliableInterval);
+    const first = body === undefined ? bare : options;
+    await this.reliable.send((headers) => this.#make(statusCode, first, headers), description);
   }
 
   /** The 2xx; `onAck` or `onUnacknowledged` follows. */
   accept(options: { headers?: readonly HeaderInit[]; sdp?: string | undefined }): void {
     this.#stopWaiting();
     this.dialog.confirm();
-    const response = makeResponse(this.request, 200, {
-      toTag: this.#transaction.toTag,
-      headers: [
-        ...dialogHeaders(this.request, this.contact),
-        ...this.#context.capabilities("response"),
-        ...(options.headers ?? []),
-      ],
-      ...(options.sdp === undefined ? {} : { body: options.sdp, contentType: "application/sdp" }),
-    });
+    const { headers = [], sdp } = options;
+    const content = sdp === undefined ? {} : { body: sdp, contentType: "application/sdp" };
+    const response = this.#make(200, { headers, ...content });
     const { clock, timers } = this.#context;
     this.#acceptance = new Acceptance({
       ...{ clock, timers, transaction: this.#transaction, response },
@@ -120,6 +141,11 @@ export class IncomingInvite {
   close(): void {
     this.#stopWaiting();
     this.#acceptance?.stop();
+    if (!this.reliable.isWaiting) return;
+    // RFC 3262 §3: a PRACK may still be on its way.
+    const { clock, timers, dialogs } = this.#context;
+    dialogs.add(this.dialog, this.#user);
+    clock.schedule(64 * timers.T1, () => dialogs.remove(this.dialog));
   }
 
   #giveUp(cause: "canceled" | "expired", cancel: SipRequest | undefined): void {
@@ -128,18 +154,33 @@ export class IncomingInvite {
     this.#user.onGivenUp(cause, cancel);
   }
 
-  #schedule(): void {
+  /** A response that makes or confirms the dialog. */
+  #make(statusCode: number, options: RespondOptions, added: readonly HeaderInit[] = []): SipResponse {
+    return makeResponse(this.request, statusCode, {
+      ...options,
+      toTag: this.#transaction.toTag,
+      headers: [
+        ...dialogHeaders(this.request, this.contact),
+        ...this.#context.capabilities("response"),
+        ...added,
+        ...(options.headers ?? []),
+      ],
+    });
+  }
+
+  #repeatLater(send: () => void, interval: number): void {
     this.#repeat?.cancel();
-    this.#repeat = this.#context.clock.schedule(provisionalInterval, () => {
+    this.#repeat = this.#context.clock.schedule(interval, () => {
       if (!this.isPending) return;
-      this.#lastProvisional?.();
-      this.#schedule();
+      send();
+      this.#repeatLater(send, interval);
     });
   }
 
   #stopWaiting(): void {
     this.#repeat?.cancel();
     this.#expiry?.cancel();
+    this.reliable.stop();
   }
 }
 

@@ -15,4 +15,10 @@ export {
 export { type RegisterOptions, Registration, type RegistrationState } from "./registration.ts";
 export type { Runtime, StackDriver, Transport } from "./runtime.ts";
 export { UserAgent } from "./user-agent.ts";
-export type { CallOptions, RequestDetails, SharedStack, UserAgentOptions } from "./user-agent-options.ts";
+export type {
+  CallOptions,
+  ReliableProvisionals,
+  RequestDetails,
+  SharedStack,
+  UserAgentOptions,
+} from "./user-agent-options.ts";

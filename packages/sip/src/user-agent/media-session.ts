@@ -144,6 +144,17 @@ export function parseOffer(text: string): SessionDescription {
   }
 }
 
+/** An answer that takes none of the streams (RFC 3264 §6); undefined if the offer cannot be read. */
+export function refusalOf(offer: string): string | undefined {
+  try {
+    const description = parseOffer(offer);
+    const media = description.media.map((section) => ({ ...section, port: 0 }));
+    return printSessionDescription({ ...description, media });
+  } catch {
+    return undefined;
+  }
+}
+
 /** True if the peer wants nothing from us on any stream (§8.4). */
 export function isHold(text: string): boolean {
   try {

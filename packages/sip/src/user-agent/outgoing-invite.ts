@@ -5,10 +5,10 @@ import type { ResponseContext, UacRequest, UacUser } from "../core/index.ts";
 import { Dialog, type DialogOwner, type RequestPlan } from "../dialog/index.ts";
 import type { HeaderInit, SipResponse } from "../message/index.ts";
 import type { Timer } from "../ports.ts";
-import { printSessionDescription } from "../sdp/index.ts";
 import { Acknowledgement } from "./acknowledgement.ts";
 import { type CallContext, sdpOf, sendBye } from "./call-context.ts";
-import { parseOffer } from "./media-session.ts";
+import { refusalOf } from "./media-session.ts";
+import { ProvisionalSequence, reliableSequenceOf, sendPrack } from "./reliable-provisional.ts";
 
 /** One place where the INVITE arrived: a dialog per To tag (§12.1.2). */
 interface Fork {
@@ -19,17 +19,40 @@ interface Fork {
   hasAnswered: boolean;
   /** Session description of a provisional response, which its 2xx may leave out. */
   earlyAnswer: string | undefined;
+  /** RFC 3262 §4: each early dialog counts its reliable responses by itself. */
+  readonly sequence: ProvisionalSequence;
+  /** Offer and answer have been exchanged reliably: descriptions in later responses are ignored (RFC 6337 §3.1). */
+  hasExchanged: boolean;
 }
+
+/** What a reliable provisional response brought for the session. */
+export type EarlyDescription = { readonly kind: "offer" | "answer"; readonly sdp: string } | undefined;
 
 /** What the call hears of its INVITE. */
 export interface OutgoingInviteUser extends DialogOwner {
   /** A provisional response; 101–199 with a To tag come with their early dialog. */
   onProgress(response: SipResponse, dialog: Dialog | undefined, sdp: string | undefined): void;
   /**
+   * A reliable one, in order: it is to be acknowledged by PRACK, an offer in it answered there (RFC 3262 §5).
+   * @param contact - the one that we gave
+   */
+  onReliable(
+    response: SipResponse,
+    rSeq: number,
+    early: { dialog: Dialog; contact: string; description: EarlyDescription },
+  ): void;
+  /** An early dialog is over, or given up for another. */
+  onDropped(dialog: Dialog): void;
+  /**
    * The first 2xx: the call's dialog, the session description that counts, and the Contact that we gave.
+   * `hasExchanged` is true if a reliable provisional response in this dialog has settled the session before.
    * Returns the answer for the ACK if the 2xx brought the offer. If it rejects, the ACK goes out all the same.
    */
-  onAnswered(dialog: Dialog, sdp: string | undefined, contact: string): Promise<string | undefined>;
+  onAnswered(
+    dialog: Dialog,
+    sdp: string | undefined,
+    about: { response: SipResponse; contact: string; hasExchanged: boolean },
+  ): Promise<string | undefined>;
   /** The ACK has gone out. */
   onAcknowledged(): void;
   /** A 2xx that makes no dialog, because it cannot be read. */
@@ -72,6 +95,10 @@ export class OutgoingInvite implements UacUser {
   get isPending(): boolean {
     return this.#request?.isDone === false;
   }
+  /** The Contact that we gave, in the latest attempt. */
+  get contact(): string {
+    return this.#request?.sent.headers.raw("Contact") ?? "";
+  }
   /** The early dialogs and, once answered, the confirmed one. */
   get dialogs(): Dialog[] {
     return Array.from(this.#forks.values(), (fork) => fork.dialog);
@@ -86,7 +113,7 @@ export class OutgoingInvite implements UacUser {
   /** §15: a BYE of the callee ends an early dialog only; the INVITE goes on with the others. */
   dropFork(dialog: Dialog): void {
     this.#forks.delete(dialog.remoteTag);
-    this.#context.dialogs.remove(dialog);
+    this.#drop(dialog);
   }
 
   onProvisional(response: SipResponse, context: ResponseContext): void {
@@ -103,9 +130,34 @@ export class OutgoingInvite implements UacUser {
     } catch (error) {
       this.#context.reportError(error);
     }
-    const sdp = this.#hasOffer ? sdpOf(response) : undefined;
+    const rSeq = reliableSequenceOf(response);
+    if (fork !== undefined && rSeq !== undefined) {
+      // RFC 3262 §4: copies and what is out of order are not processed.
+      if (fork.sequence.isNext(rSeq)) this.#onReliable(fork, response, rSeq, context);
+      return;
+    }
+    const sdp = this.#hasOffer && fork?.hasExchanged !== true ? sdpOf(response) : undefined;
     if (sdp !== undefined && fork !== undefined) fork.earlyAnswer = sdp;
     this.#user.onProgress(response, fork?.dialog, sdp);
+  }
+
+  #onReliable(fork: Fork, response: SipResponse, rSeq: number, context: ResponseContext): void {
+    const { dialog } = fork;
+    const sdp = fork.hasExchanged ? undefined : sdpOf(response);
+    if (sdp !== undefined) {
+      fork.hasExchanged = true;
+      fork.earlyAnswer = sdp;
+    }
+    if (this.#isGivenUp) {
+      // The session is of no interest any more, but the peer waits for its PRACK.
+      const refusal = this.#hasOffer || sdp === undefined ? undefined : refusalOf(sdp);
+      void sendPrack(this.#context, dialog, this.#auth, response, rSeq, refusal);
+      return;
+    }
+    const kind = this.#hasOffer ? "answer" : "offer";
+    const contact = contactOf(context);
+    const description: EarlyDescription = sdp === undefined ? undefined : { kind, sdp };
+    this.#user.onReliable(response, rSeq, { dialog, contact, description });
   }
 
   onFinal(response: SipResponse, context: ResponseContext): void {
@@ -147,7 +199,8 @@ export class OutgoingInvite implements UacUser {
     }
     // §13.2.2.4: the other forks, and what crossed our CANCEL, are acknowledged and ended at once.
     const sdp = sdpOf(response);
-    this.#acknowledge(fork, context, this.#hasOffer || sdp === undefined ? undefined : refusalOf(sdp));
+    const isAnswered = this.#hasOffer || fork.hasExchanged;
+    this.#acknowledge(fork, context, isAnswered || sdp === undefined ? undefined : refusalOf(sdp));
     const ended = sendBye(this.#context, fork.dialog, this.#auth);
     if (this.#kept === undefined) this.#user.onCrossed(response, ended);
   }
@@ -156,11 +209,14 @@ export class OutgoingInvite implements UacUser {
     const sdp = sdpOf(response);
     let answer: string | undefined;
     try {
-      const contact = context.sent.headers.raw("Contact") ?? "";
-      answer = await this.#user.onAnswered(fork.dialog, sdp ?? fork.earlyAnswer, contact);
+      const { hasExchanged, earlyAnswer } = fork;
+      answer = await this.#user.onAnswered(fork.dialog, hasExchanged ? earlyAnswer : (sdp ?? earlyAnswer), {
+        ...{ response, hasExchanged },
+        contact: contactOf(context),
+      });
     } catch {
       // The user ends the call; the offer still has to be answered (§13.2.2.4).
-      if (!this.#hasOffer && sdp !== undefined) answer = refusalOf(sdp);
+      if (!this.#hasOffer && !fork.hasExchanged && sdp !== undefined) answer = refusalOf(sdp);
     }
     this.#acknowledge(fork, context, answer);
     this.#user.onAcknowledged();
@@ -193,7 +249,10 @@ export class OutgoingInvite implements UacUser {
     const known = this.#forks.get(tag);
     if (known !== undefined) return known;
     const dialog = Dialog.asUac(context.sent, response, isSecure(context));
-    const fork: Fork = { dialog, ack: undefined, hasAnswered: false, earlyAnswer: undefined };
+    const fork: Fork = {
+      ...{ dialog, ack: undefined, hasAnswered: false, earlyAnswer: undefined, hasExchanged: false },
+      sequence: new ProvisionalSequence(),
+    };
     this.#forks.set(tag, fork);
     this.#context.dialogs.add(dialog, this.#user);
     return fork;
@@ -203,22 +262,20 @@ export class OutgoingInvite implements UacUser {
     for (const [tag, fork] of this.#forks) {
       if (fork.hasAnswered) continue;
       this.#forks.delete(tag);
-      this.#context.dialogs.remove(fork.dialog);
+      this.#drop(fork.dialog);
     }
   }
+
+  #drop(dialog: Dialog): void {
+    this.#context.dialogs.remove(dialog);
+    this.#user.onDropped(dialog);
+  }
+}
+
+function contactOf({ sent }: ResponseContext): string {
+  return sent.headers.raw("Contact") ?? "";
 }
 
 function isSecure({ flow }: ResponseContext): boolean {
   return flow?.transport === "TLS" || flow?.transport === "WSS";
-}
-
-/** An answer that takes none of the streams (RFC 3264 §6); undefined if the offer cannot be read. */
-function refusalOf(offer: string): string | undefined {
-  try {
-    const description = parseOffer(offer);
-    const media = description.media.map((section) => ({ ...section, port: 0 }));
-    return printSessionDescription({ ...description, media });
-  } catch {
-    return undefined;
-  }
 }

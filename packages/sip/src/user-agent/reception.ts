@@ -7,6 +7,7 @@ import type { IncomingRequest } from "../stack.ts";
 import { Call } from "./call.ts";
 import type { CallContext } from "./call-context.ts";
 import type { Capabilities } from "./capabilities.ts";
+import { reliabilityWanted, reliableTag } from "./reliable-provisional.ts";
 
 export interface ReceptionOptions {
   readonly clock: Clock;
@@ -16,6 +17,8 @@ export interface ReceptionOptions {
   readonly calls: Set<Call>;
   /** Calls at a time. */
   readonly maxCalls: number;
+  /** Callers have to support RFC 3262. */
+  readonly requiresReliable: boolean;
   isStopping(): boolean;
 }
 
@@ -96,6 +99,11 @@ export class Reception {
     }
     if (this.#options.calls.size >= this.#options.maxCalls) {
       incoming.respond(486);
+      return;
+    }
+    if (this.#options.requiresReliable && reliabilityWanted(request) === "off") {
+      // §21.4.16.
+      incoming.respond(421, { headers: [["Require", reliableTag]] });
       return;
     }
     const call = Call.incoming(this.#options.context, incoming);

@@ -8,8 +8,9 @@ import { sdpOf, Testbed } from "./testbed.test.kit.ts";
 
 async function established(options: ConstructorParameters<typeof Testbed>[0] = {}) {
   const bed = new Testbed(options);
-  const alice = bed.agent("alice");
-  const bob = bed.agent("bob");
+  // Between peers without UPDATE.
+  const alice = bed.agent("alice", { update: false });
+  const bob = bed.agent("bob", { update: false });
   let there: Call | undefined;
   bob.ua.onInvite((call) => {
     there = call;

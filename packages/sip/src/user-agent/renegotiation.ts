@@ -1,27 +1,35 @@
-// Changing a session that is up: re-INVITE in both directions, and what happens when they meet. RFC 3261 §14.
+// Changing a session that is up, by UPDATE or re-INVITE: whose turn it is, and what happens when two meet.
+// RFC 3261 §14, RFC 3311 §5.
 
 import type { AuthSession } from "../auth/index.ts";
 import {
   below,
   checkRequest,
   effectOf,
-  type ResponseContext,
   RetryGuard,
   rejectionOf,
+  retryAfterOf,
   type UacRequest,
   type UacUser,
 } from "../core/index.ts";
 import type { Dialog, RequestPlan } from "../dialog/index.ts";
-import { CallEndedError, NegotiationError } from "../errors.ts";
-import { type HeaderInit, makeResponse, type SipRequest, type SipResponse } from "../message/index.ts";
+import { CallEndedError, NegotiationError, StateError } from "../errors.ts";
+import { makeResponse, type SipRequest, type SipResponse } from "../message/index.ts";
+import type { Timer } from "../ports.ts";
 import type { IncomingRequest, ServerTransaction } from "../stack.ts";
 import { Acceptance } from "./acceptance.ts";
 import { Acknowledgement } from "./acknowledgement.ts";
-import { type CallContext, dialogHeaders, sdpOf } from "./call-context.ts";
+import { type CallContext, dialogHeaders, refuseOffer, sdpOf } from "./call-context.ts";
+import { ProvisionalSequence, reliableSequenceOf, sendPrack } from "./reliable-provisional.ts";
 import type { Session } from "./session.ts";
+import { type Outcome, Updates } from "./update.ts";
 
-/** What the call does for its re-INVITEs. */
+/** What the call does for the changes of its session. */
 export interface RenegotiationUser {
+  /** Why an offer of the peer cannot be taken in this early dialog (RFC 3311 §5.2). */
+  refusesOffer(dialog: Dialog): 491 | 500 | undefined;
+  /** The peer's offer in this dialog has been answered. */
+  onAnswered(dialog: Dialog): void;
   /** The session has changed: hold, resume, another address. */
   onChanged(): void;
   /** §12.2.1.2, §13.3.1.4: the peer does not know the dialog, or is silent: BYE. */
@@ -38,17 +46,12 @@ interface Outgoing {
   isWaiting: boolean;
 }
 
-interface Outcome {
-  readonly response: SipResponse;
-  readonly context: ResponseContext;
-  /** The timer of a 491 has run out: time to try again. */
-  readonly isOverdue: boolean;
-}
-
+/** The changes of the session within one dialog. */
 export class Renegotiation {
+  readonly updates: Updates;
   readonly #context: CallContext;
   readonly #dialog: Dialog;
-  readonly #session: Session;
+  readonly #getSession: () => Session;
   readonly #auth: AuthSession | undefined;
   readonly #contact: string;
   readonly #user: RenegotiationUser;
@@ -64,17 +67,32 @@ export class Renegotiation {
   constructor(options: {
     context: CallContext;
     dialog: Dialog;
-    session: Session;
+    session: () => Session;
     auth: AuthSession | undefined;
     contact: string;
     user: RenegotiationUser;
   }) {
     this.#context = options.context;
     this.#dialog = options.dialog;
-    this.#session = options.session;
+    this.#getSession = options.session;
     this.#auth = options.auth;
     this.#contact = options.contact;
-    this.#user = options.user;
+    const user = options.user;
+    this.#user = user;
+    this.updates = new Updates({
+      ...options,
+      refusesOffer: (dialog) => user.refusesOffer(dialog),
+      onIdle: () => this.#wake(),
+      onAnswered: (dialog) => {
+        user.onAnswered(dialog);
+        user.onChanged();
+      },
+      onBadAnswer: (response) => user.onBroken("bad answer", response),
+    });
+  }
+
+  get #session(): Session {
+    return this.#getSession();
   }
 
   /** An ACK in the dialog, perhaps for the 2xx to a re-INVITE. */
@@ -83,12 +101,15 @@ export class Renegotiation {
   }
 
   /**
-   * Sends a re-INVITE, one at a time (§14.1).
+   * Offers the session anew, one offer at a time: by UPDATE if the peer takes it, else by re-INVITE (§14.1).
+   * @param hold - undefined leaves the direction; "no offer" is an UPDATE for the remote target alone
+   * @param method - "UPDATE" to have no re-INVITE in its place
    * @throws {Rejected} with the response; the session is as before
    * @throws {NegotiationError} if the answer does not fit; the call is over
+   * @throws {StateError} if only a re-INVITE would do, and that is not possible or not wanted
    */
-  modify(hold: boolean | undefined): Promise<void> {
-    const run = this.#turn.then(() => this.#modify(hold));
+  modify(hold: boolean | undefined | "no offer", method?: "UPDATE"): Promise<void> {
+    const run = this.#turn.then(() => this.#modify(hold, method));
     this.#turn = run.catch(() => {});
     return run;
   }
@@ -99,13 +120,13 @@ export class Renegotiation {
     if (transaction === undefined) return;
     // A Contact that cannot be read is a ParseError here, which the stack answers.
     request.headers.get("Contact");
-    // §14.2: glare.
-    if (this.#outgoing !== undefined && !this.#outgoing.isWaiting) {
+    // §14.2: glare. RFC 6337 §4.2: with an UPDATE of ours, too.
+    if ((this.#outgoing !== undefined && !this.#outgoing.isWaiting) || this.#isOfferingByUpdate) {
       incoming.respond(491);
       return;
     }
-    // §14.2: the one before has no final response yet.
-    if (this.#incoming !== undefined) {
+    // §14.2: the one before has no final response yet. RFC 6337 §4.1: or the UPDATE before.
+    if (this.#incoming !== undefined || this.updates.isAnswering) {
       incoming.respond(500, { headers: [["Retry-After", below(this.#context.random, 11)]] });
       return;
     }
@@ -123,6 +144,7 @@ export class Renegotiation {
       incoming.respond(refusal.statusCode, refusal.options);
       return;
     }
+    this.updates.note(request);
     this.#incoming = incoming;
     transaction.user = {
       onCancel: () => {
@@ -139,6 +161,7 @@ export class Renegotiation {
     this.#isClosed = true;
     if (this.#incoming?.transaction?.finalSent === false) this.#incoming.respond(487);
     this.#acceptance?.stop();
+    this.updates.close();
     // §14.1: a re-INVITE that waits its turn is not sent any more.
     if (this.#outgoing?.isWaiting === true) this.#outgoing.request?.cancel();
     this.#endIncoming();
@@ -146,24 +169,48 @@ export class Renegotiation {
 
   // --- Our re-INVITE --------------------------------------------------------------------------------------
 
-  async #modify(hold: boolean | undefined): Promise<void> {
+  async #modify(hold: boolean | undefined | "no offer", method: "UPDATE" | undefined): Promise<void> {
     const guard = new RetryGuard();
     for (;;) {
-      // §14.1: no other INVITE transaction may be in progress in either direction.
+      // §14.1: no other INVITE transaction may be in progress in either direction, RFC 3311 §5.1: and no offer open.
       await this.#idle();
       this.#assertOpen();
-      const { response, context, isOverdue } = await this.#invite(hold, guard);
+      const isUpdate = this.updates.isPossible;
+      const outcome = isUpdate
+        ? await this.updates.send(hold, guard)
+        : await this.#invite(this.#offerByInvite(hold, method), guard);
+      const { response, context, isOverdue } = outcome;
       this.#assertOpen();
-      if (response.statusCode < 300) return;
+      if (response.statusCode < 300) {
+        this.#user.onChanged();
+        return;
+      }
       // The timer of §14.1 has run out. The peer may have gone first, so the offer is made anew.
       if (isOverdue) continue;
       await this.#session.rollback().catch(() => {});
+      if (isUpdate && (response.statusCode === 405 || response.statusCode === 501)) {
+        this.updates.notAllowed();
+        continue;
+      }
+      // RFC 3311 §5.2: our offer met one of theirs; they say when it will be over.
+      const delay = response.statusCode === 500 ? retryAfterOf(response) : undefined;
+      if (delay !== undefined && delay <= 10 && guard.allows(500)) {
+        await this.#pause(delay * 1000);
+        continue;
+      }
       // §12.2.1.2, RFC 5057: some failures mean that the dialog is gone.
-      if (effectOf(response.statusCode) !== "transaction") {
+      if (effectOf(response.statusCode) !== "transaction" && this.#dialog.state === "confirmed") {
         this.#user.onBroken(context.origin === "peer" ? "no dialog" : "no answer", response);
       }
       throw rejectionOf(response, context);
     }
+  }
+
+  #offerByInvite(hold: boolean | undefined | "no offer", method: "UPDATE" | undefined): boolean | undefined {
+    if (this.#dialog.state !== "confirmed" || method !== undefined || hold === "no offer") {
+      throw new StateError("the peer does not take UPDATE");
+    }
+    return hold;
   }
 
   async #invite(hold: boolean | undefined, guard: RetryGuard): Promise<Outcome> {
@@ -191,7 +238,13 @@ export class Renegotiation {
     reject: (error: unknown) => void,
   ): void {
     let acknowledgement: Acknowledgement | undefined;
+    const sequence = new ProvisionalSequence();
     const user: UacUser = {
+      onProvisional: (response) => {
+        // RFC 3262 §4, RFC 6337 §2.2: the answer may come in a reliable provisional response here, too.
+        const rSeq = reliableSequenceOf(response);
+        if (rSeq !== undefined && sequence.isNext(rSeq)) void this.#acknowledgeProvisional(response, rSeq);
+      },
       onWaiting: () => {
         outgoing.isWaiting = true;
         // While we wait the peer may go first, from the session as it was.
@@ -205,15 +258,15 @@ export class Renegotiation {
         }
         // §13.2.2.4: every copy of the 2xx is acknowledged.
         const isCopy = acknowledgement !== undefined;
-        if (!isCopy) this.#dialog.refreshTarget(response);
+        if (!isCopy) {
+          this.#dialog.refreshTarget(response);
+          this.updates.note(response);
+        }
         acknowledgement ??= new Acknowledgement(this.#context.stack, this.#dialog, context.sent, undefined);
         acknowledgement.send();
         if (isCopy) return;
         this.#session.accept(sdpOf(response)).then(
-          () => {
-            this.#user.onChanged();
-            resolve({ response, context, isOverdue: false });
-          },
+          () => resolve({ response, context, isOverdue: false }),
           (error: unknown) => {
             this.#user.onBroken("bad answer", response);
             reject(error);
@@ -226,6 +279,16 @@ export class Renegotiation {
       guard,
       ...(this.#auth === undefined ? {} : { auth: this.#auth }),
     });
+  }
+
+  async #acknowledgeProvisional(response: SipResponse, rSeq: number): Promise<void> {
+    const sdp = sdpOf(response);
+    // An answer that does not fit shows once more with the 2xx.
+    if (sdp !== undefined) await this.#session.accept(sdp).catch(() => {});
+    if (this.#isClosed) return;
+    await this.updates.inTurn(() =>
+      sendPrack(this.#context, this.#dialog, this.#auth, response, rSeq, undefined),
+    );
   }
 
   // --- The peer's re-INVITE ----------------------------------------------------------------------------------
@@ -267,10 +330,7 @@ export class Renegotiation {
 
   #refuse(incoming: IncomingRequest, error: unknown): void {
     if (error instanceof NegotiationError) {
-      const { warning } = error;
-      incoming.respond(488, {
-        headers: warning === undefined ? [] : [warningHeader(warning, error.message)],
-      });
+      refuseOffer(incoming, error);
       return;
     }
     this.#context.reportError(error);
@@ -289,22 +349,39 @@ export class Renegotiation {
 
   #endIncoming(): void {
     this.#incoming = undefined;
+    this.#wake();
+  }
+
+  #wake(): void {
     for (const waiter of this.#idleWaiters.splice(0)) waiter();
   }
 
-  /** Resolves when no INVITE of the peer is in progress: none unanswered, none unacknowledged. */
+  /** An UPDATE with an offer of ours waits for its answer. */
+  get #isOfferingByUpdate(): boolean {
+    const isByInvite =
+      this.#outgoing !== undefined || this.#incoming !== undefined || this.#acceptance?.isPending;
+    return isByInvite !== true && this.#session.isOffering;
+  }
+
+  /** Resolves when no INVITE of the peer is in progress, none unanswered, none unacknowledged, and no UPDATE. */
   async #idle(): Promise<void> {
-    while (!this.#isClosed && (this.#incoming !== undefined || this.#acceptance?.isPending)) {
+    const isBusy = () =>
+      this.#incoming !== undefined || this.#acceptance?.isPending || this.updates.isAnswering;
+    while (!this.#isClosed && isBusy()) {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
+  }
+
+  async #pause(delay: number): Promise<void> {
+    let timer: Timer | undefined;
+    await new Promise<void>((resolve) => {
+      this.#idleWaiters.push(resolve);
+      timer = this.#context.clock.schedule(delay, resolve);
+    });
+    timer?.cancel();
   }
 
   #assertOpen(): void {
     if (this.#isClosed) throw new CallEndedError("the call has ended");
   }
-}
-
-/** §20.43: who warns is a name of ours, "offhook". */
-export function warningHeader(code: number, text: string): HeaderInit {
-  return ["Warning", `${code} offhook "${text.replace(/["\\]/g, "")}"`];
 }

@@ -18,6 +18,9 @@ export class Session {
   #remote: string | undefined;
   #stepsBefore: Promise<unknown> = Promise.resolve();
   #revision = 0;
+  /** Offers that are being made, and offers of the peer that are being answered. */
+  #making = 0;
+  #answering = 0;
   #isClosed = false;
 
   constructor(media: MediaSession) {
@@ -44,6 +47,14 @@ export class Session {
   get isHeldByPeer(): boolean {
     return this.#remote !== undefined && isHold(this.#remote);
   }
+  /** An offer of ours is out without its answer, or is being made. */
+  get isOffering(): boolean {
+    return this.#making > 0 || this.#state === "offered";
+  }
+  /** An offer of the peer is being answered. */
+  get isAnswering(): boolean {
+    return this.#answering > 0;
+  }
   /** Rises with every description that went out: an offer made before another one is stale. */
   get revision(): number {
     return this.#revision;
@@ -54,6 +65,7 @@ export class Session {
 
   /** A new offer; `hold` changes the direction, undefined leaves it. */
   offer(hold?: boolean): Promise<string> {
+    this.#making++;
     return this.#step(async () => {
       const direction = hold === undefined ? this.#direction : hold ? onHold("sendrecv") : "sendrecv";
       // RFC 3264 §8.4: a stream that the peer holds is put on hold as inactive.
@@ -65,11 +77,14 @@ export class Session {
       this.#revision++;
       this.#state = "offered";
       return offer;
+    }).finally(() => {
+      this.#making--;
     });
   }
 
   /** @throws {NegotiationError} if the offer cannot be taken */
   answer(offer: string): Promise<string> {
+    this.#answering++;
     return this.#step(async () => {
       const answer = await this.#media.createAnswer(offer, this.#direction);
       this.#local = answer;
@@ -77,6 +92,18 @@ export class Session {
       this.#revision++;
       this.#state = "stable";
       return answer;
+    }).finally(() => {
+      this.#answering--;
+    });
+  }
+
+  /** The answer of another fork to the first offer takes the place of the one accepted before (RFC 3261 §13.2.1). */
+  adopt(answer: string | undefined): Promise<void> {
+    return this.#step(async () => {
+      if (answer === undefined) throw new NegotiationError("the peer did not answer our offer");
+      await this.#media.acceptAnswer(answer, true);
+      this.#remote = answer;
+      this.#state = "stable";
     });
   }
 

@@ -23,6 +23,8 @@ export interface SharedStack {
   readonly listeners?: readonly Listener[];
 }
 
+export type ReliableProvisionals = "supported" | "required" | "off";
+
 export interface UserAgentOptions {
   /** Address-of-record, e.g. "sip:bob@example.com" or "Bob <sip:bob@example.com>". */
   readonly aor: string;
@@ -48,6 +50,13 @@ export interface UserAgentOptions {
   readonly product?: string;
   /** Option tags of extensions that the application implements. */
   readonly supported?: readonly string[];
+  /**
+   * RFC 3262, reliable provisional responses. "supported" (default): the callee may send them, and so do we if the
+   * caller insists or the application wishes; "required": calls without them are refused on either side; "off".
+   */
+  readonly reliableProvisionals?: ReliableProvisionals;
+  /** Take UPDATE and send it (RFC 3311). Default true. */
+  readonly update?: boolean;
   /** Rows that replace those of the table of reactions. */
   readonly reactions?: ReactionTable;
   /** Follow 3xx responses. Default true. */
@@ -69,6 +78,8 @@ export interface CallOptions {
   /** False: the INVITE goes out without an offer, and the callee makes it (§13.2.1). Default true. */
   readonly offer?: boolean;
   readonly headers?: readonly HeaderInit[];
+  /** RFC 3262; "required" is given up for a callee that answers 420. Default: as the user agent's. */
+  readonly reliableProvisionals?: ReliableProvisionals;
   /** Give up after so many seconds without an answer. */
   readonly timeout?: number;
   /** Gives up the call while it is unanswered. */

@@ -75,7 +75,7 @@ describe("requests that are refused", () => {
       "an extension that is not supported",
       { headers: [["Require", "100rel, fancy"]] },
       420,
-      ["Unsupported", /^100rel, fancy$/],
+      ["Unsupported", /^fancy$/],
     ],
     [
       "§8.2.3",
@@ -220,7 +220,7 @@ describe("peers that write nonsense", () => {
   it("in the Contact of a re-INVITE: 400; in that of its 200: nothing changes", async () => {
     const bed = new Testbed();
     const alice = bed.agent("alice");
-    const bob = bed.agent("bob");
+    const bob = bed.agent("bob", { update: false });
     bob.ua.onInvite((call) => call.answer(sdpOf("bob")));
     const call = await bed.settle(alice.ua.invite(bob.uri, { sdp: sdpOf("alice") }));
     await bed.clock.run(100);
@@ -270,9 +270,12 @@ describe("requests outside calls", () => {
     bob.ua.onInvite(() => {});
     const response = await bed.settle(alice.ua.options(bob.uri));
     assert.equal(response.headers.raw("Accept"), "application/sdp");
-    assert.match(response.headers.raw("Allow") ?? "", /^INVITE, ACK, CANCEL, BYE, OPTIONS, INFO$/);
+    assert.match(
+      response.headers.raw("Allow") ?? "",
+      /^INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, INFO$/,
+    );
     assert.equal(response.headers.raw("Server"), "Offhook test");
-    assert.equal(response.headers.raw("Supported"), "timer");
+    assert.equal(response.headers.raw("Supported"), "timer, 100rel");
     await bed.close();
   });
 

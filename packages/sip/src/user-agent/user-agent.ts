@@ -11,7 +11,7 @@ import {
   Rejected,
   StateError,
 } from "../errors.ts";
-import type { HeaderInit, NameAddr, SipResponse, SipUri } from "../message/index.ts";
+import type { NameAddr, SipResponse, SipUri } from "../message/index.ts";
 import type { Clock, MaybePromise, Random } from "../ports.ts";
 import { type IncomingRequest, Stack } from "../stack.ts";
 import type { Flow, Listener } from "../transport/index.ts";
@@ -84,6 +84,7 @@ export class UserAgent {
     this.#reception = new Reception({
       ...{ clock, capabilities: this.#capabilities, context: this.#context, calls: this.#calls },
       maxCalls: options.maxCalls ?? Number.POSITIVE_INFINITY,
+      requiresReliable: options.reliableProvisionals === "required",
       isStopping: () => this.#stopping !== undefined,
     });
     this.#capabilities.inDialog.set("OPTIONS", (incoming) => this.#reception.answerOptions(incoming));
@@ -140,7 +141,8 @@ export class UserAgent {
       peer: this.#addressing.firstHop(remote.uri),
     });
     const offers = media !== undefined && options.offer !== false;
-    const headers: HeaderInit[] = [...this.#context.capabilities("request"), ...(options.headers ?? [])];
+    const reliable = options.reliableProvisionals ?? this.#options.reliableProvisionals ?? "supported";
+    const headers = [...this.#capabilities.inviteHeaders(reliable), ...(options.headers ?? [])];
     const call = Call.outgoing(this.#context, {
       ...{ remote, callId, media, offers, auth: this.#context.authSession(), ready: this.#ready },
       plan: (sdp) =>
@@ -243,7 +245,7 @@ export class UserAgent {
   /** Any request outside dialogs but INVITE and REGISTER. @throws {Rejected} if there is no 2xx */
   async request(method: string, target: string, options: RequestDetails = {}): Promise<SipResponse> {
     this.#assertRunning();
-    if (["INVITE", "ACK", "CANCEL", "BYE", "PRACK"].includes(method)) {
+    if (["INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"].includes(method)) {
       throw new ArgumentError(`${method} is sent by calls`);
     }
     const { signal, body, contentType } = options;
