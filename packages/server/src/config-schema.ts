@@ -225,7 +225,7 @@ const limits = z.strictObject({
     .max(1_000_000)
     .default(30)
     .describe(
-      "Wrong passwords of one address in a minute; above it its requests with credentials are not looked at",
+      "Wrong passwords for one user from one address in a minute (for all users together: ten times as many); after that requests with credentials for them get 403 from there, right or wrong",
     ),
 });
 

@@ -11,9 +11,13 @@ const realm = "example.com";
 const clock = { now: () => 1_800_000_000_000 };
 
 function register(...credentials: string[]): SipRequest {
+  return registerFrom("192.0.2.1", ...credentials);
+}
+
+function registerFrom(host: string, ...credentials: string[]): SipRequest {
   const lines = [
     `REGISTER sip:${realm} SIP/2.0`,
-    "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK1",
+    `Via: SIP/2.0/UDP ${host}:5060;branch=z9hG4bK1`,
     `From: <sip:alice@${realm}>;tag=1`,
     `To: <sip:alice@${realm}>`,
     "Call-ID: c",
@@ -46,8 +50,21 @@ for (const [title, credentials] of [
       assert.ok(!(verification instanceof Promise));
       return verification.kind;
     });
-    assert.deepEqual(kinds, ["challenge", "challenge", "malformed", "malformed"]);
+    // RFC 3261 §21.4.4, not §21.4.1: nothing is wrong with how it is written.
+    assert.deepEqual(kinds, ["challenge", "challenge", "refused", "refused"]);
     assert.deepEqual(looked, ["alice", "alice"]);
     assert.deepEqual(blocked, ["alice", "alice"]);
   });
 }
+
+test("§18.2.1 a source that writes its IPv6 address in another way each time is one source", async () => {
+  const challenger = new ThrottledChallenger({
+    ...{ clock, hash: nodeHash, random: nodeRandom },
+    throttle: new PasswordThrottle(clock, 2),
+  });
+  const kinds: string[] = [];
+  for (const host of ["[2001:db8::1]", "[2001:DB8::1]", "[2001:db8:0::1]", "[2001:db8:0:0::1]"]) {
+    kinds.push((await challenger.verify("user agent", registerFrom(host, plain), realm, () => "0")).kind);
+  }
+  assert.deepEqual(kinds, ["challenge", "challenge", "refused", "refused"]);
+});

@@ -3,6 +3,7 @@
 import type { Clock, MaybePromise } from "@offhook/sip";
 import { type ChallengeRole, Challenger, type Ha1Lookup, type Verification } from "@offhook/sip/auth";
 import type { SipRequest } from "@offhook/sip/message";
+import { canonicalHost } from "@offhook/sip/transport";
 
 /** Milliseconds of one count. */
 const window = 60_000;
@@ -103,7 +104,8 @@ export class ThrottledChallenger extends Challenger {
 
   #refuse(user: string, address: string): Verification {
     this.#throttled.onBlocked?.(user, address);
-    return { kind: "malformed", reason: "Too Many Wrong Passwords, Try Again in a Minute" };
+    // §21.4.4: understood, and authorization will not help.
+    return { kind: "refused", reason: "Too Many Wrong Passwords" };
   }
 
   #look(request: SipRequest, verification: Verification): Verification {
@@ -118,7 +120,9 @@ export class ThrottledChallenger extends Challenger {
 
 /** The transport layer has written the real source into the top Via where it differs (§18.2.1). */
 function sourceOf(request: SipRequest): string {
-  return request.topVia.received ?? request.topVia.host;
+  const { received, host } = request.topVia;
+  // Where it does not differ, the sender has chosen how to write it.
+  return received ?? canonicalHost(host);
 }
 
 function claimedUser(request: SipRequest, role: ChallengeRole): string {

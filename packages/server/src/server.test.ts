@@ -106,8 +106,12 @@ test("a flood of wrong passwords is no longer looked at; the right user elsewher
     await server.store.accounts.add({ user, domain: "localhost", password: user });
   for (let i = 0; i < 3; i++)
     await assert.rejects(makePhone(running, "alice", "guess").register(), rejectedWith(401));
-  await assert.rejects(makePhone(running, "alice", "alice").register(), rejectedWith(400));
+  await assert.rejects(makePhone(running, "alice", "alice").register(), rejectedWith(403));
   await makePhone(running, "bob", "bob").register();
+  await assert.rejects(
+    makePhone(running, "alice", "alice").call(`sip:bob@127.0.0.1:${udpPort}`).answered,
+    rejectedWith(403),
+  );
   assert.match(await server.metrics.registry.metrics(), /offhook_auth_failures_total 3\n/);
   assert.ok(udpPort > 0);
 });

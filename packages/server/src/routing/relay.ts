@@ -75,6 +75,8 @@ function authenticate(
         );
       case "malformed":
         return refuse(incoming, 400, verification.reason);
+      case "refused":
+        return refuse(incoming, 403, verification.reason);
       case "challenge":
         incoming.respond(407, {
           headers: challenger.challenge("proxy", realm, { stale: verification.stale }),

@@ -36,7 +36,9 @@ export type Verification =
    */
   | { readonly kind: "challenge"; readonly stale: boolean; readonly attempted: string | undefined }
   /** Answer with 400; `reason` fits in a reason phrase and holds nothing secret. */
-  | { readonly kind: "malformed"; readonly reason: string };
+  | { readonly kind: "malformed"; readonly reason: string }
+  /** Answer with 403: these credentials are not even looked at. Never from `Challenger` itself; for its subclasses. */
+  | { readonly kind: "refused"; readonly reason: string };
 
 export interface ChallengerOptions {
   readonly clock: Pick<Clock, "now">;

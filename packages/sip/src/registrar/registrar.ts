@@ -120,6 +120,9 @@ export class Registrar {
         case "malformed":
           refuse(incoming, 400, verification.reason);
           return;
+        case "refused":
+          refuse(incoming, 403, verification.reason);
+          return;
         case "challenge": {
           const { stale } = verification;
           const headers = challenger.challenge("user agent", ourRealm, { ...options, stale });
