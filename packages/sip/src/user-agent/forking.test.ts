@@ -143,4 +143,63 @@ describe("forking", () => {
     await bed.close();
     assert.deepEqual(bed.leftovers, []);
   });
+
+  it("RFC 3262 §4: each early dialog has a sequence of its own; the session of the one that answers counts", async () => {
+    const { bed, alice, calls, uri } = team({
+      bob: async (call) => {
+        await call.progress({ sdp: sdpOf("bob"), reliable: true });
+        await call.ring({ reliable: true });
+      },
+      carol: (call) => call.progress({ sdp: sdpOf("carol"), reliable: true }),
+    });
+    const call = alice.ua.call(uri, { sdp });
+    await bed.clock.run(1000);
+    const tagOf = (name: string) => calls[name]?.dialog?.localTag;
+    const pracks = bed.requests("PRACK", "alice");
+    assert.deepEqual(
+      ["bob", "carol"].map((name) => pracks.filter(({ toTag }) => toTag === tagOf(name)).length),
+      [2, 1],
+    );
+    assert.equal(bed.responses(200, "PRACK").length, 3);
+    // The session is changed with one fork, the other one answers.
+    const last = call.remoteDescription === sdpOf("bob") ? "bob" : "carol";
+    const other = last === "bob" ? "carol" : "bob";
+    await bed.settle(call.hold());
+    assert.deepEqual([calls[last]?.isHeldByPeer, calls[other]?.isHeldByPeer], [true, false]);
+    await bed.settle(calls[other]!.answer());
+    await bed.settle(call.answered);
+    await bed.clock.run(5000);
+    assert.equal(call.remoteDescription, calls[other]!.localDescription);
+    assert.equal(calls[other]!.isHeldByPeer, true);
+    await bed.settle(call.hangUp());
+    await bed.settle(calls[last]!.reject(486));
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+    assert.deepEqual(bed.errors, []);
+  });
+
+  it("RFC 3262 §5: no offer in the INVITE: each fork's early offer is answered in its own PRACK", async () => {
+    const { bed, alice, calls, uri } = team({
+      bob: (call) => call.progress({ sdp: sdpOf("bob") }),
+      carol: (call) => call.progress({ sdp: sdpOf("carol") }),
+    });
+    const call = alice.ua.call(uri, { sdp, offer: false });
+    await bed.clock.run(1000);
+    assert.deepEqual(
+      [calls["bob"]?.remoteDescription, calls["carol"]?.remoteDescription].every(
+        (text) => text !== undefined,
+      ),
+      true,
+    );
+    await bed.settle(calls["bob"]!.answer());
+    await bed.settle(call.answered);
+    await bed.clock.run(5000);
+    assert.equal(call.remoteDescription, calls["bob"]!.localDescription);
+    assert.equal(call.localDescription, calls["bob"]!.remoteDescription);
+    await bed.settle(call.hangUp());
+    await calls["carol"]!.reject(480);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+    assert.deepEqual(bed.errors, []);
+  });
 });

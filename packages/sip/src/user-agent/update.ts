@@ -50,6 +50,7 @@ export class Updates {
   #isWaiting = false;
   #incoming: IncomingRequest | undefined;
   #peerAllows = false;
+  #isRefused = false;
   #isClosed = false;
 
   constructor(options: UpdatesOptions) {
@@ -58,7 +59,7 @@ export class Updates {
 
   /** §4: the peer has named UPDATE in an Allow header field, and we take part in it. */
   get isPossible(): boolean {
-    return this.#peerAllows && this.#options.context.rules.allow.includes("UPDATE");
+    return this.#peerAllows && !this.#isRefused && this.#options.context.rules.allow.includes("UPDATE");
   }
   /** An UPDATE of the peer waits for our answer. */
   get isAnswering(): boolean {
@@ -72,9 +73,9 @@ export class Updates {
     this.#peerAllows = allow.some((line) => line.split(",").some((method) => method.trim() === "UPDATE"));
   }
 
-  /** The peer refused the method itself. */
+  /** The peer refused the method itself, whatever its Allow says. */
   notAllowed(): void {
-    this.#peerAllows = false;
+    this.#isRefused = true;
   }
 
   /**
@@ -168,7 +169,7 @@ export class Updates {
       },
       mayRetry: () => !this.#isWaiting && !this.#isClosed,
       onFinal: (response, about) => {
-        if (response.statusCode >= 300) {
+        if (response.statusCode >= 300 || this.#isClosed) {
           resolve({ response, context: about, isOverdue: this.#isWaiting });
           return;
         }
@@ -206,6 +207,7 @@ export class Updates {
     const { context, dialog, session } = this.#options;
     try {
       const answer = await session().answer(offer);
+      if (this.#isClosed) throw new NegotiationError("the call has ended");
       dialog.refreshTarget(incoming.request);
       this.#accept(incoming, answer);
       this.#incoming = undefined;
