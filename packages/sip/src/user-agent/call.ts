@@ -134,6 +134,7 @@ export class Call {
    * 180, with early media if asked for. Fulfilled when it was sent, or if `reliable` when the caller has it.
    * @throws {StateError} unless the call is incoming and unanswered
    * @throws {NegotiationError} as `progress` does
+   * @throws {ArgumentError} if the caller insists on reliable responses and leaves the offer to us, but there is none
    */
   async ring(options: Omit<ProgressOptions, "statusCode"> = {}): Promise<void> {
     await this.#asCallee("ring").progress({ ...options, statusCode: 180 });

@@ -11,6 +11,7 @@ import { IncomingInvite, type IncomingInviteUser } from "./incoming-invite.ts";
 import { GivenMedia, refusalOf, type SdpSource } from "./media-session.ts";
 import type { Description } from "./reliable-provisional.ts";
 import type { Renegotiation } from "./renegotiation.ts";
+import type { Session } from "./session.ts";
 import type { Updates } from "./update.ts";
 
 export interface AnswerOptions {
@@ -40,6 +41,7 @@ export class Callee implements CallSide, IncomingInviteUser {
   readonly #invite: IncomingInvite;
   readonly onRequest: IncomingInviteUser["onRequest"];
   #isAnswering = false;
+  #negotiation: Promise<string> | undefined;
   /** "sent": our description went out in a reliable provisional response; "done": it was acknowledged (RFC 3262 §5). */
   #exchange: "open" | "sent" | "done" = "open";
 
@@ -66,14 +68,14 @@ export class Callee implements CallSide, IncomingInviteUser {
     const hasOffer = this.offered !== undefined;
     // §13.2.1: an offer of ours may go only in a reliable response.
     const offersEarly = isWanted && !hasOffer && this.#exchange === "open";
-    const isReliable =
+    let isReliable =
       reliability === "required" || (reliability === "supported" && (options.reliable ?? offersEarly));
     let body: string | undefined;
-    if (this.#exchange === "open") {
-      // RFC 3262 §5: the first reliable response has to bring the offer that the INVITE did not.
-      if (isReliable ? isWanted || !hasOffer : isWanted && hasOffer) {
-        body = await this.#negotiate(this.offered, options.sdp);
-      }
+    // RFC 3262 §5: the first reliable response has to bring the offer that the INVITE did not.
+    if (this.#exchange === "open" && (isReliable ? isWanted || !hasOffer : isWanted && hasOffer)) {
+      const canOffer = isWanted || hasOffer || reliability === "required" || this.#sessionFor(undefined);
+      if (canOffer) body = await this.#negotiate(this.offered, options.sdp);
+      else isReliable = false;
     }
     const invite = this.#pending("progress");
     const content = body === undefined ? { headers } : { headers, body, contentType: "application/sdp" };
@@ -101,8 +103,9 @@ export class Callee implements CallSide, IncomingInviteUser {
     try {
       const invite = this.#invite;
       // RFC 3262 §5: what went out in a reliable response is acknowledged before the 2xx, and not repeated there.
-      const body = this.#exchange === "open" ? await this.#negotiate(this.offered, sdp) : undefined;
+      const agreed = this.#exchange === "open" ? await this.#negotiate(this.offered, sdp) : undefined;
       await invite.reliable.descriptionsAcknowledged();
+      const body = this.#exchange === "open" ? agreed : undefined;
       if (core.end !== undefined || !invite.isPending) throw core.endedError();
       core.wasAnswered = true;
       core.setState("established");
@@ -236,14 +239,19 @@ export class Callee implements CallSide, IncomingInviteUser {
   }
 
   /** Our answer to the caller's offer, made once (§13.3.1.1), or our offer for the 2xx. */
-  async #negotiate(offer: string | undefined, sdp: SdpSource | undefined): Promise<string | undefined> {
-    const before = this.#core.session?.localDescription;
-    if (before !== undefined) return before;
-    const media = sdp === undefined ? this.#core.context.createMedia(this.#core.call) : new GivenMedia(sdp);
-    if (media === undefined) {
+  #negotiate(offer: string | undefined, sdp: SdpSource | undefined): Promise<string> {
+    this.#negotiation ??= this.#negotiateOnce(offer, sdp).catch((error: unknown) => {
+      this.#negotiation = undefined;
+      throw error;
+    });
+    return this.#negotiation;
+  }
+
+  async #negotiateOnce(offer: string | undefined, sdp: SdpSource | undefined): Promise<string> {
+    const session = this.#sessionFor(sdp);
+    if (session === undefined) {
       throw new ArgumentError("a session description is needed, or a user agent with `media`");
     }
-    const session = this.#core.use(media);
     try {
       return offer === undefined ? await session.offer() : await session.answer(offer);
     } catch (error) {
@@ -251,6 +259,15 @@ export class Callee implements CallSide, IncomingInviteUser {
       if (error instanceof NegotiationError) this.#refuse(error);
       throw error;
     }
+  }
+
+  /** By the application's description or, without one, the user agent's `media`. */
+  #sessionFor(sdp: SdpSource | undefined): Session | undefined {
+    const core = this.#core;
+    if (sdp !== undefined) return core.use(new GivenMedia(sdp));
+    if (core.session !== undefined) return core.session;
+    const media = core.context.createMedia(core.call);
+    return media === undefined ? undefined : core.use(media);
   }
 
   /** What the PRACK brings: the answer to our early offer, or an offer after our early answer. */

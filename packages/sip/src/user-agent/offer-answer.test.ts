@@ -89,6 +89,16 @@ const flows: readonly Flow[] = [
     carried: ["bob 183 INVITE", "alice PRACK"],
   },
   {
+    title: "4: reliable 183, PRACK; the 180 before it is not reliable, there is nothing to offer in it",
+    call: { offer: false },
+    bob: async (call) => {
+      await call.ring({ reliable: true });
+      await call.progress({ sdp });
+      await call.answer();
+    },
+    carried: ["bob 183 INVITE", "alice PRACK"],
+  },
+  {
     title: "4: reliable 180, PRACK, since the caller insists",
     call: { offer: false, reliableProvisionals: "required" },
     bob: async (call) => {

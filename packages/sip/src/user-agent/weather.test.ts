@@ -89,4 +89,30 @@ describe("calls in bad weather", () => {
       assert.deepEqual(bed.errors, [], `seed ${seed}`);
     }
   });
+
+  for (const [name, weather] of Object.entries(climates)) {
+    it(`${name}: given up at any moment between reliable 180, 183 with answer or offer, UPDATE and 200`, async () => {
+      for (let seed = 1; seed <= 40; seed++) {
+        const bed = new Testbed({ ...weather, seed });
+        const alice = bed.agent("alice");
+        const bob = bed.agent("bob");
+        const taken: Call[] = [];
+        bob.ua.onInvite(async (call) => {
+          taken.push(call);
+          await call.ring({ reliable: true });
+          await call.progress({ sdp: sdpOf("bob"), reliable: true });
+          await call.hold().catch(() => {});
+          await new Promise<void>((resolve) => bed.clock.schedule(500, resolve));
+          await call.answer();
+        });
+        const call = alice.ua.call(bob.uri, { sdp: sdpOf("alice"), offer: seed % 3 > 0 });
+        await bed.clock.run(seed * 60);
+        await bed.settle(call.hangUp());
+        await bed.clock.run(60_000);
+        for (const there of taken) assert.equal(there.state, "ended", `seed ${seed}`);
+        await bed.close();
+        assert.deepEqual([bed.leftovers, bed.errors], [[], []], `seed ${seed}`);
+      }
+    });
+  }
 });
