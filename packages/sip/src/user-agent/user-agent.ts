@@ -3,14 +3,7 @@
 import { Credentials } from "../auth/index.ts";
 import { rejectionOf, Uac } from "../core/index.ts";
 import { Dialogs } from "../dialog/index.ts";
-import {
-  ArgumentError,
-  CallEndedError,
-  NegotiationError,
-  ParseError,
-  Rejected,
-  StateError,
-} from "../errors.ts";
+import { ArgumentError, StateError } from "../errors.ts";
 import type { NameAddr, SipResponse, SipUri } from "../message/index.ts";
 import type { Clock, MaybePromise, Random } from "../ports.ts";
 import { type IncomingRequest, Stack } from "../stack.ts";
@@ -19,6 +12,7 @@ import { Addressing, addressOf, forFromAndTo } from "./addressing.ts";
 import { Call } from "./call.ts";
 import type { CallContext, CallTimers, InDialogHandler } from "./call-context.ts";
 import { Capabilities } from "./capabilities.ts";
+import { reportTo } from "./hook.ts";
 import { handleInfo } from "./info.ts";
 import { GivenMedia, type MediaSession, type SdpSource } from "./media-session.ts";
 import { Reception } from "./reception.ts";
@@ -216,7 +210,7 @@ export class UserAgent {
           this.#context.contact(sentBy, transport, this.#addressing.registrar.scheme === "sips"),
         capabilities: () => this.#context.capabilities("request"),
         ping: (flow) => this.stack.ping(flow),
-        reportError: (error) => this.#report(error),
+        reportError: (error) => reportTo(this.#options.onError, error),
         onEnded: (ended) => this.#registrations.delete(ended),
       },
       options,
@@ -343,7 +337,7 @@ export class UserAgent {
       createMedia: ({ direction, callId, peerAddress: peer }) =>
         this.#mediaFor(undefined, { direction, callId, peer }),
       onCallEnded: (call) => this.#calls.delete(call),
-      reportError: (error) => this.#report(error),
+      reportError: (error) => reportTo(this.#options.onError, error),
     };
   }
 
@@ -394,7 +388,7 @@ export class UserAgent {
         route: (incoming) => this.handle(incoming),
         flowClosed: (flow) => this.flowClosed(flow),
       },
-      onError: (error) => this.#report(error),
+      onError: (error) => reportTo(this.#options.onError, error),
     });
     driver.attach(stack);
     driver.onOnline?.(() => {
@@ -417,19 +411,4 @@ export class UserAgent {
   #assertRunning(): void {
     if (this.#stopping !== undefined) throw new StateError("the user agent has stopped");
   }
-
-  #report(error: unknown): void {
-    const { onError } = this.#options;
-    if (onError !== undefined) onError(error);
-    // What a peer does must never end the process; a bug of a handler should not pass unseen.
-    else if (!isFaultOfPeer(error)) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
-  }
-}
-
-function isFaultOfPeer(error: unknown): boolean {
-  return [ParseError, NegotiationError, CallEndedError, Rejected].some((kind) => error instanceof kind);
 }
