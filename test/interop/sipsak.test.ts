@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { freePort } from "./peers/baresip.ts";
 import { needs, Program } from "./peers/program.ts";
 import { configuration, OffhookServer } from "./peers/server.ts";
+import { Capture } from "./peers/tshark.ts";
 
 /** A free port of four digits. */
 async function freeShortPort(host: string): Promise<number> {
@@ -20,10 +21,12 @@ async function freeShortPort(host: string): Promise<number> {
   throw new Error("no free port below 10000");
 }
 
-test("sipsak: OPTIONS ping, and -U registers with a password", needs("sipsak"), async (t) => {
+test("sipsak: OPTIONS ping, and -U registers with a password", needs("sipsak", "tshark"), async (t) => {
   const host = "127.0.0.1";
   // sipsak 0.9.8 cuts a port of five digits to four.
   const port = await freeShortPort(host);
+  const capture = await Capture.start();
+  t.after(() => capture.close());
   const server = await OffhookServer.start(configuration(host, port), [
     { name: "carol", password: "kitten-9" },
   ]);
@@ -32,34 +35,19 @@ test("sipsak: OPTIONS ping, and -U registers with a password", needs("sipsak"), 
   const ping = new Program("sipsak", ["-v", "-s", `sip:${host}:${port}`]);
   assert.equal(await ping.ended, 0, ping.output);
 
-  const own = ["-C", `sip:carol@${host}:${await freePort(host)}`];
-  const right = new Program("sipsak", [
-    "-U",
-    "-vvv",
-    "-u",
-    "carol",
-    "-x",
-    "600",
-    "-s",
-    `sip:carol@${host}:${port}`,
-    "-a",
-    "kitten-9",
-    ...own,
-  ]);
+  const own = await freePort(host);
+  const register = (password: string) =>
+    new Program("sipsak", [
+      ...["-U", "-vvv", "-u", "carol", "-x", "600", "-s", `sip:carol@${host}:${port}`, "-a", password],
+      ...["-C", `sip:carol@${host}:${own}`],
+    ]);
+  const right = register("kitten-9");
   assert.equal(await right.ended, 0, right.output);
-
-  const wrong = new Program("sipsak", [
-    "-U",
-    "-vvv",
-    "-u",
-    "carol",
-    "-x",
-    "600",
-    "-s",
-    `sip:carol@${host}:${port}`,
-    "-a",
-    "not-it",
-    ...own,
-  ]);
+  const wrong = register("not-it");
   assert.notEqual(await wrong.ended, 0, wrong.output);
+
+  await capture.stop();
+  const { messages, faults } = await capture.sentFrom(port);
+  assert.equal(faults, "");
+  assert.ok(messages >= 4, `${messages} messages of ours were captured`);
 });

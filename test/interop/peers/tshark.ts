@@ -1,6 +1,7 @@
 // tshark as witness: captures what is on the wire, counts RTP, and finds fault with what we sent.
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { createSocket } from "node:dgram";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -31,12 +32,34 @@ export class Capture {
     const folder = await mkdtemp(join(tmpdir(), "capture-"));
     const file = join(folder, "run.pcapng");
     const program = new Program("tshark", ["-i", "lo", "-w", file, "-B", "32"], { name: "tshark" });
+    const capture = new Capture(program, folder, file);
     await program.says(/Capture started/, 20_000);
-    return new Capture(program, folder, file);
+    await capture.#marker("begin");
+    return capture;
+  }
+
+  /** Sends a datagram to the discard port until it stands in the file: what was sent before stands there too. */
+  async #marker(name: string): Promise<void> {
+    const text = `offhook-${process.pid}-${name}`;
+    const socket = createSocket("udp4");
+    socket.on("error", () => {});
+    try {
+      await until(
+        `the capture to hold its ${name}`,
+        async () => {
+          socket.send(text, 9, "127.0.0.1");
+          return (await readFile(this.file).catch(() => Buffer.alloc(0))).includes(text);
+        },
+        20_000,
+      );
+    } finally {
+      socket.close();
+    }
   }
 
   /** Ends the capture once it holds what was sent before this call. */
   async stop(): Promise<void> {
+    if (this.program.exitCode === undefined) await this.#marker("end");
     await this.program.stop("SIGINT", 10_000);
   }
 
