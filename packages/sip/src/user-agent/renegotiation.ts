@@ -176,9 +176,10 @@ export class Renegotiation {
       await this.#idle();
       this.#assertOpen();
       const isUpdate = this.updates.isPossible;
-      const outcome = isUpdate
-        ? await this.updates.send(hold, guard)
-        : await this.#invite(this.#offerByInvite(hold, method), guard);
+      let outcome: Outcome;
+      if (isUpdate) outcome = await this.updates.send(hold, guard);
+      else if (this.#mayInvite(hold, method)) outcome = await this.#invite(hold, guard);
+      else throw new StateError("the peer does not take UPDATE");
       const { response, context, isOverdue } = outcome;
       this.#assertOpen();
       if (response.statusCode < 300) {
@@ -188,7 +189,9 @@ export class Renegotiation {
       // The timer of §14.1 has run out. The peer may have gone first, so the offer is made anew.
       if (isOverdue) continue;
       await this.#session.rollback().catch(() => {});
-      if (isUpdate && (response.statusCode === 405 || response.statusCode === 501)) {
+      // RFC 3311 §5.2: 504 wants to ask its user first, which takes a re-INVITE.
+      const wantsInvite = [405, 501, 504].includes(response.statusCode);
+      if (isUpdate && wantsInvite && this.#mayInvite(hold, method)) {
         this.updates.notAllowed();
         continue;
       }
@@ -206,11 +209,11 @@ export class Renegotiation {
     }
   }
 
-  #offerByInvite(hold: boolean | undefined | "no offer", method: "UPDATE" | undefined): boolean | undefined {
-    if (this.#dialog.state !== "confirmed" || method !== undefined || hold === "no offer") {
-      throw new StateError("the peer does not take UPDATE");
-    }
-    return hold;
+  #mayInvite(
+    hold: boolean | undefined | "no offer",
+    method: "UPDATE" | undefined,
+  ): hold is boolean | undefined {
+    return this.#dialog.state === "confirmed" && method === undefined && hold !== "no offer";
   }
 
   async #invite(hold: boolean | undefined, guard: RetryGuard): Promise<Outcome> {

@@ -127,19 +127,24 @@ describe("UPDATE", () => {
     await finish(bed, here);
   });
 
-  it("§21.4.6 of RFC 3261: the peer said it would, and answers 405: re-INVITE", async () => {
-    const { bed, bob, here, there } = await established();
-    const { deliver } = bob.ua;
-    bob.ua.deliver = (incoming) =>
-      incoming.request.method === "UPDATE"
-        ? incoming.respond(405, { headers: [["Allow", "INVITE, ACK, BYE"]] })
-        : deliver.call(bob.ua, incoming);
-    await bed.settle(here.hold());
-    await bed.settle(here.resume());
-    assert.equal(there.isHeldByPeer, false);
-    assert.deepEqual([bed.requests("UPDATE").length, bed.requests("INVITE").length], [1, 3]);
-    await finish(bed, here);
-  });
+  for (const [section, status] of [
+    ["§21.4.6 of RFC 3261: the peer said it would", 405],
+    ["§5.2: the peer has to ask its user", 504],
+  ] as const) {
+    it(`${section}, and answers ${status}: re-INVITE, now and later`, async () => {
+      const { bed, bob, here, there } = await established();
+      const { deliver } = bob.ua;
+      bob.ua.deliver = (incoming) =>
+        incoming.request.method === "UPDATE"
+          ? incoming.respond(status, { headers: [["Allow", "INVITE, ACK, BYE"]] })
+          : deliver.call(bob.ua, incoming);
+      await bed.settle(here.hold());
+      await bed.settle(here.resume());
+      assert.equal(there.isHeldByPeer, false);
+      assert.deepEqual([bed.requests("UPDATE").length, bed.requests("INVITE").length], [1, 3]);
+      await finish(bed, here);
+    });
+  }
 
   it("§5.1: no reliable answer yet: not to be offered, and 500 or 491 for a peer that does", async () => {
     const { bed, alice, bob, here, there } = await ringing((call) => call.progress({ sdp: sdpOf("bob") }));
