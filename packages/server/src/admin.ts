@@ -9,7 +9,7 @@ import { Hono } from "hono";
 import type { Administration, ListedCall, UserInput } from "./administration.ts";
 import { AdministrationError } from "./administration.ts";
 import { type HttpServer, serveHttp } from "./http.ts";
-import { type Account, AccountError } from "./store/index.ts";
+import { type Account, AccountError, type ImportProblem } from "./store/index.ts";
 import type { Ladder } from "./trace.ts";
 
 /** Longest path of a Unix socket on the systems we run on (sun_path less its end). */
@@ -139,21 +139,32 @@ export class RemoteAdministration implements Administration {
       const request = httpRequest({ socketPath: this.#path, method, path, agent: false }, (response) => {
         const chunks: Buffer[] = [];
         response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.on("error", fail);
         response.on("end", () => {
-          const answer = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-          if (response.statusCode === 200) resolve(answer);
+          const answer = parseAnswer(Buffer.concat(chunks).toString("utf8"));
+          if (answer === undefined) reject(new AdministrationError(`${this.#path} is not an admin socket`));
+          else if (response.statusCode === 200) resolve(answer as T);
           else
             reject(
-              answer.problems?.length > 0
+              answer.problems !== undefined && answer.problems.length > 0
                 ? new AccountError(answer.error, answer.problems)
                 : new AdministrationError(answer.error),
             );
         });
       });
-      request.on("error", (error) =>
-        reject(new AdministrationError(`the server does not answer: ${error.message}`)),
-      );
+      const fail = (error: Error) =>
+        reject(new AdministrationError(`the server does not answer: ${error.message}`));
+      request.on("error", fail);
       request.end(body);
     });
+  }
+}
+
+/** Undefined if it is none: something else listens on that socket. */
+function parseAnswer(text: string): { error: string; problems?: readonly ImportProblem[] } | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

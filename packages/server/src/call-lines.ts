@@ -13,9 +13,12 @@ export class CallLines {
   #waiting: string[] = [];
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** A pipe whose reader has ended (EPIPE) ends the lines, not the server. */
+  readonly #gone = () => {};
 
   constructor(out: NodeJS.WritableStream & { isTTY?: boolean }) {
     this.#out = out;
+    out.on("error", this.#gone);
   }
 
   show(call: Call, event: CallEvent, now: number): void {
@@ -30,9 +33,15 @@ export class CallLines {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#dropped > 0) this.#waiting.push(`… and ${this.#dropped} lines more than this terminal took`);
-    if (this.#waiting.length > 0) this.#out.write(`${this.#waiting.join("\n")}\n`);
+    if (this.#waiting.length > 0 && this.#out.writable) this.#out.write(`${this.#waiting.join("\n")}\n`);
     this.#waiting = [];
     this.#dropped = 0;
+  }
+
+  /** Writes what waits; nothing is shown after that. */
+  close(): void {
+    this.flush();
+    this.#out.off("error", this.#gone);
   }
 }
 
@@ -53,17 +62,22 @@ export function printCallLine(call: Call, event: CallEvent, now: number, isColor
       case "failed":
         return call.status === 487
           ? paint("yellow", `given up after ${printDuration(now - call.startedAt)}`)
-          : paint("red", `${call.status} ${call.reasonPhrase}`);
+          : paint("red", printable(`${call.status} ${call.reasonPhrase}`));
       default:
         return event;
     }
   }
 }
 
-/** "sip:alice@example.com" → "alice", unless that would say nothing. Control characters never reach the terminal. */
+/** "sip:alice@example.com" → "alice", unless that would say nothing. */
 export function shortName(address: string): string {
   const name = /^sips?:([^@]+)@/.exec(address)?.[1] ?? address.replace(/^sips?:/, "");
-  return name.replace(/\p{Cc}/gu, "?");
+  return printable(name);
+}
+
+/** What peers sent never moves the cursor. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, "?");
 }
 
 /** "0.4 s", "65 s", "12 min 5 s". */

@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Rejected } from "@offhook/sip";
@@ -208,6 +209,23 @@ test("a port in use, or a store in use: one line, and nothing is left open", asy
     "x",
   );
   await assert.rejects(OffhookServer.start({ config: same, folder: running.folder }), /runs already/);
+});
+
+test("a secret that cannot be read: one line that names it, and nothing is left open", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "offhook-server-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const secret = join(folder, "offhook-data/secret.key");
+  mkdirSync(secret, { recursive: true });
+  const config = parseConfig("listeners: [{ transport: udp, port: 0 }]\nhttp: false\n", "x");
+  await assert.rejects(OffhookServer.start({ config, folder }), (error: unknown) => {
+    assert.ok(error instanceof StartError);
+    assert.ok(error.message.startsWith(`${secret} cannot be used: `), error.message);
+    return true;
+  });
+  const workers = process
+    .getActiveResourcesInfo()
+    .filter((name) => name === "Worker" || name === "MessagePort");
+  assert.deepEqual(workers, []);
 });
 
 test("shutdown: a registration in the file survives it", async (t) => {

@@ -95,7 +95,13 @@ export class OffhookServer {
         log.debug({ sequence, startedAt, size }, "bindings written");
       },
     });
-    const server = new OffhookServer(options, store, log);
+    let server: OffhookServer;
+    try {
+      server = new OffhookServer(options, store, log);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
     metricsLater.metrics = server.metrics;
     try {
       if (options.isDemo) {
@@ -167,6 +173,7 @@ export class OffhookServer {
         connections: config.limits.connections,
         connectionsPerAddress: config.limits.connectionsPerSource,
         silentTime: config.limits.silentConnection * 1000,
+        idleTime: config.limits.idleConnection * 1000,
       },
       messageLimits: {
         ...defaultLimits,
@@ -262,12 +269,15 @@ export class OffhookServer {
     const secret =
       config.store.kind === "memory"
         ? nodeRandom.bytes(32)
-        : loadSecret(join(dirname(databaseOf(options)), "secret.key"));
+        : secretOf(join(dirname(databaseOf(options)), "secret.key"));
     const authentication = this.#authentication(secret);
     const directory = new AccountDirectory({
       ...{ domains, aliases: config.aliases, locations: store.locations },
       accounts: config.accounts === "database" ? store.accounts : undefined,
       flowById: (id) => stack.flowById(id),
+      ...(config.listeners.filter(({ transport }) => transport === "udp").length < 2
+        ? {}
+        : { listenerOf: (flowId: string) => stack.flowById(flowId)?.listener }),
     });
     const registrar = new Registrar({
       ...{ clock, locations: store.locations },
@@ -421,7 +431,7 @@ export class OffhookServer {
     await Promise.all(this.#webServers.map((server) => server.close()));
     for (const close of this.#closers) close();
     await this.store.close();
-    this.#lines?.flush();
+    this.#lines?.close();
     this.#log.flush();
   }
 }
@@ -494,6 +504,15 @@ export function openConfiguredStore(
     maxBindings: registrar.maxBindings,
     whenFull: registrar.whenFull,
   });
+}
+
+/** @throws {StartError} if it can be neither read nor made */
+function secretOf(path: string): Uint8Array {
+  try {
+    return loadSecret(path);
+  } catch (error) {
+    throw new StartError(`${path} cannot be used: ${(error as Error).message}`);
+  }
 }
 
 function printListener({ transport, address, port, advertise }: Listener): string {

@@ -5,6 +5,7 @@ import { en } from "@offhook/sip/responses/text/en";
 import { Command } from "commander";
 import { withAdministration } from "../administration.ts";
 import { printLadder } from "../ladder.ts";
+import { clean } from "../text-table.ts";
 
 export function traceCommand(): Command {
   return new Command("trace")
@@ -33,5 +34,5 @@ function reason(messages: readonly { summary: string; cSeq: string; from: string
   const code = Number(refusal?.summary.slice(0, 3));
   const facts = factsOf(code);
   if (refusal === undefined || code === 401 || code === 407 || facts === undefined) return undefined;
-  return `${refusal.summary}: ${en[facts.code].meaning}`;
+  return `${clean(refusal.summary)}: ${en[facts.code].meaning}`;
 }
