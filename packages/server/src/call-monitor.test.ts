@@ -201,6 +201,20 @@ const secrets: [title: string, text: string, shown: string][] = [
     'WWW-Authenticate: Digest realm="x", nonce="n1"',
     'WWW-Authenticate: Digest realm="x", nonce=…',
   ],
+  [
+    "§22.4 behind a character that ends lines elsewhere (U+2028)",
+    'Authorization: Digest username="a\u2028b", response="d0"',
+    'Authorization: Digest username="a\u2028b", response=…',
+  ],
+  [
+    "§25.1 an escaped quote in it",
+    'Authorization: Digest cnonce="a\\"secret", response="d0"',
+    "Authorization: Digest cnonce=…, response=…",
+  ],
+  ["§19.1.1 a password in a URI", "Contact: <sip:alice:secret@h:5060>", "Contact: <sip:alice:…@h:5060>"],
+  ["no password in a URI", "Contact: <sip:h:5060;x=y>, <sip:a@h>", "Contact: <sip:h:5060;x=y>, <sip:a@h>"],
+  ["RFC 4566 media key", "k=clear:secret", "k=…"],
+  ["RFC 4567 media key", "a=key-mgmt:mikey AQAFgM0X", "a=key-mgmt:mikey …"],
   ["another scheme, whole", "Authorization: Bearer abcdef", "Authorization: …"],
   [
     "RFC 4568 media key",

@@ -72,22 +72,24 @@ function summaryOf(text: string): string {
 
 /**
  * Takes out what would help somebody to pose as one of the parties or to listen in: the answers to challenges and
- * what they were made from (RFC 3261 §22), and keys of the media (RFC 4568, RFC 8839).
+ * what they were made from (RFC 3261 §22), passwords in URIs (§19.1.1), and keys of the media (RFC 4566 §5.12,
+ * RFC 4567, RFC 4568, RFC 8839).
  */
 export function redact(text: string): string {
   return text
     .replace(
-      /^((?:proxy-)?authorization|(?:www|proxy)-authenticate|authentication-info)([ \t]*:)(.*(?:\r\n[ \t].*)*)/gim,
+      /^((?:proxy-)?authorization|(?:www|proxy)-authenticate|authentication-info)([ \t]*:)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)/gim,
       (_, name: string, colon: string, value: string) =>
         `${name}${colon}${
           /^\s*digest\b/i.test(value) || name.toLowerCase() === "authentication-info"
             ? value.replace(
-                /\b(response|nonce|nextnonce|cnonce|opaque|rspauth)(\s*=\s*)("[^"]*"|[^,\s]+)/gi,
+                /\b(response|nonce|nextnonce|cnonce|opaque|rspauth)(\s*=\s*)("(?:[^"\\]|\\.)*"|[^,\s]+)/gi,
                 "$1$2…",
               )
             : " …"
         }`,
     )
     .replace(/^(a=crypto:\d+ \S+ ).*$/gim, "$1…")
-    .replace(/^(a=ice-pwd:).*$/gim, "$1…");
+    .replace(/^(a=ice-pwd:|a=key-mgmt:\S+ |k=).*$/gim, "$1…")
+    .replace(/(\bsips?:[^@:\s<>"]+:)[^@:\s<>"]+(?=@)/gi, "$1…");
 }
