@@ -105,6 +105,125 @@ for (const method of ["INVITE", "OPTIONS"]) {
   });
 }
 
+// --- Connections that break -------------------------------------------------------------------------------
+
+/** A request on an open connection to 192.0.2.9; the next target is 192.0.2.10 by UDP. */
+function onConnection(method: string) {
+  const bench = new Bench();
+  const user = new Notes();
+  const targets = [target("192.0.2.9", "TCP"), second];
+  const request = bench.stack.request(draft(method), { user, targets });
+  const flow = bench.connects[0]!;
+  bench.stack.flowOpened(flow, bench.now);
+  const [sent] = bench.sent;
+  /** A further request would pass it over. */
+  const isMarked = () => {
+    bench.sent.length = 0;
+    bench.stack.request(draft("OPTIONS"), { user: new Notes(), targets });
+    return said(bench) === "OPTIONS 10";
+  };
+  return { bench, user, request, flow, sent: sent!, isMarked };
+}
+
+const broken = [
+  // section, method, responses before the connection ends, then sent, passed up in all, 192.0.2.9 comes last
+  ["RFC 3263 §4.3", "INVITE", [], "INVITE 10", "", true],
+  ["§8.2.6.1: a 100 is the next hop's own", "INVITE", [100], "INVITE 10", "100", true],
+  ["§8.2.6.1: as often as it likes", "INVITE", [100, 100], "INVITE 10", "100 100", true],
+  ["§18.2.2: who rings may answer by another connection", "INVITE", [180], "", "180", false],
+  ["§18.2.2", "INVITE", [100, 183], "", "100 183", false],
+  ["§18.2.2: a 100 takes nothing back", "INVITE", [180, 100], "", "180 100", false],
+  ["RFC 3263 §4.3", "OPTIONS", [100], "OPTIONS 10", "100", true],
+  ["§17.1.4: somebody behind the next hop has it", "OPTIONS", [183], "", "183 transport", true],
+] as const;
+
+for (const [section, method, responses, sends, told, marked] of broken) {
+  for (const how of ["breaks", "is closed"]) {
+    const outcome = sends === "" ? "no further target" : "the next target";
+    test(`${section}, ${method}, [${responses}], connection ${how} → ${outcome}`, () => {
+      const { bench, user, request, flow, sent, isMarked } = onConnection(method);
+      const { branch } = request;
+      for (const status of responses) answer(bench, sent, status);
+      bench.sent.length = 0;
+      bench.stack.flowClosed(flow, how === "breaks" ? new Error("ECONNRESET") : undefined, bench.now);
+      bench.advance(0);
+      assert.equal(said(bench), sends);
+      assert.equal(user.take(), told);
+      assert.equal(request.branch === branch, sends === "");
+      assert.equal(isMarked(), marked);
+    });
+  }
+}
+
+test("§9.1: the INVITE of a connection that broke after its 100 gets a CANCEL by a new one, and is forgotten", () => {
+  const { bench, user, flow, sent } = onConnection("INVITE");
+  answer(bench, sent, 100);
+  bench.sent.length = 0;
+  bench.stack.flowClosed(flow, new Error("ECONNRESET"), bench.now);
+  const current = bench.sent.at(-1)!;
+  bench.stack.flowOpened(bench.connects[1]!, bench.now);
+  assert.equal(said(bench), "INVITE 10, CANCEL 9");
+  answer(bench, current, 486);
+  bench.advance(64_000);
+  assert.equal(user.take(), "100 486");
+  assert.equal(bench.stack.transactionCount, 0);
+});
+
+test("§13.2.2.4: its 2xx by another connection is the call, and the next target's attempt is cancelled", () => {
+  const { bench, user, flow, sent } = onConnection("INVITE");
+  answer(bench, sent, 100);
+  bench.stack.flowClosed(flow, new Error("ECONNRESET"), bench.now);
+  answer(bench, bench.sent.at(-1)!, 180);
+  bench.sent.length = 0;
+  bench.receive(responseText(sent, 200), bench.flow("TCP"));
+  assert.equal(said(bench), "CANCEL 10");
+  assert.equal(user.take(), "100 180 200");
+});
+
+test("after the user's CANCEL a connection that breaks is no reason for the next target", () => {
+  const { bench, user, request, flow, sent } = onConnection("INVITE");
+  answer(bench, sent, 100);
+  request.cancel();
+  bench.sent.length = 0;
+  bench.stack.flowClosed(flow, new Error("ECONNRESET"), bench.now);
+  bench.advance(32_000);
+  assert.equal(said(bench), "");
+  assert.equal(user.take(), "100 timeout");
+});
+
+test("all targets lost after their 100: the last one may still answer by another connection (§18.2.2)", () => {
+  const bench = new Bench();
+  const user = new Notes();
+  bench.stack.request(draft("INVITE"), {
+    user,
+    targets: [target("192.0.2.9", "TCP"), target("192.0.2.10", "TCP")],
+  });
+  for (const hop of ["9", "10"]) {
+    const flow = bench.connects.find(({ remote }) => remote.address === `192.0.2.${hop}`)!;
+    bench.stack.flowOpened(flow, bench.now);
+    answer(bench, bench.sent.at(-1)!, 100);
+    if (hop === "9") bench.stack.flowClosed(flow, new Error("ECONNRESET"), bench.now);
+    else bench.stack.flowClosed(flow, undefined, bench.now);
+  }
+  bench.advance(1_000);
+  assert.equal(user.take(), "100 100");
+  bench.receive(responseText(bench.sent.findLast(({ name }) => name === "INVITE")!, 200), bench.flow("TCP"));
+  assert.equal(user.take(), "200");
+});
+
+test("UDP after a 100: a datagram that could not be sent says nothing of who has the INVITE", () => {
+  const bench = new Bench();
+  const user = new Notes();
+  bench.stack.request(draft("INVITE"), { user, targets: three });
+  const [sent] = bench.sent;
+  answer(bench, sent!, 100);
+  bench.sent.length = 0;
+  bench.stack.sendFailed(sent!.flow, new Error("ECONNREFUSED"), bench.now);
+  bench.advance(60_000);
+  assert.equal(said(bench), "");
+  assert.equal(user.take(), "100");
+});
+
 test("failoverTime: Infinity waits as long as RFC 3263 says", () => {
   const bench = new Bench({ failoverTime: Number.POSITIVE_INFINITY });
   bench.stack.request(draft("INVITE"), { user: new Notes(), targets: three });

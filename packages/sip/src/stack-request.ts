@@ -22,7 +22,7 @@ import type {
   RequestOptions,
   RequestUser,
 } from "./transaction/transaction-user.ts";
-import type { Flow, Target } from "./transport/index.ts";
+import type { Flow, Listener, Target } from "./transport/index.ts";
 
 /** What a request needs of its stack. */
 export interface RequestHost {
@@ -33,7 +33,7 @@ export interface RequestHost {
   readonly failoverTime: number;
   now(): number;
   newBranch(): string;
-  flowTo(target: Target, now: number): Flow;
+  flowTo(target: Target, now: number, preferred?: Listener): Flow;
   /** Topmost Via for a request on that flow. */
   via(flow: Flow, branch: string): string;
   /** RFC 3263; calls back at once if nothing needs to be asked. */
@@ -50,6 +50,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
   readonly #host: RequestHost;
   readonly #user: RequestUser;
   readonly #branchSuffix: string;
+  readonly #listener: Listener | undefined;
   #draft: RequestDraft | undefined;
   #targets: readonly Target[] = [];
   #next = 0;
@@ -67,12 +68,15 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
   #someTimedOut = false;
   #unavailable: SipResponse | undefined = undefined;
   #failure: RequestFailure | undefined = undefined;
+  /** The present attempt has a 101-199: somebody behind the next hop has the request (§16.7 step 2). */
+  #isBeyondNextHop = false;
   #isStarting = true;
 
   constructor(host: RequestHost, draft: RequestDraft, options: RequestOptions) {
     this.#host = host;
     this.#user = options.user;
     this.#branchSuffix = options.branchSuffix === undefined ? "" : `.${options.branchSuffix}`;
+    this.#listener = options.listener;
     this.#draft = draft;
     this.method = draft.method;
   }
@@ -118,6 +122,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     }
     if (status < 200) {
       this.state = "proceeding";
+      if (status > 100) this.#isBeyondNextHop = true;
       this.#tell(response, flow);
       if (this.isCanceled && this.#cancelHeaders !== sentAlready && this.state === "proceeding")
         this.#sendCancel(now);
@@ -153,11 +158,14 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
       this.#host.memory.refusedTcp(small, now);
       this.#abandon(now);
       this.#target = small;
-      this.#attempt(this.#host.flowTo(small, now), this.#draft!, now);
+      this.#attempt(this.#host.flowTo(small, now, this.#listener), this.#draft!, now);
       return;
     }
     this.#noteFailure(now);
-    if (this.#hasNext) this.#tryNext(now);
+    // §8.2.6.1: a 100 comes from the next hop itself, so with the connection all is lost that was known of the request.
+    if (this.#hasNext && !this.#isBeyondNextHop) this.#tryNext(now);
+    // §18.2.2: the answer to an INVITE that was taken may still come by another connection.
+    else if (this.method === "INVITE" && this.state === "proceeding") return;
     else this.#fail({ kind: this.#someTimedOut ? "timeout" : "transport", error }, now);
   }
 
@@ -224,7 +232,8 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
 
   /** RFC 3263 §4.3: a new transaction with a new branch, otherwise the same request. */
   #tryNext(now: number): void {
-    this.#abandon(now);
+    // §9.1: with a 100 there may be a CANCEL, and there must be one: who lost only the connection still rings.
+    this.#abandon(now)?.cancelIfAnswered(now);
     const target = this.#targets[this.#next++]!;
     this.#target = target;
     this.#triedAt = now;
@@ -232,7 +241,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     this.#smallTarget = undefined;
     const draft = this.#draft!;
     const host = this.#host;
-    const flow = host.flowTo(target, now);
+    const flow = host.flowTo(target, now, this.#listener);
     if (target.transport !== "UDP") {
       this.#attempt(flow, draft, now);
       return;
@@ -245,7 +254,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     }
     // §18.1.1: too long for a datagram that nobody shall fragment; the Via says TCP then.
     this.#smallTarget = target;
-    this.#attempt(host.flowTo({ ...target, transport: "TCP" }, now), draft, now);
+    this.#attempt(host.flowTo({ ...target, transport: "TCP" }, now, this.#listener), draft, now);
   }
 
   #attempt(flow: Flow, draft: RequestDraft, now: number): void {
@@ -261,6 +270,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     this.flow = flow;
     this.branch = branch;
     this.state = "calling";
+    this.#isBeyondNextHop = false;
     this.#bytes = bytes;
     this.#sent = undefined;
     this.#transaction = this.#host.transactions.addClient(this.method, branch, flow, bytes, this);

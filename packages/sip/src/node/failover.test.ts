@@ -4,6 +4,7 @@ import { type TestContext, test } from "node:test";
 import { draftRequest } from "../message/index.ts";
 import { type RequestFailure, Stack } from "../stack.ts";
 import { SeededRandom, WirePeer } from "../testing/index.ts";
+import { nodeClock } from "./clock.ts";
 import { a, NameServer, naptr, srv } from "./dns.test.kit.ts";
 import { dnsResolver } from "./dns.ts";
 import { NodeDriver } from "./driver.ts";
@@ -27,7 +28,8 @@ async function setup(t: TestContext, transport: "udp" | "tcp", ports: readonly n
     timeout: 1000,
     random: new SeededRandom(1),
   });
-  const driver = new NodeDriver({ resolver });
+  let skipped = 0;
+  const driver = new NodeDriver({ resolver, clock: { ...nodeClock, now: () => nodeClock.now() + skipped } });
   const stack = new Stack({
     sink: driver,
     clock: driver.clock,
@@ -62,7 +64,11 @@ async function setup(t: TestContext, transport: "udp" | "tcp", ports: readonly n
       });
     });
   };
-  return { names, request };
+  /** Time that nobody has to wait for. */
+  const skip = (milliseconds: number) => {
+    skipped += milliseconds;
+  };
+  return { names, request, skip };
 }
 
 async function udpGateway(t: TestContext): Promise<WirePeer> {
@@ -163,6 +169,48 @@ test("INVITE, TCP: the first gateway dies with the INVITE in its hands, the seco
   await gateway.expect("INVITE sip:bob@gateway.example SIP/2.0");
   gateway.reply("486 Busy Here");
   assert.equal(await outcome, 486);
+});
+
+test("INVITE, TCP: the first of three gateways says 100 and dies: the next has the call, and calls until the back-off ends", async (t) => {
+  const gateways = [await tcpGateway(t), await tcpGateway(t), await tcpGateway(t)] as const;
+  const [dying, alive] = gateways;
+  const { request, skip } = await setup(
+    t,
+    "tcp",
+    gateways.map(({ port }) => port),
+  );
+  const started = performance.now();
+  const call = request("INVITE");
+  const before = await dying.accept();
+  const { text: first } = await before.expect("INVITE sip:bob@gateway.example SIP/2.0");
+  before.reply("100 Trying");
+  await before.wire.close();
+  const gateway = await alive.accept();
+  const { text: second } = await gateway.expect("INVITE sip:bob@gateway.example SIP/2.0");
+  assert.ok(performance.now() - started < 4000, "within 4 s");
+  assert.notEqual(branchOf(first), branchOf(second));
+  gateway.reply("486 Busy Here");
+  assert.equal(await call, 486);
+  await gateway.expect("ACK {*}");
+
+  // It is up again and takes the CANCEL of what it forgot (§9.1), but no call before its back-off ends.
+  const after = await dying.accept();
+  const { text: cancel } = await after.expect("CANCEL sip:bob@gateway.example SIP/2.0");
+  assert.equal(branchOf(cancel), branchOf(first));
+  after.reply("481 Call/Transaction Does Not Exist");
+  for (const wait of [0, 31_000]) {
+    skip(wait);
+    const again = request("INVITE");
+    await gateway.expect("INVITE sip:bob@gateway.example SIP/2.0");
+    gateway.reply("486 Busy Here");
+    assert.equal(await again, 486);
+    await gateway.expect("ACK {*}");
+  }
+  skip(1_000);
+  const last = request("INVITE");
+  await after.expect("INVITE sip:bob@gateway.example SIP/2.0");
+  after.reply("486 Busy Here");
+  assert.equal(await last, 486);
 });
 
 test("no gateway is there: the request fails after the last one", async (t) => {

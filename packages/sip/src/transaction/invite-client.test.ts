@@ -81,7 +81,7 @@ const rows: Row[] = [
   ["§17.1.1.2", "proceeding", "timer D", "proceeding", ""],
   ["§17.1.1.2", "proceeding", "timer M", "proceeding", ""],
   ["§9.1", "proceeding", "timer CANCEL", "terminated", "timeout end"],
-  ["Figure 5", "proceeding", "transport error", "proceeding", ""],
+  ["§18.2.2", "proceeding", "transport error", "proceeding", "transport error"],
 
   ["§17.1.1.2", "completed", "INVITE from user", "completed", ""],
   ["§17.1.1.2", "completed", "1xx", "completed", ""],

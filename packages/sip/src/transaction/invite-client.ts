@@ -60,8 +60,8 @@ export const inviteClientTable: Table<InviteClientState, InviteClientEvent, Invi
     // RFC 3263 §4.3: the next target is being tried; what still comes from this one is taken in.
     "given up by user": ["calling", "stop A"],
   },
-  // Timers A and B have no rows here, so they stop. A lost connection is no error yet: the response may
-  // come by another one (§18.2.2).
+  // Timers A and B have no rows here, so they stop. A lost connection is not the end: the response may come by
+  // another one (§18.2.2). Whether to go on elsewhere is for the user to say.
   proceeding: {
     "1xx": ["proceeding", "pass up"],
     "2xx": ["accepted", "pass up", "start M"],
@@ -69,6 +69,7 @@ export const inviteClientTable: Table<InviteClientState, InviteClientEvent, Invi
     // §9.1: 64·T1 after the CANCEL the INVITE counts as cancelled, whatever the peer does.
     "CANCEL from user": ["proceeding", "start CANCEL"],
     "timer CANCEL": ["terminated", "report timeout"],
+    "transport error": ["proceeding", "report transport error"],
   },
   completed: {
     "300-699": ["completed", "send ACK"],

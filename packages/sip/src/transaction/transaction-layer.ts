@@ -26,7 +26,14 @@ import { NonInviteClient } from "./non-invite-client.ts";
 import { NonInviteServer } from "./non-invite-server.ts";
 import { TextTable } from "./text-table.ts";
 import { Timer, Timers } from "./timers.ts";
-import { clientKey, hasMagicCookie, serverKey, statelessTag, type UniqueIds } from "./transaction-id.ts";
+import {
+  clientKey,
+  hasMagicCookie,
+  isStatelessTag,
+  serverKey,
+  statelessTag,
+  type UniqueIds,
+} from "./transaction-id.ts";
 import type { StackObserver } from "./transaction-user.ts";
 
 /** What the layer needs from the one below. */
@@ -135,8 +142,10 @@ export class TransactionLayer implements MachineSink {
     transaction.receiveResponse(response, flow, now);
     const after = transaction.statusCode;
     if (before < 200 && after >= 200) this.#answered();
-    // An INVITE with a provisional response no longer minds its flow, nor does what has its answer.
-    if (after >= 200 || (before === 0 && transaction.method === "INVITE"))
+    // What has its answer no longer minds its flow, nor does an INVITE that rings. A 100 is only the next hop's word
+    // (§8.2.6.1) and goes down with its connection; over UDP there is no connection to lose, so nothing can be known.
+    const trying = after === 100 && transaction.flow.isReliable;
+    if (after >= 200 || (before <= 100 && !trying && transaction.method === "INVITE"))
       this.#unwatch(transaction.flow, transaction);
   }
 
@@ -299,7 +308,7 @@ export class TransactionLayer implements MachineSink {
       : this.#findByOldRules(ack);
     if (transaction instanceof InviteServer) transaction.receiveAck(ack, flow, now);
     // §8.2.7: the ACK of a stateless refusal is for nobody.
-    else if (ack.toTag === undefined || ack.toTag !== statelessTag(ack))
+    else if (!isStatelessTag(ack.toTag) || ack.toTag !== statelessTag(ack))
       this.#user.receiveAck(ack, flow, now);
   }
 
