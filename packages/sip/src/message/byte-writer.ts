@@ -1,4 +1,4 @@
-// Puts messages together from text and ranges of other messages. One buffer is reused; `finish` copies out of it.
+// Puts messages together from text and ranges of other messages. `finish` hands out the place where they were written.
 import { encodeText } from "./text.ts";
 
 // An ArrayBuffer of its own costs more than filling it, and the garbage collector's care comes on top: short messages
@@ -24,19 +24,24 @@ export function ownBytes(source: Uint8Array, start: number, end: number): Uint8A
 
 /** Collects bytes; not for use across an `await`, since `writer` is shared. */
 export class ByteWriter {
-  #buffer = new Uint8Array(4096);
+  /** A block of the same kind; messages are written where they stay. */
+  #buffer = new Uint8Array(BLOCK);
+  #start = 0;
   #length = 0;
 
+  /** Makes room behind #length, which counts from the start of the buffer. */
   #room(extra: number): void {
     const needed = this.#length + extra;
     if (needed <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#buffer.length * 2));
-    larger.set(this.#buffer.subarray(0, this.#length));
-    this.#buffer = larger;
+    const written = this.#buffer.subarray(this.#start, this.#length);
+    this.#length = written.length;
+    this.#start = 0;
+    this.#buffer = new Uint8Array(Math.max(BLOCK, 2 * (written.length + extra)));
+    this.#buffer.set(written);
   }
 
   start(): this {
-    this.#length = 0;
+    this.#length = this.#start;
     return this;
   }
 
@@ -77,10 +82,20 @@ export class ByteWriter {
     return this;
   }
 
-  /** What was collected, as bytes of its own. */
+  /** What was collected, as bytes that nobody else writes to. */
   finish(): Uint8Array {
-    const out = ownBytes(this.#buffer, 0, this.#length);
-    if (this.#buffer.length > 262144) this.#buffer = new Uint8Array(4096);
+    const end = this.#length;
+    const buffer = this.#buffer;
+    const length = end - this.#start;
+    // A long message that stayed in its block would keep the whole buffer, twice its size.
+    const out =
+      length > LARGEST_IN_BLOCK ? buffer.slice(this.#start, end) : buffer.subarray(this.#start, end);
+    if (buffer.length > BLOCK) {
+      this.#buffer = new Uint8Array(BLOCK);
+      this.#start = 0;
+    } else if (length <= LARGEST_IN_BLOCK) {
+      this.#start = end;
+    }
     return out;
   }
 }

@@ -13,7 +13,7 @@ import {
   skipClass,
   UPPER,
 } from "./grammar.ts";
-import { cutAscii } from "./text.ts";
+import { cutAscii, decodeAscii } from "./text.ts";
 
 const FULL_STOP = 46;
 const HYPHEN = 45;
@@ -124,12 +124,28 @@ export function isIpv6(bytes: Uint8Array, start: number, end: number): boolean {
 
 /** A host as it is kept: lower case, no brackets, no third colon. `isPlain` as `isHostPlain` said. */
 export function decodeHost(bytes: Uint8Array, start: number, end: number, isPlain: boolean): string {
-  if (isPlain) return cutAscii(bytes, start, end);
+  if (isPlain) return knownHost(bytes, start, end);
   if (bytes[start] === OPEN_BRACKET) {
     const address = cutAscii(bytes, start + 1, end - 1).toLowerCase();
     return address.includes(":::") ? address.replace(":::", "::") : address;
   }
   return cutAscii(bytes, start, end).toLowerCase();
+}
+
+// Hosts of earlier messages: most name the same few. A string that is there need not be made, and sets of hosts find
+// it at once, which a new one with the same letters costs much more.
+const known: string[] = new Array<string>(64).fill("");
+
+function knownHost(bytes: Uint8Array, start: number, end: number): string {
+  const length = end - start;
+  const place = (length + 5 * bytes[end - 1]! + 11 * bytes[start + (length >> 1)]!) & 63;
+  const host = known[place]!;
+  let i = 0;
+  if (host.length === length) while (i < length && host.charCodeAt(i) === bytes[start + i]) i++;
+  if (i === length) return host;
+  const text = decodeAscii(bytes, start, end);
+  if (length < 64) known[place] = text;
+  return text;
 }
 
 /** A host as it is written: IPv6 addresses get their brackets. */

@@ -4,6 +4,7 @@ import type { CSeq } from "./header/cseq.ts";
 import { decodeCSeq } from "./header/cseq.ts";
 import { type Via, type ViaParts, viaOfParts } from "./header/via.ts";
 import { SipHeaders } from "./headers.ts";
+import { decodeHost } from "./host.ts";
 import { methodNames } from "./method.ts";
 import { type FromTo, fromToOfParts, type NameAddrParts } from "./name-addr.ts";
 import { decodeAscii, decodeUtf8, readFrom } from "./text.ts";
@@ -144,6 +145,13 @@ abstract class Message {
       this.#branch = decodeAscii(this.bytes, branchStart, branchEnd);
     }
     return this.#branch;
+  }
+
+  /** The sent-by of the top Via without the rest of it. */
+  get topSentBy(): { readonly host: string; readonly port: number | undefined } {
+    const { hostStart, hostEnd, isHostPlain, port } = this.layout.via;
+    const host = decodeHost(this.bytes, hostStart, hostEnd, isHostPlain);
+    return { host, port: port < 0 ? undefined : port };
   }
 
   /** CSeq's number without making an object. */

@@ -120,6 +120,11 @@ export function statelessTag(request: SipRequest): string {
   return `s-${hashText(`${request.callId} ${request.fromTag ?? ""} ${request.topBranch ?? ""}`)}`;
 }
 
+/** True if the tag may be one of `statelessTag`: most are not, and need no hash to say so. */
+export function isStatelessTag(tag: string | undefined): boolean {
+  return tag?.startsWith("s-") === true;
+}
+
 /** 64 bits that spread well, as text. For identity, not for secrets: two FNV-1a hashes with a final mix. */
 function hashText(text: string): string {
   let a = 0x811c9dc5;

@@ -10,7 +10,7 @@ import type {
   Uri,
 } from "../message/index.ts";
 import type { MaybePromise } from "../ports.ts";
-import type { Flow, Target } from "../transport/flow.ts";
+import type { Flow, Listener, Target } from "../transport/flow.ts";
 
 // --- Requests that came in --------------------------------------------------------------------------------
 
@@ -161,6 +161,8 @@ export interface SendOptions {
   targets?: readonly Target[];
   /** This flow only (RFC 5626 §5.3, responses to NAT-ed registrations): no failover, no change of transport. */
   flow?: Flow;
+  /** Leave by this listener, if the target is of its transport and family. Default: whichever fits best. */
+  listener?: Listener | undefined;
   /** Appended to the branch, after a dot; a proxy's loop detection value (§16.6 step 8). */
   branchSuffix?: string;
 }

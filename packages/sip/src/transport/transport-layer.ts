@@ -207,10 +207,11 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
   /**
    * A flow to this target: an open or connecting one if there is, inbound ones included, else a new one.
    * Where none can be had the flow is "closed", and what is sent on it fails with the next tick.
+   * @param preferred - leave by this listener, if the target is of its transport and family
    */
-  flowTo(target: Target, now: number): Flow {
+  flowTo(target: Target, now: number, preferred?: Listener): Flow {
     const { transport, address, port } = target;
-    const listener = this.listeners.choose(transport, address);
+    const listener = this.listeners.choose(transport, address, preferred);
     if (transport === "UDP") {
       if (!listener) return this.#stillborn(target, `no UDP listener reaches ${address}`);
       return this.#datagramFlows.flow(listener, target);
@@ -359,11 +360,11 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
       return;
     }
     // §18.1.2: the sent-by of a response's top Via is ours, or the response is not for us.
-    if (this.#isOurs(message.topVia, flow)) this.#user.receiveResponse(message, flow, now);
+    if (this.#isOurs(message.topSentBy, flow)) this.#user.receiveResponse(message, flow, now);
     else this.counts.foreignResponses++;
   }
 
-  #isOurs({ host, port }: Via, flow: Flow): boolean {
+  #isOurs({ host, port }: SipMessage["topSentBy"], flow: Flow): boolean {
     if (this.listeners.isLocal(host, port)) return true;
     // A connection may outlive its listener, and goes on showing its address.
     return flow.isReliable && printHostPort(host, port) === this.sentBy(flow).toLowerCase();
