@@ -306,14 +306,14 @@ function keyOf(user: string, domain: string): string {
   return `${user}@${domain.toLowerCase()}`;
 }
 
-/** Why a name or password cannot be used. Says nothing of the password but what is wrong with it. */
+/** Why a name or password cannot be used. Shows neither: in a file with its columns swapped a name is a password. */
 function problemOf(user: string, domain: string, password: string): string | undefined {
   if (user === "") return "the user name is empty";
   if (user.length > 128) return "the user name is longer than 128 characters";
   // RFC 7616 §3.4.2: a colon would end the name within the hash.
   if (/[:@\s"\\<>\p{Cc}]/u.test(user))
-    return `the user name ${JSON.stringify(user)} has a character that it may not have`;
-  if (!/^[a-z0-9._[\]:-]+$/i.test(domain)) return `${JSON.stringify(domain)} is not a domain`;
+    return 'the user name has a character that it may not have: none of : @ " \\ < > and no blanks';
+  if (!/^[a-z0-9._[\]:-]+$/i.test(domain)) return "what stands behind @ in the user name is not a domain";
   if (password === "") return "the password is empty";
   if (/\p{Cc}/u.test(password)) return "the password has a control character";
   return undefined;

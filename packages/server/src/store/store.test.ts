@@ -313,7 +313,7 @@ for (const path of ["memory", "file"]) {
       [() => add("alice"), /alice@example.com exists/],
       [() => add("100"), /alias already/],
       [() => add(""), /empty/],
-      [() => add("a:b"), /"a:b" has a character/],
+      [() => add("a:b"), /user name has a character/],
       [() => add("a b"), /character/],
       [() => add("bob", ""), /password is empty/],
       [() => add("bob", "x\n"), /control character/],
@@ -357,6 +357,13 @@ for (const path of ["memory", "file"]) {
         return true;
       },
     );
+    // Columns in another order: what stands where a name should may be a password.
+    for (const line of ["s3c:ret,dave", "x@s3c!ret,dave", "s3c@ret@h,dave"]) {
+      await assert.rejects(
+        () => accounts.importCsv(line, "example.com"),
+        (error) => error instanceof AccountError && !/s3c/.test(error.message + error.problems[0]?.message),
+      );
+    }
     assert.equal(accounts.count, 3);
   });
 
