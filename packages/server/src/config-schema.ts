@@ -189,7 +189,7 @@ const webSocket = z.strictObject({
     )
     .default([])
     .describe(
-      "Origins of web pages that may connect, or `*` for all; pages of this very host and of localhost always may",
+      "Origins of web pages that may connect, or `*` for all; pages of localhost always may, and pages of this very host if it is an address or a name of ours (`domains`, `advertise`)",
     ),
   pingInterval: seconds
     .default(25)
@@ -218,6 +218,11 @@ const limits = z.strictObject({
   silentConnection: seconds
     .default(30)
     .describe("Seconds that a new connection may stay without a whole message"),
+  idleConnection: seconds
+    .default(7500)
+    .describe(
+      "Seconds without a message or keep-alive after which a connection is closed. Less than registrations last, and phones without keep-alives cannot be called in between",
+    ),
   transactions: count.default(1_000_000).describe("Live transactions; above it new requests get 503"),
   failedAuthPerSource: z
     .int()

@@ -400,6 +400,7 @@ export class OffhookServer {
     const gate = new WebSocketGate(http.server, {
       listener: entry,
       origins: webSocket.origins,
+      isOurHost: (host) => this.domains.isOurHost(host),
       messageSize: limits.messageSize,
       pingInterval: webSocket.pingInterval * 1000,
     });

@@ -71,6 +71,7 @@ function world(transport: "WS" | "WSS", address: string): SuiteWorld {
           new WebSocketGate(http.server, {
             listener: entry,
             origins: [],
+            isOurHost: () => false,
             messageSize: 65_536,
             pingInterval: 25_000,
           });

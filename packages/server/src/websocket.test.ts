@@ -63,6 +63,18 @@ const handshakes: [
     [],
     403,
   ],
+  [
+    "RFC 6455 §10.2, page of a name that was turned to this machine (DNS rebinding): 403",
+    { ...good, origin: "http://evil.example:8060", host: "evil.example:8060" },
+    [],
+    403,
+  ],
+  [
+    "RFC 6455 §10.2, page of the very address: taken",
+    { ...good, origin: "http://192.0.2.1", host: "192.0.2.1:8060" },
+    [],
+    undefined,
+  ],
   ["RFC 6455 §10.2, opaque origin: 403", { ...good, origin: "null" }, [], 403],
   [
     "RFC 6455 §10.2, listed origin: taken",
@@ -78,8 +90,10 @@ const handshakes: [
   ],
   ["RFC 6455 §10.2, all origins: taken", { ...good, origin: "https://any.example" }, ["*"], undefined],
 ];
+const isOurHost = (host: string) => host === "sip.example.com";
 for (const [title, headers, origins, status] of handshakes) {
-  test(`handshake: ${title}`, () => assert.equal(checkHandshake(headers, origins)?.status, status));
+  test(`handshake: ${title}`, () =>
+    assert.equal(checkHandshake(headers, { origins, isOurHost })?.status, status));
 }
 
 const upgrade = (...lines: string[]) =>

@@ -18,6 +18,8 @@ export interface WebSocketOptions {
   readonly listener: MessageListener;
   /** Origins of pages that may connect beside those of this host and of localhost, or "*" for all. */
   readonly origins: readonly string[];
+  /** Hosts that this server is reached by: their pages may connect. */
+  isOurHost(host: string): boolean;
   /** Bytes of one message. */
   readonly messageSize: number;
   /** Milliseconds between pings; who has sent nothing at all by the next one is gone. */
@@ -68,7 +70,7 @@ export class WebSocketGate {
     socket.on("error", () => {});
     const refusal = this.#isClosing
       ? { status: 503, reason: "the server is stopping", headers: { "Retry-After": "10" } }
-      : checkHandshake(request.headers, this.#options.origins);
+      : checkHandshake(request.headers, this.#options);
     if (refusal !== undefined) {
       refuse(socket, refusal);
       return;
@@ -138,7 +140,7 @@ export class WebSocketGate {
 /** RFC 7118 §4.1, RFC 6455 §4.2: what is refused before `ws` looks at the rest of the handshake. */
 export function checkHandshake(
   headers: IncomingMessage["headers"],
-  origins: readonly string[],
+  options: Pick<WebSocketOptions, "origins" | "isOurHost">,
 ): Refusal | undefined {
   if (headers.upgrade?.toLowerCase() !== "websocket") {
     return { status: 426, reason: "only WebSocket is spoken here", headers: { Upgrade: "websocket" } };
@@ -148,18 +150,27 @@ export function checkHandshake(
   if (!offered.includes("sip")) {
     return { status: 400, reason: "the subprotocol sip is required (RFC 7118)" };
   }
-  if (headers.origin !== undefined && !isAllowedOrigin(headers.origin, headers.host, origins)) {
+  if (headers.origin !== undefined && !isAllowedOrigin(headers.origin, headers.host, options)) {
     return { status: 403, reason: "pages from this origin may not connect" };
   }
   return undefined;
 }
 
-/** Browsers say which page connects (RFC 6455 §10.2): by default one of this host, on any port, or of localhost. */
-function isAllowedOrigin(origin: string, host: string | undefined, origins: readonly string[]): boolean {
+/**
+ * Browsers say which page connects (RFC 6455 §10.2): by default one of this host, on any port, or of localhost. That
+ * Origin and Host agree is not enough: anybody may let a name of theirs lead to this machine (DNS rebinding).
+ */
+function isAllowedOrigin(
+  origin: string,
+  host: string | undefined,
+  { origins, isOurHost }: Pick<WebSocketOptions, "origins" | "isOurHost">,
+): boolean {
   if (origins.includes("*") || origins.includes(origin.toLowerCase())) return true;
   const from = hostOf(origin);
   if (from === undefined) return false;
-  return from === hostOf(`http://${host ?? ""}`) || isThisMachine(from);
+  if (isThisMachine(from)) return true;
+  const bare = from.startsWith("[") ? from.slice(1, -1) : from;
+  return from === hostOf(`http://${host ?? ""}`) && (isIP(bare) !== 0 || isOurHost(bare));
 }
 
 function isThisMachine(host: string): boolean {
