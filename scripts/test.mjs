@@ -1,6 +1,6 @@
 // `npm test [-- PATH … | --flag …]`: one run of Node's test runner, closing with its own summary.
 // Unit tests share one process (scripts/unit-tests.mjs); heavy files (test/interop, *.heavy.test.ts) have one each.
-// A test that hangs fails by name after two minutes.
+// A test that hangs fails by name after four minutes.
 
 import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
