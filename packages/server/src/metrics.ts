@@ -1,5 +1,6 @@
 // Numbers for Prometheus. Hot paths raise plain numbers; they become metrics only when somebody asks.
 
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import {
   methodIdAt,
   methodNames,
@@ -13,6 +14,9 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import { statusCodeOf } from "./raw-message.ts";
 
 const SPACE = 0x20;
+
+/** Milliseconds between two looks at how late the event loop is. */
+const loopInterval = 10;
 
 /** Labels with a fixed set of values, by the method's number: a peer that makes up methods must not make up time series. */
 const methods = methodNames.map((name) => (name === "" ? "other" : name));
@@ -43,6 +47,7 @@ export class Metrics implements StackObserver {
   #authThrottled = 0;
   #flushes = 0;
   #lastFlush = 0;
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: loopInterval });
 
   constructor(gauges: Gauges) {
     const { registry } = this;
@@ -86,6 +91,12 @@ export class Metrics implements StackObserver {
       ],
     ];
     for (const [name, help, value] of levels) single(Gauge, registry, name, help, value);
+    this.#loopDelay.enable();
+    single(
+      ...([Gauge, registry, "offhook_event_loop_delay_p999_seconds"] as const),
+      "99.9th percentile of how late the event loop was since the metrics were last read",
+      () => this.#takeLoopDelay(),
+    );
   }
 
   received(message: SipMessage): void {
@@ -125,6 +136,19 @@ export class Metrics implements StackObserver {
 
   authThrottled(): void {
     this.#authThrottled++;
+  }
+
+  /** Stops what measures by itself. */
+  close(): void {
+    this.#loopDelay.disable();
+  }
+
+  /** Seconds; then it is measured anew. */
+  #takeLoopDelay(): number {
+    // What is recorded is the whole interval, of which only what exceeds the timer's own is delay.
+    const interval = this.#loopDelay.count === 0 ? 0 : this.#loopDelay.percentile(99.9) / 1e6;
+    this.#loopDelay.reset();
+    return Math.max(0, interval - loopInterval) / 1000;
   }
 
   flushed(startedAt: number): void {

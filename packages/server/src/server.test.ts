@@ -151,6 +151,7 @@ test("/health and /metrics", async (t) => {
   assert.equal(((await health.json()) as { status: string }).status, "ok");
   const metrics = await (await fetch(`http://127.0.0.1:${server.httpPort}/metrics`)).text();
   assert.match(metrics, /^offhook_bindings 0$/m);
+  assert.match(metrics, /^offhook_event_loop_delay_p999_seconds [\d.e-]+$/m);
 });
 
 test("admin socket: mode 0600; users are added, listed, given a password, removed", async (t) => {

@@ -229,6 +229,7 @@ export class OffhookServer {
     });
     await Promise.race([this.stack.drain("answered"), limit]);
     clearTimeout(timer);
+    this.metrics.close();
     await this.#closeAll();
   }
 
