@@ -156,7 +156,7 @@ export class Stack implements StackInput {
       failoverTime: options.failoverTime ?? 6 * durations.T1,
       now: () => this.#now(),
       newBranch: () => this.#ids.branch(),
-      flowTo: (target, now) => transport.flowTo(target, now),
+      flowTo: (target, now, listener) => transport.flowTo(target, now, listener),
       via: (flow, branch) => transport.via(flow, branch),
       locate: (uri, then, now) => this.#locate(uri, then, now),
       onError: (error) => this.#reportError?.(error, undefined),
@@ -245,7 +245,8 @@ export class Stack implements StackInput {
     const then = (result: readonly Target[] | Error, when: number) => {
       const target = result instanceof Error ? undefined : this.#host.memory.inOrder(result, when)[0];
       if (target !== undefined) {
-        this.#sendOnce(draft, options, this.#transport.flowTo(target, when), when, target);
+        const flow = this.#transport.flowTo(target, when, options.listener);
+        this.#sendOnce(draft, options, flow, when, target);
       } else {
         const failure: RequestFailure =
           result instanceof Error ? { kind: "unresolved", error: result } : { kind: "unresolved" };
@@ -323,6 +324,17 @@ export class Stack implements StackInput {
     return this.#transport.sentBy(flow);
   }
 
+  /** The listener that is reached there, as bound or advertised. Without port: the transport's default. */
+  listenerNamed(host: string, port: number | undefined, transport: TransportName): Listener | undefined {
+    return this.#transport.listeners.named(host, port, transport);
+  }
+
+  /** The listener that requests to this address leave by, of that transport; `preferred` if it can. */
+  listenerFor(transport: TransportName, address: string, preferred?: Listener): Listener | undefined {
+    const listener = this.#transport.listeners.choose(transport, address, preferred);
+    return listener?.transport === transport ? listener : undefined;
+  }
+
   /** True if this is where one of our listeners is reached, its `advertise` address included. */
   isLocalAddress(host: string, port?: number, transport?: TransportName): boolean {
     return this.#transport.isLocalAddress(host, port, transport);
@@ -396,7 +408,7 @@ export class Stack implements StackInput {
     const bytes = draft.withVia(this.#transport.via(flow, branch + suffix));
     const { memory, udpSizeLimit } = this.#host;
     if (target?.transport === "UDP" && bytes.length > udpSizeLimit && !memory.isWithoutTcp(target, now)) {
-      const stream = this.#transport.flowTo({ ...target, transport: "TCP" }, now);
+      const stream = this.#transport.flowTo({ ...target, transport: "TCP" }, now, options.listener);
       this.#transactions.send(stream, draft.withVia(this.#transport.via(stream, branch + suffix)), now);
     } else {
       this.#transactions.send(flow, bytes, now);

@@ -5,7 +5,7 @@ import type { MaybePromise } from "@offhook/sip";
 import { aorOf, isSipUri, isTelUri, parseUri, type SipUri, type Uri } from "@offhook/sip/message";
 import { type ProxyTarget, type RouteContext, type RouteProgram, targetsOf } from "@offhook/sip/proxy";
 import type { Binding, LocationService } from "@offhook/sip/registrar";
-import type { Flow } from "@offhook/sip/transport";
+import type { Flow, Listener } from "@offhook/sip/transport";
 import type { OurDomains } from "./relay.ts";
 
 /** The port to the accounts (the store's `Accounts`): the user whom a name or stored alias means. */
@@ -26,6 +26,8 @@ export interface DirectoryOptions {
   readonly aliases?: Readonly<Record<string, string | readonly string[]>>;
   readonly locations: Pick<LocationService, "lookup">;
   readonly flowById: (id: string) => Flow | undefined;
+  /** Where there are several: the one that a REGISTER over UDP came by. */
+  readonly listenerOf?: (flowId: string) => Listener | undefined;
 }
 
 /** Whom a name means. */
@@ -100,8 +102,8 @@ export class AccountDirectory {
     others: readonly string[],
     isSecure: boolean,
   ): void {
-    const { flowById, domains } = this.#options;
-    const targets: ProxyTarget[] = targetsOf(bindings, flowById, domains.isOurs);
+    const { flowById, listenerOf, domains } = this.#options;
+    const targets: ProxyTarget[] = targetsOf(bindings, flowById, domains.isOurs, listenerOf);
     for (const uri of others) targets.push({ uri });
     // RFC 5630 §5.3: a SIPS request goes to SIPS contacts only.
     const usable = isSecure ? targets.filter(({ uri }) => /^sips:/i.test(String(uri))) : targets;

@@ -13,6 +13,7 @@ import {
   type SipRequest,
   type Uri,
 } from "../message/index.ts";
+import { isLiteralAddress, isWildcard } from "../transport/address.ts";
 import type { Flow, Listener, TransportName } from "../transport/flow.ts";
 import type { HashKey } from "./keyed-hash.ts";
 import type { RouteDecision } from "./preprocess-route.ts";
@@ -35,6 +36,10 @@ export interface ForwardSettings {
   sentBy(flow: Flow): string;
   /** All listeners: a copy may leave by another one than it came in. */
   listeners(): Iterable<Listener>;
+  /** The listener that is reached there. */
+  listenerNamed(host: string, port: number | undefined, transport: TransportName): Listener | undefined;
+  /** The listener of that transport that requests to this address leave by. */
+  listenerFor(transport: TransportName, address: string, preferred?: Listener): Listener | undefined;
 }
 
 /** What to change and where to send; at most one of `flow`, `addresses` and `nextHop` is set. */
@@ -43,6 +48,8 @@ export interface Forwarding {
   readonly flow: Flow | undefined;
   readonly addresses: ProxyTarget["addresses"];
   readonly nextHop: Uri | undefined;
+  /** Leave by this one, if it can reach the target. */
+  readonly listener: Listener | undefined;
 }
 
 /**
@@ -118,8 +125,12 @@ export function planForward(
     nextHop = { ...nextHop, scheme: "sips" };
   }
 
+  const { leaveBy } = decision;
+  const listener =
+    target.listener ?? (leaveBy && settings.listenerNamed(leaveBy.host, leaveBy.port, transportOf(leaveBy)));
   if (settings.recordRoute && mayFormDialog(request.method)) {
-    edits.recordRoutes = recordRoutes(settings, request, arrival, flow, addresses, nextHop, isSecure);
+    const plan = { flow, addresses, nextHop, listener };
+    edits.recordRoutes = recordRoutes(settings, request, arrival, plan, isSecure);
   }
   if (settings.addPath && request.method === "REGISTER" && supports(request, "path")) {
     const uri = ownUri(arrival.listener, settings.sentBy(arrival), false);
@@ -131,7 +142,7 @@ export function planForward(
     // Step 9, and harmless on UDP.
     edits.add = [...(edits.add ?? []), ["Content-Length", request.body.length]];
   }
-  return { edits, flow, addresses, nextHop };
+  return { edits, flow, addresses, nextHop, listener };
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -159,32 +170,41 @@ function recordRoutes(
   settings: ForwardSettings,
   request: SipRequest,
   arrival: Flow,
-  flow: Flow | undefined,
-  addresses: ProxyTarget["addresses"],
-  nextHop: Uri | undefined,
+  plan: Omit<Forwarding, "edits">,
   isSecure: boolean,
 ): string[] {
+  const { flow } = plan;
   const params = recordRouteParams(settings.key, request, flowToSender(request, arrival), flow);
   const inbound = ownUri(arrival.listener, settings.sentBy(arrival), isSecure);
-  let outbound = inbound;
-  if (flow !== undefined) {
-    if (flow.listener !== arrival.listener) outbound = ownUri(flow.listener, settings.sentBy(flow), isSecure);
-  } else {
-    const first = addresses?.[0];
-    const transport = first?.transport ?? transportOf(nextHop);
-    const host = first?.address ?? (nextHop !== undefined && isSipUri(nextHop) ? nextHop.host : "");
-    if (transport !== arrival.transport || isOtherFamily(host, arrival.listener.address)) {
-      const listener = findListener(settings.listeners(), transport, host);
-      if (listener !== undefined && listener !== arrival.listener) {
-        const remote = { address: host, port: 0 };
-        outbound = ownUri(listener, settings.sentBy({ ...arrival, transport, listener, remote }), isSecure);
-      }
-    }
-  }
+  const leaving = flow ?? leavingFlow(settings, arrival, plan);
+  const { listener } = leaving;
+  // One socket on all addresses shows each side another one.
+  const isSame = listener === arrival.listener && !isWildcard(listener.address);
+  const outbound = isSame ? inbound : ownUri(listener, settings.sentBy(leaving), isSecure);
   // RFC 5658 §4: two values where the two sides must use different URIs, the one for downstream on top.
   return outbound === inbound
     ? [`<${inbound}${params}>`]
     : [`<${outbound}${params}>`, `<${inbound}${params}>`];
+}
+
+/** As much of the flow that a copy will take as can be told before its target is located. */
+function leavingFlow(
+  settings: ForwardSettings,
+  arrival: Flow,
+  { addresses, nextHop, listener: preferred }: Omit<Forwarding, "edits">,
+): Flow {
+  const first = addresses?.[0];
+  const transport = first?.transport ?? transportOf(nextHop);
+  const host =
+    first?.address ??
+    (nextHop !== undefined && isSipUri(nextHop) ? (nextHop.params.get("maddr") ?? nextHop.host) : "");
+  let listener: Listener | undefined;
+  if (isLiteralAddress(host)) listener = settings.listenerFor(transport, host, preferred);
+  else if (preferred?.transport === transport) listener = preferred;
+  else if (transport !== arrival.transport) listener = findListener(settings.listeners(), transport);
+  if (listener === undefined) return arrival;
+  const remote = isLiteralAddress(host) ? { address: host, port: 0 } : arrival.remote;
+  return { ...arrival, transport, listener, remote };
 }
 
 /**
@@ -229,22 +249,8 @@ function transportOf(uri: Uri | undefined): TransportName {
     : "UDP";
 }
 
-function isOtherFamily(host: string, address: string): boolean {
-  return isLiteral(host) && isLiteral(address) && host.includes(":") !== address.includes(":");
-}
-
-function isLiteral(host: string): boolean {
-  return host.includes(":") || /^[\d.]+$/.test(host);
-}
-
-function findListener(
-  listeners: Iterable<Listener>,
-  transport: TransportName,
-  host: string,
-): Listener | undefined {
-  for (const listener of listeners) {
-    if (listener.transport === transport && !isOtherFamily(host, listener.address)) return listener;
-  }
+function findListener(listeners: Iterable<Listener>, transport: TransportName): Listener | undefined {
+  for (const listener of listeners) if (listener.transport === transport) return listener;
   return undefined;
 }
 

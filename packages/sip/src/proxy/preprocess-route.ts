@@ -20,6 +20,8 @@ export interface RouteDecision {
    * its To tag, or as a Path whose flow it takes.
    */
   readonly isRecorded: boolean;
+  /** The last of the values taken off that we recorded: it names the listener to leave by (RFC 5658 §4). */
+  readonly leaveBy: SipUri | undefined;
   /** The flow to go on over, named by a signed value; only where no Route remains. */
   readonly flowId: string | undefined;
   /** True if that flow was named by a Path: then there is no other way (RFC 5626 §5.3.1). */
@@ -35,6 +37,7 @@ export const untouched: RouteDecision = {
   requestUri: undefined,
   remaining: noRoutes,
   isRecorded: false,
+  leaveBy: undefined,
   flowId: undefined,
   isPath: false,
 };
@@ -61,11 +64,13 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
   let isRecorded = false;
   let isPath = false;
   let flowId: string | undefined;
+  let leaveBy: SipUri | undefined;
   /** Outside a dialog a value seen in one before is worth nothing: the relay rules are asked again. */
-  const follow = (recorded: RecordedRoute): void => {
+  const follow = (recorded: RecordedRoute, uri: SipUri): void => {
     isPath = recorded.direction === "path";
     if (!isPath && !request.hasToTag) return;
     isRecorded = true;
+    if (!isPath) leaveBy = uri;
     flowId = recorded.flowId ?? flowId;
   };
 
@@ -77,7 +82,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
       const recorded = verifyRoute(self.key, received, request);
       const last = routes[routes.length - 1];
       if (recorded !== undefined && last !== undefined) {
-        follow(recorded);
+        follow(recorded, received);
         requestUri = last.uri;
         routes = routes.slice(0, -1);
         tookLast = true;
@@ -94,7 +99,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
     if (!isSipUri(uri) || !self.isOurs(uri)) break;
     const recorded = verifyRoute(self.key, uri, request);
     if (recorded !== undefined) {
-      follow(recorded);
+      follow(recorded, uri);
     } else if (popped > 0) {
       break;
     }
@@ -109,6 +114,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
     remaining,
     // Whoever registered through us knows the Path: it opens the way over its flow and nowhere else.
     isRecorded: isRecorded && !(isPath && remaining.length > 0),
+    leaveBy,
     // Further Route values name the next hop; a flow of ours would lead past it.
     flowId: remaining.length === 0 ? flowId : undefined,
     isPath: isPath && remaining.length === 0,

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { SipRequest } from "../message/index.ts";
+import type { Listener } from "../transport/flow.ts";
 import { defaultMaxBreadth } from "./forward.ts";
 import type { RouteProgram } from "./route.ts";
 import { find, header, names, request, type Sent, Testbed, tcp, ws } from "./testbed.test.kit.ts";
@@ -306,6 +307,54 @@ test("RFC 5658, UDP in and TCP out: two Record-Route values, each side's own on 
   const bye = find(bed.take(), "BYE tcp 10.0.0.2:5060");
   assert.deepEqual(header(bye, "Route"), []);
 });
+
+const near: Listener = { id: 7, transport: "UDP", address: "10.0.0.1", port: 5060 };
+const far: Listener = { id: 8, transport: "UDP", address: "192.168.7.1", port: 5070 };
+const everywhere: Listener = {
+  ...{ id: 9, transport: "UDP", address: "0.0.0.0", port: 5060 },
+  localAddresses: [
+    { address: "10.0.0.1", prefixLength: 24 },
+    { address: "192.168.7.1", prefixLength: 24 },
+  ],
+};
+const sidesOfTwo: readonly (readonly [
+  title: string,
+  Listener[],
+  more: { listener?: Listener },
+  leaves: Listener,
+  record: string,
+])[] = [
+  ["two UDP sockets: the one in the callee's network", [near, far], {}, far, "192.168.7.1:5070"],
+  ["two UDP sockets: the one that the callee registered by", [far, near], { listener: near }, near, ""],
+  [
+    "one socket on all addresses: the address that the callee sees",
+    [everywhere],
+    {},
+    everywhere,
+    "192.168.7.1:5060",
+  ],
+];
+for (const [title, listeners, more, leaves, record] of sidesOfTwo) {
+  test(`RFC 5658 §4, ${title}, for requests inside the call too`, () => {
+    const contact = "sip:bob@192.168.7.2:5060";
+    const route: RouteProgram = (_request, context) => void context.addTargets([{ uri: contact, ...more }]);
+    const bed = new Testbed({ route }, listeners);
+    const arrival = listeners.includes(near) ? near : everywhere;
+    const from = (listener: Listener, address: string) =>
+      bed.stack.acceptFlow(listener, { address, port: 5060 }, bed.clock.time);
+    bed.receive(from(arrival, "10.0.0.9"), request("INVITE", { callId: "two-sides", fromTag: "a" }));
+    const invite = find(bed.take(), "INVITE 192.168.7.2:5060");
+    assert.equal(invite.flow.listener, leaves);
+    const recorded = header(invite, "Record-Route");
+    const shown = recorded.map((value) => /^<sip:([^;]+);lr;/.exec(value)?.[1]);
+    assert.deepEqual(shown, record === "" ? ["10.0.0.1:5060"] : [record, "10.0.0.1:5060"]);
+    bed.respond(invite, 200, { toTag: "b" });
+    bed.take();
+    const info = { ...inDialog, callId: "two-sides", uri: contact };
+    bed.receive(from(arrival, "10.0.0.9"), request("INFO", { ...info, ...routes([...recorded].reverse()) }));
+    assert.equal(find(bed.take(), "INFO 192.168.7.2:5060").flow.listener, leaves);
+  });
+}
 
 test("§16.6 step 4, a SIPS target: SIPS in Record-Route", () => {
   const bed = new Testbed({

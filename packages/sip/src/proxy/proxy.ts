@@ -108,6 +108,8 @@ export class ProxyServer {
       isOurRealm: options.isOurRealm?.bind(options) ?? (() => false),
       sentBy: (flow) => stack.sentBy(flow),
       listeners: options.listeners?.bind(options) ?? (() => []),
+      listenerNamed: (host, port, transport) => stack.listenerNamed(host, port, transport),
+      listenerFor: (transport, address, preferred) => stack.listenerFor(transport, address, preferred),
     };
     this.#identity = { key, isOurs: (uri) => options.isOurs(uri) };
     this.#rules = {

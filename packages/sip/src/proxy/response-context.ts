@@ -304,6 +304,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
         : plan.addresses !== undefined
           ? { targets: plan.addresses }
           : { uri: plan.nextHop }),
+      listener: plan.listener,
       ...(this.#loopMark === undefined ? undefined : { branchSuffix: this.#loopMark }),
     });
   }

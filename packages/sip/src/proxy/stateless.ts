@@ -42,6 +42,7 @@ export function forwardStatelessly(
       : plan.addresses !== undefined
         ? { targets: plan.addresses }
         : { uri: plan.nextHop }),
+    listener: plan.listener,
     ...(request.method === "CANCEL"
       ? { branch: statelessBranch(settings.key, request.topVia, request) }
       : undefined),

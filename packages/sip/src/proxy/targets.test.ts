@@ -196,6 +196,12 @@ const ways: readonly (readonly [title: string, RegisteredContact, string])[] = [
   ],
 ];
 const isOurs = (uri: Uri) => isSipUri(uri) && uri.host === "10.0.0.1";
+test("targetsOf, UDP, contact is the source, several listeners: by the one that the REGISTER came by", () => {
+  const bound = binding("sip:a@203.0.113.9:5060", { flowId: "live-udp", received: from("UDP") });
+  const listenerOf = (id: string) => flows.get(id)?.listener;
+  const [target] = targetsOf([bound], (id) => flows.get(id), isOurs, listenerOf);
+  assert.deepEqual(target, { uri: bound.contact, q: 1, listener });
+});
 for (const [title, bound, expected] of ways) {
   test(`targetsOf, ${title}`, () => {
     const [target] = targetsOf([bound], (id) => flows.get(id), isOurs);

@@ -1,7 +1,7 @@
 // The target set: where a request shall go, in which order. RFC 3261 §16.5 and §16.6, RFC 3327 §5.4, RFC 5626 §5.1.
 
 import { equalUri, isSipUri, parseUri, type Uri } from "../message/index.ts";
-import type { Flow, Target } from "../transport/flow.ts";
+import type { Flow, Listener, Target } from "../transport/flow.ts";
 
 /** One place to send a copy of a request to. */
 export interface ProxyTarget {
@@ -15,6 +15,8 @@ export interface ProxyTarget {
   readonly flow?: Flow;
   /** Send there instead of locating the URI: the address that a registration over UDP came from. */
   readonly addresses?: readonly Target[];
+  /** Leave by this listener, if it can reach the target. Default: the one that fits best. */
+  readonly listener?: Listener;
   /** Milliseconds after which this branch of an INVITE is cancelled; default: until timer C. */
   readonly ringTime?: number;
   /** Tried in its place if it cannot be reached: another flow of the same instance (RFC 5626 §5.3). */
@@ -137,11 +139,14 @@ export interface RegisteredContact {
  * next kept for when it fails (RFC 5626 §5.3).
  * @param isOurs - a contact that names this server itself leads to its device over its flow or not at all: a few
  *   such contacts, all of one user, would keep us forking to ourselves for ever (RFC 5393 §3)
+ * @param listenerOf - the listener that a REGISTER over UDP came by, from its flow's id: what goes to that contact
+ *   leaves by the same one. Needed only where there are several.
  */
 export function targetsOf(
   bindings: readonly RegisteredContact[],
   flowById: (id: string) => Flow | undefined,
   isOurs: (uri: Uri) => boolean = () => false,
+  listenerOf: (flowId: string) => Listener | undefined = () => undefined,
 ): ProxyTarget[] {
   const targets: ProxyTarget[] = [];
   let instances: Map<string, RegisteredContact[]> | undefined;
@@ -153,7 +158,7 @@ export function targetsOf(
       else flows.push(binding);
       continue;
     }
-    const target = targetOf(binding, flowById, isOurs);
+    const target = targetOf(binding, flowById, isOurs, listenerOf);
     if (target !== undefined) targets.push(target);
   }
   if (instances === undefined) return targets;
@@ -161,7 +166,7 @@ export function targetsOf(
     flows.sort((a, b) => a.updatedAt - b.updatedAt);
     let chain: ProxyTarget | undefined;
     for (const binding of flows) {
-      const target = targetOf(binding, flowById, isOurs);
+      const target = targetOf(binding, flowById, isOurs, listenerOf);
       if (target !== undefined) chain = chain === undefined ? target : { ...target, otherwise: chain };
     }
     if (chain !== undefined) targets.push(chain);
@@ -173,6 +178,7 @@ function targetOf(
   binding: RegisteredContact,
   flowById: (id: string) => Flow | undefined,
   isOurs: (uri: Uri) => boolean,
+  listenerOf: (flowId: string) => Listener | undefined,
 ): ProxyTarget | undefined {
   const { contact: uri, q, path, flowId, received } = binding;
   if (path.length > 0) return leadsHere(uri, isOurs) ? undefined : { uri, q, path };
@@ -184,7 +190,8 @@ function targetOf(
     isReachable(uri, received.address) &&
     !leadsHere(uri, isOurs)
   ) {
-    return { uri, q };
+    const listener = listenerOf(flowId);
+    return listener === undefined ? { uri, q } : { uri, q, listener };
   }
   const flow = flowById(flowId);
   if (flow !== undefined && flow.state !== "closed") return { uri, q, flow };

@@ -74,7 +74,7 @@ export class Testbed {
   #opening: Flow[] = [];
   #seed = 1;
 
-  constructor(options: Partial<ProxyOptions> = {}) {
+  constructor(options: Partial<ProxyOptions> = {}, listeners: readonly Listener[] = [udp, tcp, ws]) {
     const sink: TransportSink = {
       send: (flow, bytes) => this.#record(flow, bytes),
       connect: (flow) => this.#opening.push(flow),
@@ -87,7 +87,6 @@ export class Testbed {
         Uint8Array.from({ length }, () => (this.#seed = (this.#seed * 75 + 74) % 65537)),
     };
     this.stack = new Stack({ sink, clock: this.clock, random, onError: (error) => this.errors.push(error) });
-    const listeners = [udp, tcp, ws];
     for (const listener of listeners) this.stack.addListener(listener);
     this.proxy = new ProxyServer({
       stack: this.stack,

@@ -93,6 +93,11 @@ export function localAddressFor(remote: string, addresses: readonly LocalAddress
   return best?.address ?? addresses[0]?.address;
 }
 
+/** How many bits two addresses have in common from the left; −1 if they are of two families. */
+export function commonBits(a: string, b: string): number {
+  return commonPrefix(addressBits(a), addressBits(b));
+}
+
 /** The address in 16-bit groups: two for IPv4, eight for IPv6; none if it is not an address. */
 function addressBits(address: string): readonly number[] {
   if (address.includes(":")) return ipv6Groups(address) ?? [];

@@ -1,14 +1,22 @@
 // Our own sockets: which one a request leaves by, what Via says about it, which hosts are ours.
 // RFC 3261 §18.1.1 (sent-by), §18.1.2 (is a response ours).
 
-import { canonicalHost, defaultPort, isIpv6, isLoopback, isWildcard, localAddressFor } from "./address.ts";
+import {
+  canonicalHost,
+  commonBits,
+  defaultPort,
+  isIpv6,
+  isLoopback,
+  isWildcard,
+  localAddressFor,
+} from "./address.ts";
 import type { Endpoint, Listener, TransportName } from "./flow.ts";
 
 /** The sockets that wait for peers, by id. */
 export class Listeners {
   readonly #byId = new Map<number, Listener>();
   /** Every host and port that Via of ours can say, and every address that a URI can name us by. */
-  readonly #own = new Map<string, { port: number; transport: TransportName }[]>();
+  readonly #own = new Map<string, { port: number; transport: TransportName; listener: Listener }[]>();
 
   add(listener: Listener): void {
     this.#byId.set(listener.id, listener);
@@ -32,9 +40,10 @@ export class Listeners {
 
   /**
    * The listener that a flow to this address shows to its peer: same transport and family, and reachable
-   * from there. For connections one of another transport will do, its address is all that is used of it.
+   * from there; of several the preferred one, else the one whose address has most in common with the peer's.
+   * For connections one of another transport will do, its address is all that is used of it.
    */
-  choose(transport: TransportName, address: string): Listener | undefined {
+  choose(transport: TransportName, address: string, preferred?: Listener): Listener | undefined {
     let best: Listener | undefined;
     let bestScore = 0;
     for (const listener of this.#byId.values()) {
@@ -46,7 +55,11 @@ export class Listeners {
       if (isLoopback(listener.address) === isLoopback(address)) score += 2;
       else if (isWildcard(listener.address)) score += 1;
       else if (isLoopback(listener.address)) continue;
-      if (score > bestScore) {
+      if (preferred !== undefined) {
+        if (listener === preferred) score += 3;
+        else if (listener.address === preferred.address) score += 2;
+      }
+      if (score > bestScore || (score === bestScore && isNearer(listener, best as Listener, address))) {
         best = listener;
         bestScore = score;
       }
@@ -54,12 +67,23 @@ export class Listeners {
     return best;
   }
 
+  /** The listener that is bound there or advertised so; a missing port is the transport's default. */
+  named(host: string, port: number | undefined, transport: TransportName): Listener | undefined {
+    const own = this.#own.get(host) ?? this.#own.get(canonicalHost(host));
+    const wanted = port ?? defaultPort(transport);
+    return own?.find((socket) => socket.transport === transport && socket.port === wanted)?.listener;
+  }
+
   /** The sent-by of requests from this listener to that peer; IPv6 in brackets, the default port left out never. */
   sentBy(listener: Listener, remote: Endpoint): string {
     const { advertise } = listener;
     if (advertise) {
       const host = bracketed(advertise.host);
-      return advertise.port === undefined ? host : `${host}:${advertise.port}`;
+      const port = advertise.port ?? listener.port;
+      // A name without port may have SRV records for its default port.
+      return advertise.port === undefined && port === defaultPort(listener.transport)
+        ? host
+        : `${host}:${port}`;
     }
     return `${bracketed(this.addressFor(listener, remote))}:${listener.port}`;
   }
@@ -84,21 +108,27 @@ export class Listeners {
 
   #index(): void {
     this.#own.clear();
-    for (const { address, port, transport, advertise, localAddresses } of this.#byId.values()) {
-      this.#enter(address, port, transport);
-      for (const local of localAddresses ?? []) this.#enter(local.address, port, transport);
-      if (advertise) {
-        this.#enter(advertise.host, advertise.port ?? defaultPort(transport), transport);
-      }
+    for (const listener of this.#byId.values()) {
+      const { address, port, advertise, localAddresses } = listener;
+      this.#enter(address, port, listener);
+      for (const local of localAddresses ?? []) this.#enter(local.address, port, listener);
+      if (advertise) this.#enter(advertise.host, advertise.port ?? port, listener);
     }
   }
 
-  #enter(host: string, port: number, transport: TransportName): void {
+  #enter(host: string, port: number, listener: Listener): void {
     const key = canonicalHost(host);
+    const entry = { port, transport: listener.transport, listener };
     const list = this.#own.get(key);
-    if (list) list.push({ port, transport });
-    else this.#own.set(key, [{ port, transport }]);
+    if (list) list.push(entry);
+    else this.#own.set(key, [entry]);
   }
+}
+
+/** Of two that would do: most likely the one in the peer's own network. */
+function isNearer(one: Listener, other: Listener, address: string): boolean {
+  if (one.address === other.address) return false;
+  return commonBits(one.address, address) > commonBits(other.address, address);
 }
 
 function bracketed(host: string): string {

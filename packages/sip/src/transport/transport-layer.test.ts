@@ -214,6 +214,7 @@ test("§18.1.1, sent-by: bound address, IPv6 in brackets, advertised host, addre
   const t = bench({}, [listener(3, "UDP", "::1", 5070), wildcard]);
   const advertised = { ...listener(4, "UDP", "10.0.0.1", 5060), advertise: { host: "2001:db8::5", port: 5 } };
   const bare = { ...listener(5, "TCP", "10.0.0.1", 5060), advertise: { host: "sip.example.com" } };
+  const elsewhere = { ...listener(7, "TCP", "10.0.0.1", 5080), advertise: { host: "sip.example.com" } };
   const from = (each: Listener, remote: string) => t.layer.acceptFlow(each, endpoint(remote), START);
   assert.equal(
     t.layer.via(from(t.udp, "192.0.2.7:5060"), "b1"),
@@ -223,6 +224,7 @@ test("§18.1.1, sent-by: bound address, IPv6 in brackets, advertised host, addre
   assert.equal(t.layer.sentBy(t.layer.flowTo(target("UDP", "::1:1"), START)), "[::1]:5070");
   assert.equal(t.layer.sentBy(from(advertised, "192.0.2.7:5060")), "[2001:db8::5]:5");
   assert.equal(t.layer.sentBy(from(bare, "192.0.2.7:5060")), "sip.example.com");
+  assert.equal(t.layer.sentBy(from(elsewhere, "192.0.2.7:5060")), "sip.example.com:5080");
   assert.equal(t.layer.sentBy(from(wildcard, "198.51.100.9:5060")), "198.51.100.4:5066");
   assert.equal(t.layer.sentBy(from(wildcard, "127.0.0.1:5060")), "127.0.0.1:5066");
 });
@@ -246,6 +248,9 @@ test("isLocalAddress: bound, advertised and wildcard addresses, with port and tr
   assert.ok(!local("example.com"));
   t.layer.removeListener(3);
   assert.ok(!local("sip.example.com", 5090));
+  t.layer.addListener({ ...wildcard, advertise: { host: "sip.example.com" } });
+  assert.ok(local("sip.example.com", 5066));
+  assert.ok(!local("sip.example.com"));
 });
 
 // --- Bad input --------------------------------------------------------------------------------------------
@@ -419,6 +424,20 @@ test("§18.1.1, which socket: loopback to loopback, family to family, else a fai
   t.layer.tick(START);
   assert.deepEqual(t.reports, ["failed UDP 2001:db8::1:5060: no UDP listener reaches 2001:db8::1"]);
   assert.equal(t.layer.deadline, Number.POSITIVE_INFINITY);
+});
+
+test("§18.1.1, which of several sockets: the preferred one, else the one nearest to the peer, else the first", () => {
+  const more = [listener(3, "UDP", "10.1.0.1", 5060), listener(4, "UDP", "10.1.0.1", 5070)];
+  const outside = listener(5, "TCP", "10.2.0.1", 5060);
+  const t = bench({}, [...more, outside, listener(6, "UDP", "2001:db8::6", 5060)]);
+  const idTo = (to: string, preferred?: Listener) =>
+    t.layer.flowTo(target("UDP", to), START, preferred).listener.id;
+  assert.equal(idTo("10.1.0.7:5060"), 3);
+  assert.equal(idTo("192.0.2.9:5060"), 1);
+  assert.equal(idTo("192.0.2.9:5060", more[1]), 4);
+  assert.equal(idTo("2001:db8::9:5060", more[1]), 6);
+  const tcpTo = (preferred?: Listener) => t.layer.listeners.choose("TCP", "192.0.2.9", preferred)?.address;
+  assert.deepEqual([tcpTo(), tcpTo(outside), tcpTo(more[0])], ["192.0.2.1", "10.2.0.1", "192.0.2.1"]);
 });
 
 test("§18.4, sends while connecting wait in order; a refused connection reports one failure", () => {
