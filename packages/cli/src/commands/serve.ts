@@ -59,7 +59,7 @@ function greet(server: OffhookServer, options: ServerOptions): void {
   const details = [
     `domain ${[domains.primary, ...options.config.domains.slice(1)].join(", ")}`,
     options.config.accounts === "database" ? `${store.accounts.count} users` : "any user",
-    ...(server.httpPort === undefined ? [] : [`http://127.0.0.1:${server.httpPort}/metrics`]),
+    ...(server.httpPort === undefined ? [] : [metricsAddress(options.config.http, server.httpPort)]),
   ];
   lines.push(styleText("dim", details.join(" · ")));
   if (demoUsers.length > 0) {
@@ -75,28 +75,47 @@ function greet(server: OffhookServer, options: ServerOptions): void {
         `The certificate of ${tls} is self-signed: phones warn, or want ${demoCertificate.certificate} as an authority.`,
       );
     }
-    const places = phonePlaces(server);
+    const { places, here } = phonePlaces(server.listening[0] ?? "", machineAddresses());
     lines.push(
       "",
       `Point a phone at ${places.join(" or ")} as user alice or bob, or, from another terminal here:`,
     );
-    const port = server.config.listeners[0]?.port ?? 5060;
-    const at = `127.0.0.1${port === 5060 ? "" : `:${port}`}`;
-    lines.push(`  npx offhook answer sip:bob@${at}`);
-    lines.push(`  npx offhook call sip:bob@${at} --from sip:alice@${at}`, "");
+    lines.push(`  npx offhook answer sip:bob@${here}`);
+    lines.push(`  npx offhook call sip:bob@${here} --from sip:alice@${here}`, "");
   }
   console.log(lines.join("\n"));
 }
 
-/** Addresses that a phone would be given: those of this machine where the server takes all of them. */
-function phonePlaces(server: OffhookServer): string[] {
-  const { host, port } = server.config.listeners[0] ?? { host: "127.0.0.1", port: 5060 };
-  if (host !== "0.0.0.0" && host !== "::") return [`${host}:${port}`];
-  const own = Object.values(networkInterfaces())
+/**
+ * Addresses that a phone would be given, and the one for commands on this machine.
+ * @param bound a listener as it is bound, e.g. "udp 0.0.0.0:5060"
+ * @param own this machine's addresses, for listeners that take all of them
+ */
+export function phonePlaces(bound: string, own: readonly string[]): { places: string[]; here: string } {
+  const [, ipv6, name = "127.0.0.1", port = "5060"] =
+    /^\S+ (?:\[([^\]]+)\]|([^\s:]+)):(\d+)/.exec(bound) ?? [];
+  const host = ipv6 ?? name;
+  const at = (address: string) => (address.includes(":") ? `[${address}]` : address);
+  const isAny = host === "0.0.0.0" || host === "::";
+  const local = !isAny ? host : host === "::" ? "::1" : "127.0.0.1";
+  const reached = isAny ? own.filter((address) => address.includes(":") === (host === "::")) : [];
+  return {
+    places: (reached.length > 0 ? reached : [local]).map((address) => `${at(address)}:${port}`),
+    here: port === "5060" ? at(local) : `${at(local)}:${port}`,
+  };
+}
+
+function machineAddresses(): string[] {
+  return Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
-    .filter(({ family, internal }) => !internal && family === (host === "::" ? "IPv6" : "IPv4"))
-    .map(({ address }) => (address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`));
-  return own.length > 0 ? own : [`127.0.0.1:${port}`];
+    .filter(({ internal }) => !internal)
+    .map(({ address }) => address);
+}
+
+function metricsAddress(http: ServerOptions["config"]["http"], port: number): string {
+  const { host, tls } = http === false ? { host: "127.0.0.1", tls: undefined } : http;
+  const { places } = phonePlaces(`tcp ${host.includes(":") ? `[${host}]` : host}:${port}`, []);
+  return `${tls === undefined ? "http" : "https"}://${places[0]}/metrics`;
 }
 
 /** Milliseconds within which the same signal twice is one: `timeout` and npm send it to us and to our parent. */
