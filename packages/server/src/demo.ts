@@ -1,7 +1,8 @@
 // The demo: what the server is without a configuration file. Two users, made at the first start.
 
-import { randomInt, X509Certificate } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createPrivateKey, randomInt, X509Certificate } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { dirname } from "node:path";
 import { makeCertificate } from "@offhook/sip/node";
@@ -22,7 +23,8 @@ export async function makeDemoUsers(
 }
 
 /**
- * Makes the certificate of the demo's TLS listeners, self-signed, if there is none yet or its time is over.
+ * Makes the certificate of the demo's TLS listeners, self-signed, if there is none yet that can be used: its time may be
+ * over, its key lost, or the server listen on other addresses than it is for.
  * @param files where it belongs; the key is for this user's eyes only
  * @param hosts the addresses that are listened on
  */
@@ -30,17 +32,28 @@ export function ensureDemoCertificate(
   files: { readonly certificate: string; readonly key: string },
   hosts: readonly string[],
 ): void {
-  if (isUsable(files.certificate)) return;
+  if (isUsable(files, hosts)) return;
   const made = makeCertificate({ names: namesFor(hosts), commonName: "Offhook demo" });
-  mkdirSync(dirname(files.certificate), { recursive: true });
-  // The mode counts only where a file is new: an old key file keeps its own.
+  mkdirSync(dirname(files.certificate), { recursive: true, mode: 0o700 });
+  // The mode counts only where a file is new.
+  rmSync(files.key, { force: true });
   writeFileSync(files.key, made.key, { mode: 0o600 });
   writeFileSync(files.certificate, made.certificate);
 }
 
-function isUsable(file: string): boolean {
+function isUsable(files: { certificate: string; key: string }, hosts: readonly string[]): boolean {
   try {
-    return Date.parse(new X509Certificate(readFileSync(file)).validTo) > Date.now() + day;
+    const certificate = new X509Certificate(readFileSync(files.certificate));
+    return (
+      Date.parse(certificate.validTo) > Date.now() + day &&
+      certificate.checkPrivateKey(createPrivateKey(readFileSync(files.key))) &&
+      // IPv6 addresses of a machine come and go by themselves; phones that trust it need one that stays.
+      namesFor(hosts).every(
+        (name) =>
+          (isIP(name) === 0 ? certificate.checkHost(name) : certificate.checkIP(name)) !== undefined ||
+          (isIP(name) === 6 && !hosts.includes(name)),
+      )
+    );
   } catch {
     return false;
   }

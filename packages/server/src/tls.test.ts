@@ -2,7 +2,7 @@
 // certificate. RFC 3261 §26, RFC 5658, RFC 5922.
 
 import assert from "node:assert/strict";
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -145,4 +145,14 @@ test("the demo's certificate: made once, the key for this user alone, names for 
   ensureDemoCertificate(files, ["192.0.2.1", "::1"]);
   const again = new X509Certificate(readFileSync(files.certificate));
   assert.equal(again.fingerprint256, made.fingerprint256);
+
+  // --listen with another address than last time.
+  ensureDemoCertificate(files, ["192.0.2.77"]);
+  const other = new X509Certificate(readFileSync(files.certificate));
+  assert.ok(other.checkIP("192.0.2.77"));
+
+  rmSync(files.key);
+  ensureDemoCertificate(files, ["192.0.2.77"]);
+  const fresh = new X509Certificate(readFileSync(files.certificate));
+  assert.ok(fresh.checkPrivateKey(createPrivateKey(readFileSync(files.key))), "a lost key is made again");
 });
