@@ -177,10 +177,9 @@ function recordRoutes(
   const params = recordRouteParams(settings.key, request, flowToSender(request, arrival), flow);
   const inbound = ownUri(arrival.listener, settings.sentBy(arrival), isSecure);
   const leaving = flow ?? leavingFlow(settings, arrival, plan);
-  const { listener } = leaving;
-  // One socket on all addresses shows each side another one.
-  const isSame = listener === arrival.listener && !isWildcard(listener.address);
-  const outbound = isSame ? inbound : ownUri(listener, settings.sentBy(leaving), isSecure);
+  const outbound = showsTheSame(leaving.listener, arrival.listener)
+    ? inbound
+    : ownUri(leaving.listener, settings.sentBy(leaving), isSecure);
   // RFC 5658 §4: two values where the two sides must use different URIs, the one for downstream on top.
   return outbound === inbound
     ? [`<${inbound}${params}>`]
@@ -202,9 +201,14 @@ function leavingFlow(
   if (isLiteralAddress(host)) listener = settings.listenerFor(transport, host, preferred);
   else if (preferred?.transport === transport) listener = preferred;
   else if (transport !== arrival.transport) listener = findListener(settings.listeners(), transport);
-  if (listener === undefined) return arrival;
+  if (listener === undefined || showsTheSame(listener, arrival.listener)) return arrival;
   const remote = isLiteralAddress(host) ? { address: host, port: 0 } : arrival.remote;
   return { ...arrival, transport, listener, remote };
+}
+
+/** One socket on all addresses shows each side another of them. */
+function showsTheSame(listener: Listener, arrival: Listener): boolean {
+  return listener === arrival && !isWildcard(listener.address);
 }
 
 /**
