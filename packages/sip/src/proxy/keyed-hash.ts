@@ -91,6 +91,16 @@ export function keyedHash(key: HashKey, text: string): string {
   return hex(v0h ^ v1h ^ v2h ^ v3h) + hex(v0l ^ v1l ^ v2l ^ v3l);
 }
 
+const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
+  byte.toString(16).padStart(2, "0"),
+);
+
 function hex(word: number): string {
-  return (word >>> 0).toString(16).padStart(8, "0");
+  // Number's own toString takes the slow way for any base but ten.
+  return (
+    hexOfByte[word >>> 24]! +
+    hexOfByte[(word >>> 16) & 255]! +
+    hexOfByte[(word >>> 8) & 255]! +
+    hexOfByte[word & 255]!
+  );
 }

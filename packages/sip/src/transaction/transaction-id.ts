@@ -11,6 +11,13 @@ export const magicCookie = "z9hG4bK";
 const letters = "0123456789abcdefghjkmnpqrstvwxyz";
 const pairs: readonly string[] = Array.from({ length: 1024 }, (_, i) => letters[i >> 5]! + letters[i & 31]!);
 
+/** 32 bits as seven letters. Number's own toString takes the slow way for any base but ten. */
+function base32(word: number): string {
+  return (
+    letters[word >>> 30]! + pairs[(word >>> 20) & 1023]! + pairs[(word >>> 10) & 1023]! + pairs[word & 1023]!
+  );
+}
+
 const poolSize = 4096;
 
 /**
@@ -48,7 +55,7 @@ export class UniqueIds {
 
   #count(): string {
     this.#counter = (this.#counter + 1) >>> 0;
-    return this.#counter.toString(36);
+    return base32(this.#counter);
   }
 
   #bits40(): string {
@@ -136,5 +143,5 @@ function hashText(text: string): string {
   }
   a = Math.imul(a ^ (a >>> 16), 0x85ebca6b);
   b = Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
-  return ((a ^ (b >>> 16)) >>> 0).toString(36) + ((b ^ (a >>> 16)) >>> 0).toString(36);
+  return base32(a ^ (b >>> 16)) + base32(b ^ (a >>> 16));
 }
