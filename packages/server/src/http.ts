@@ -84,6 +84,8 @@ export async function serveHttp(
     server.once("error", reject);
     server.listen(place, () => {
       server.off("error", reject);
+      // From now on an error is one connection that could not be taken (EMFILE): the others go on.
+      server.on("error", () => {});
       resolve();
     });
   });

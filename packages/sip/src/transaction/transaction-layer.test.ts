@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { SipRequest } from "../message/index.ts";
+import { parseMessage, type SipRequest } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
 import { durationsOf, type ServerMachineView } from "./machine.ts";
 import { flow, nameOf, request, response } from "./sink.test.kit.ts";
@@ -90,6 +90,30 @@ test("§17.1.3: a response reaches the transaction of its branch, after the end 
   bench.layer.receiveResponse(response(options, 200), flow(), bench.now);
   assert.deepEqual(heard, [200]);
   assert.deepEqual(bench.up, ["stray 200"]);
+});
+
+test("§17.1.3: the CSeq method of a response must be the request's, known or not", () => {
+  const bench = new Bench();
+  const heard: number[] = [];
+  const user = {
+    receiveResponse: (message: { statusCode: number }) => heard.push(message.statusCode),
+    timeout() {},
+    transportError() {},
+  };
+  for (const method of ["OPTIONS", "FROBNICATE"]) {
+    const sent = request(method);
+    bench.layer.addClient(method, sent.topBranch!, flow(), sent.bytes, user).start(bench.now);
+    const text = new TextDecoder().decode(response(sent, 200).bytes);
+    for (const other of ["BYE", "FROBNICATION"]) {
+      const wrong = text.replace(/^(CSeq: \d+) .*\r$/m, `$1 ${other}\r`);
+      const message = parseMessage(new TextEncoder().encode(wrong));
+      assert.ok(message.kind === "response");
+      bench.layer.receiveResponse(message, flow(), bench.now);
+    }
+    bench.layer.receiveResponse(response(sent, 200), flow(), bench.now);
+  }
+  assert.deepEqual(heard, [200, 200]);
+  assert.deepEqual(bench.up, ["stray 200", "stray 200", "stray 200", "stray 200"]);
 });
 
 test("§8.2.7: the ACK of a stateless refusal is for nobody", () => {

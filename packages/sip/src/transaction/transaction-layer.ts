@@ -5,6 +5,7 @@ import { TransportError } from "../errors.ts";
 import {
   CANCEL,
   type HeaderInit,
+  methodNames,
   type OutgoingResponse,
   parseMessage,
   printResponse,
@@ -130,10 +131,10 @@ export class TransactionLayer implements MachineSink {
 
   receiveResponse(response: SipResponse, flow: Flow, now: number): void {
     const branch = response.topBranch;
-    // Only a CANCEL shares its branch with another transaction, so no other method has to be spelt out.
+    // Only a CANCEL shares its branch with another transaction, so no other method has to be part of the key.
     const method = response.methodId === CANCEL ? "CANCEL" : "";
     const transaction = branch === undefined ? undefined : this.#clients.get(clientKey(branch, method));
-    if (transaction === undefined) {
+    if (transaction === undefined || !answersMethod(response, transaction.method)) {
       this.#observer?.stray?.(response, flow, now);
       this.#user.strayResponse(response, flow, now);
       return;
@@ -380,4 +381,10 @@ export class TransactionLayer implements MachineSink {
       return false;
     });
   }
+}
+
+/** §17.1.3: the method in a response's CSeq is that of the request. */
+function answersMethod(response: SipResponse, method: string): boolean {
+  const name = methodNames[response.methodId];
+  return (name === "" ? response.cSeq.method : name) === method;
 }
