@@ -6,6 +6,7 @@ import { styleText } from "node:util";
 import { demoCertificate, demoConfig, loadConfig, OffhookServer, type ServerOptions } from "@offhook/server";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
+import { optimizeEarly } from "../early-optimization.ts";
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -48,6 +49,7 @@ function splitListen(text: string): [host: string, port: number] {
 }
 
 async function serve(options: ServerOptions): Promise<void> {
+  optimizeEarly();
   const server = await OffhookServer.start(options);
   stopOnSignal(server);
   greet(server, options);
