@@ -3,6 +3,7 @@ const suites: Record<string, () => Promise<{ run(): boolean | Promise<boolean> }
   parse: () => import("./parse.ts"),
   proxy: () => import("./proxy.ts"),
   registrar: () => import("./registrar.ts"),
+  transaction: () => import("./transaction.ts"),
 };
 
 const asked = process.argv.slice(2);
