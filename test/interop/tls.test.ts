@@ -58,6 +58,7 @@ describe("baresip and linphone over TLS", needs("namespace", "baresip", "linphon
 listeners:
   - { transport: tls, host: "${host}", port: ${port}, tls: { certificate: ${certificate}, key: ${key} } }
 http: { port: 0 }
+registrar: { minExpires: 10 }
 log: { level: info }
 `,
       [
@@ -65,7 +66,13 @@ log: { level: info }
         { name: "bob", password: "builder-8" },
       ],
     );
-    const shared = { host, server: `${host}:${port}`, transport: "tls", ca: certificates.ca } as const;
+    const shared = {
+      host,
+      server: `${host}:${port}`,
+      transport: "tls",
+      ca: certificates.ca,
+      expires: 10,
+    } as const;
     [alice, bob] = await Promise.all([
       Baresip.start({ ...shared, aor: uri("alice"), password: "wonderland-7" }),
       Linphone.start({ ...shared, aor: uri("bob"), password: "builder-8" }),
@@ -110,6 +117,26 @@ log: { level: info }
       await bob.idle();
     });
   }
+
+  // baresip registers every 10 s. linphone-daemon has no setting for that, and tries again only after a minute.
+  test("the server is killed and started again: baresip is back within 15 s, and can be called", async () => {
+    await server.restart("SIGKILL");
+    const end = Date.now() + 15_000;
+    const since = alice.events.length;
+    const rings = () => alice.events.slice(since).some(({ type }) => type === "CALL_INCOMING");
+    await until(
+      "a call from linphone to ring at baresip",
+      async () => {
+        const id = await bob.call(uri("alice")).catch(() => undefined);
+        const isOver = async () => rings() || id === undefined || !(await bob.hasCall(id));
+        await until("the call's fate", isOver);
+        return rings();
+      },
+      end - Date.now(),
+    );
+    await alice.command("hangup");
+    await bob.idle();
+  });
 
   test("§26.3 linphone takes no server whose issuer it does not know (baresip 1.0 checks nothing)", async () => {
     const strangers = new Certificates();

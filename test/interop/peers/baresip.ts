@@ -15,6 +15,8 @@ export interface PhoneOptions {
   ca?: string;
   /** Encrypted media as browsers speak it: DTLS-SRTP over ICE, with RTP and RTCP on one port. */
   webRtc?: boolean;
+  /** Seconds between registrations, baresip only. Default: 60. */
+  expires?: number;
   /** The phone's own address. */
   host: string;
   /** The server as a URI without scheme, e.g. "10.99.0.1:5060". */
@@ -90,7 +92,7 @@ export class Baresip {
     const media = options.webRtc === true ? ";mediaenc=dtls_srtp;medianat=ice" : "";
     await writeFile(
       join(folder, "accounts"),
-      `<sip:${user};transport=${transport}>;auth_pass=${options.password};outbound="sip:${options.server};transport=${transport}";regint=60;answermode=manual;audio_codecs=PCMU/8000/1,PCMA/8000/1${media}\n`,
+      `<sip:${user};transport=${transport}>;auth_pass=${options.password};outbound="sip:${options.server};transport=${transport}";regint=${options.expires ?? 60};answermode=manual;audio_codecs=PCMU/8000/1,PCMA/8000/1${media}\n`,
     );
     await writeFile(join(folder, "contacts"), "");
     const program = new Program("baresip", ["-f", folder, "-v"], { name: `baresip ${user}` });

@@ -115,6 +115,14 @@ export class Linphone {
     }
   }
 
+  /** True while there is a call of that id. */
+  hasCall(id: string): Promise<boolean> {
+    return this.command(`call-status ${id}`).then(
+      (status) => !/State: LinphoneCall(End|Error|Released)/.test(status),
+      () => false,
+    );
+  }
+
   /** Plays a WAV into the call instead of the microphone that no test machine has. */
   async play(id: string): Promise<void> {
     const tone = join(this.folder, "tone.wav");
