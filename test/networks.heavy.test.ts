@@ -577,6 +577,13 @@ limits: { connections: 10, connectionsPerSource: 4, idleConnection: 2 }
     return { connection, seen };
   }
 
+  /** A talker that was let in: the connections of the test before may not have been noticed to be gone. */
+  const admitted = (from: string) =>
+    until("a place", async () => {
+      const next = await talker(from);
+      return next.seen.closed ? undefined : next;
+    });
+
   test("limits.connectionsPerSource: one more is reset, other sources are not affected, and a place given up is free", async () => {
     const four = await Promise.all([1, 2, 3, 4].map(() => talker("127.0.0.11")));
     assert.ok(four.every(({ seen }) => !seen.closed));
@@ -585,10 +592,7 @@ limits: { connections: 10, connectionsPerSource: 4, idleConnection: 2 }
     assert.ok(!other.seen.closed);
     const left = four.pop();
     left?.connection.destroy();
-    const again = await until("a free place", async () => {
-      const next = await talker("127.0.0.11");
-      return next.seen.closed ? undefined : next;
-    });
+    const again = await admitted("127.0.0.11");
     for (const { connection } of [...four, other, again]) connection.destroy();
   });
 
@@ -596,15 +600,7 @@ limits: { connections: 10, connectionsPerSource: 4, idleConnection: 2 }
     const silent = await Promise.all([21, 21, 22].map((last) => connected(port, host, `127.0.0.${last}`)));
     const ended = silent.map(reading);
     const ten: Awaited<ReturnType<typeof talker>>[] = [];
-    for (let i = 0; i < 10; i++) {
-      // Those of the test before may not have been noticed to be gone.
-      ten.push(
-        await until("a place", async () => {
-          const next = await talker(`127.0.0.${31 + (i % 5)}`);
-          return next.seen.closed ? undefined : next;
-        }),
-      );
-    }
+    for (let i = 0; i < 10; i++) ten.push(await admitted(`127.0.0.${31 + (i % 5)}`));
     await until("the silent ones to make room", () => ended.every(({ closed }) => closed));
     assert.ok((await talker("127.0.0.40")).seen.closed);
     assert.ok(ten.every(({ seen }) => !seen.closed));
@@ -614,15 +610,19 @@ limits: { connections: 10, connectionsPerSource: 4, idleConnection: 2 }
   });
 
   test("limits.idleConnection: closed after that time; keep-alives (RFC 5626 §4.4.1) keep a connection", async () => {
-    const idle = await talker("127.0.0.51");
-    const alive = await talker("127.0.0.52");
-    const pinging = setInterval(() => alive.connection.write("\r\n\r\n"), 200);
+    const idle = await admitted("127.0.0.51");
     const since = Date.now();
-    await until("the idle one to be closed", () => idle.seen.closed);
-    assert.ok(Date.now() - since > 1500);
-    const pings = alive.seen.text.length;
-    await until("another pong", () => alive.seen.text.length > pings);
-    clearInterval(pinging);
+    const alive = await admitted("127.0.0.52");
+    const pinging = setInterval(() => alive.connection.write("\r\n\r\n"), 200);
+    try {
+      await until("the idle one to be closed", () => idle.seen.closed);
+      const lasted = Date.now() - since;
+      assert.ok(lasted > 1500, `closed after ${lasted} ms`);
+      const pings = alive.seen.text.length;
+      await until("another pong", () => alive.seen.text.length > pings);
+    } finally {
+      clearInterval(pinging);
+    }
     assert.ok(!alive.seen.closed);
     alive.connection.destroy();
   });
