@@ -3,6 +3,7 @@
 
 import { ParseError } from "./errors.ts";
 import { isSipUri, isTelUri, methodNames, printResponse, type SipRequest } from "./message/index.ts";
+import { quotable } from "./message/malformed.ts";
 import { reasonPhrase } from "./responses/index.ts";
 import type {
   IncomingRequest,
@@ -119,11 +120,6 @@ function answerError(error: unknown, incoming: IncomingRequest, onError: OnError
   } finally {
     onError(error, incoming);
   }
-}
-
-/** The text with nothing in it that would have to be escaped in a quoted string. */
-function quotable(text: string): string {
-  return text.replace(/[^ !#-[\]-~]/g, "?").slice(0, 200);
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

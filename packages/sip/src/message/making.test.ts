@@ -180,12 +180,24 @@ test("§21.4.1, a malformed request, is answered with what could be read of it",
   assert.equal(answer.statusCode, 400);
   assert.equal(answer.via.received, "192.0.2.9");
   assert.equal(answer.via.rport, 4000);
-  const tag = /To: <sip:b@c>;tag=([0-9a-f]{8})/.exec(decode(answer.bytes))?.[1];
+  const tag = /To: <sip:b@c>;tag=(s-[0-9a-z]{14})/.exec(decode(answer.bytes))?.[1];
   assert.equal(
     decode(answer.bytes),
-    `SIP/2.0 400 Bad Request (CSeq: missing)\r\nVia: SIP/2.0/UDP 10.0.0.1:5070;rport=4000;received=192.0.2.9;branch=z9hG4bKq\r\nVia: SIP/2.0/TCP i\r\nVia: SIP/2.0/UDP j\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>;tag=${tag}\r\nCall-ID: x\r\nContent-Length: 0\r\n\r\n`,
+    `SIP/2.0 400 Bad Request (CSeq: missing)\r\nVia: SIP/2.0/UDP 10.0.0.1:5070;rport=4000;received=192.0.2.9;branch=z9hG4bKq\r\nVia: SIP/2.0/TCP i\r\nVia: SIP/2.0/UDP j\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>;tag=${tag}\r\nCall-ID: x\r\nWarning: 399 offhook "CSeq: missing"\r\nContent-Length: 0\r\n\r\n`,
   );
   assert.deepEqual(answerMalformed(bytes, error, { address: "192.0.2.9", port: 4000 })!.bytes, answer.bytes);
+});
+
+test("§8.2.6.2, a request in another version, has its Via repeated as it came", () => {
+  const bytes = encode(
+    "OPTIONS sip:b@c SIP/7.0\r\nVia: SIP/7.0/UDP c.example;branch=z9hG4bKq\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n\r\n",
+  );
+  const error = new ParseError("start line", "another version", { status: 505 });
+  const lines = decode(answerMalformed(bytes, error)!.bytes).split("\r\n");
+  assert.deepEqual(lines.slice(0, 2), [
+    "SIP/2.0 505 Version Not Supported",
+    "Via: SIP/7.0/UDP c.example;branch=z9hG4bKq",
+  ]);
 });
 
 // what, bytes

@@ -7,6 +7,7 @@ import { decodeVia, printVia, type Via } from "./header/via.ts";
 import { CALL_ID, CSEQ, FROM, headerIdOf, TO, VIA } from "./header-table.ts";
 import { trimmedEnd } from "./headers.ts";
 import { noParams } from "./params.ts";
+import { statelessTagOf } from "./short-text.ts";
 import { decodeAscii, decodeText, encodeText, forgetHead } from "./text.ts";
 
 /** A response to send, and the Via that says where to (§18.2.2); `received` and `rport` are filled in from the source. */
@@ -22,7 +23,7 @@ const mostFields = 256;
 
 /**
  * The stateless response to a malformed request, with the status that the error names. Undefined if there is
- * nothing to answer: no request, an ACK, or no Via to send it by. The same bytes always get the same To tag.
+ * nothing to answer: no request, an ACK, or no Via to send it by. The same request always gets the same To tag.
  */
 export function answerMalformed(
   bytes: Uint8Array,
@@ -44,15 +45,17 @@ export function answerMalformed(
 
   const detail =
     error.status === 400 ? `${reasonPhrase(400)} (${error.message})` : reasonPhrase(error.status);
-  let head = `SIP/2.0 ${error.status} ${detail}\r\nVia: ${printVia(answered)}\r\n`;
+  let head = `SIP/2.0 ${error.status} ${detail}\r\nVia: ${inTheirVersion(printVia(answered), topVia!)}\r\n`;
   for (const value of otherVias(fields.vias)) head += `Via: ${value}\r\n`;
   if (fields.from !== undefined) head += `From: ${fields.from}\r\n`;
   if (fields.to !== undefined) {
-    const tag = /;\s*tag\s*=/i.test(fields.to) ? "" : `;tag=${hash(bytes)}`;
+    const tag = tagIn(fields.to) === undefined ? `;tag=${tagFor(fields, via)}` : "";
     head += `To: ${fields.to}${tag}\r\n`;
   }
   if (fields.callId !== undefined) head += `Call-ID: ${fields.callId}\r\n`;
   if (fields.cSeq !== undefined) head += `CSeq: ${fields.cSeq}\r\n`;
+  // §20.43: for people; the phrase may be lost on the way.
+  if (error.status === 400) head += `Warning: 399 offhook "${quotable(error.message)}"\r\n`;
   head += "Content-Length: 0\r\n\r\n";
   return { statusCode: error.status, bytes: encodeText(head), via: answered };
 }
@@ -179,9 +182,24 @@ function otherVias(lines: readonly Uint8Array[]): string[] {
   return values;
 }
 
-/** FNV-1a over the bytes: retransmissions get the same tag (§8.2.7). */
-function hash(bytes: Uint8Array): string {
-  let value = 0x811c9dc5;
-  for (const byte of bytes) value = Math.imul(value ^ byte, 0x01000193);
-  return (value >>> 0).toString(16).padStart(8, "0");
+function tagIn(address: string): string | undefined {
+  return /;\s*tag\s*=\s*([^\s;,]*)/i.exec(address)?.[1];
+}
+
+/** §8.2.7: the same for retransmissions, and known again in the ACK. */
+function tagFor({ callId = "", from = "" }: Fields, via: Via): string {
+  return statelessTagOf(callId, tagIn(from) ?? "", via.branch ?? "");
+}
+
+/** §8.2.6.2: a Via is repeated as it came, also one of another SIP (`SIP/7.0/UDP …`). */
+function inTheirVersion(printed: string, line: Uint8Array): string {
+  const version = /^([A-Za-z0-9.!%*_+`'~-]+)\s*\/\s*([A-Za-z0-9.!%*_+`'~-]+)\s*\//.exec(
+    cleanText(line, 0, Math.min(line.length, 64)),
+  );
+  return version === null ? printed : printed.replace("SIP/2.0", `${version[1]}/${version[2]}`);
+}
+
+/** The text with nothing in it that would have to be escaped in a quoted string. */
+export function quotable(text: string): string {
+  return text.replace(/[^ !#-[\]-~]/g, "?").slice(0, 200);
 }

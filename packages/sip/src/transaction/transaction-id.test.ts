@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { ParseError } from "../errors.ts";
+import { answerMalformed, parseMessage } from "../message/index.ts";
 import { request } from "./sink.test.kit.ts";
 import {
   clientKey,
@@ -126,6 +128,12 @@ test("§16.11: also without the magic cookie, from the whole Via and the rest", 
 test("§8.2.7: a stateless To tag is the same each time, and another for another request", () => {
   assert.equal(statelessTag(request("INVITE")), statelessTag(request("INVITE")));
   assert.notEqual(statelessTag(request("INVITE")), statelessTag(request("INVITE", { callId: "2" })));
+});
+
+test("§8.2.7: the answer to a malformed INVITE has the tag by which its ACK is known", () => {
+  const invite = request("INVITE");
+  const answer = answerMalformed(invite.bytes, new ParseError("message", "too long", { status: 513 }));
+  assert.equal(parseMessage(answer!.bytes).toTag, statelessTag(invite));
 });
 
 test("stateless branches of many requests do not collide", () => {

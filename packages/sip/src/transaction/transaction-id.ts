@@ -2,21 +2,11 @@
 // under which a message finds its transaction (§17.1.3, §17.2.3, with the RFC 2543 fallback).
 
 import type { SipRequest } from "../message/index.ts";
+import { base32, hashText, base32Pairs as pairs, statelessTagOf } from "../message/short-text.ts";
 import type { Random } from "../ports.ts";
 
 /** Every branch of an RFC 3261 element begins so (§8.1.1.7). */
 export const magicCookie = "z9hG4bK";
-
-// Tokens compare without regard to case (§7.3.1), so one case only: 32 letters, 5 bits each.
-const letters = "0123456789abcdefghjkmnpqrstvwxyz";
-const pairs: readonly string[] = Array.from({ length: 1024 }, (_, i) => letters[i >> 5]! + letters[i & 31]!);
-
-/** 32 bits as seven letters. Number's own toString takes the slow way for any base but ten. */
-function base32(word: number): string {
-  return (
-    letters[word >>> 30]! + pairs[(word >>> 20) & 1023]! + pairs[(word >>> 10) & 1023]! + pairs[word & 1023]!
-  );
-}
 
 const poolSize = 4096;
 
@@ -124,24 +114,10 @@ export function statelessBranch(request: SipRequest): string {
 
 /** §8.2.7: the To tag of a stateless answer, the same each time the same request comes. */
 export function statelessTag(request: SipRequest): string {
-  return `s-${hashText(`${request.callId} ${request.fromTag ?? ""} ${request.topBranch ?? ""}`)}`;
+  return statelessTagOf(request.callId, request.fromTag ?? "", request.topBranch ?? "");
 }
 
 /** True if the tag may be one of `statelessTag`: most are not, and need no hash to say so. */
 export function isStatelessTag(tag: string | undefined): boolean {
   return tag?.startsWith("s-") === true;
-}
-
-/** 64 bits that spread well, as text. For identity, not for secrets: two FNV-1a hashes with a final mix. */
-function hashText(text: string): string {
-  let a = 0x811c9dc5;
-  let b = 0x3c6ef372;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    a = Math.imul(a ^ code, 0x01000193);
-    b = Math.imul(b ^ code, 0x5bd1e995) ^ (b >>> 15);
-  }
-  a = Math.imul(a ^ (a >>> 16), 0x85ebca6b);
-  b = Math.imul(b ^ (b >>> 13), 0xc2b2ae35);
-  return base32(a ^ (b >>> 16)) + base32(b ^ (a >>> 16));
 }
