@@ -14,7 +14,7 @@ import {
 } from "@offhook/sip/node";
 import { ProxyServer } from "@offhook/sip/proxy";
 import { Registrar } from "@offhook/sip/registrar";
-import { type IncomingRequest, type RequestHandler, Stack, type StackObserver } from "@offhook/sip/stack";
+import { Stack, type StackObserver } from "@offhook/sip/stack";
 import type { Listener, TransportName } from "@offhook/sip/transport";
 import type { Logger } from "pino";
 import { isAnswering, serveAdmin } from "./admin.ts";
@@ -34,6 +34,7 @@ import { Domains } from "./domains.ts";
 import { type HttpServer, type HttpsOptions, makeHttpApp, makeUpgradeApp, serveHttp } from "./http.ts";
 import { makeLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
+import { makeOwnAnswers } from "./own-requests.ts";
 import { PasswordThrottle, ThrottledChallenger } from "./password-throttle.ts";
 import { AccountDirectory, makeAdmission } from "./routing/index.ts";
 import { loadSecret } from "./secret.ts";
@@ -54,12 +55,6 @@ export interface ServerOptions extends LoadedConfig {
 
 /** Milliseconds that requests under way have for their answer once the server is told to stop. */
 const drainTime = 5000;
-
-/** Methods that reach our users through us, and those that we answer ourselves. */
-const allow = [
-  ...["INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "REFER", "MESSAGE"],
-  ...["SUBSCRIBE", "NOTIFY", "PUBLISH"],
-].join(", ");
 
 /** A running server; `start` makes it. */
 export class OffhookServer {
@@ -305,12 +300,11 @@ export class OffhookServer {
       isOurRealm: (realm) => authentication !== undefined && domains.isOurHost(realm),
       listeners: () => this.#driver.listeners.map(({ listener }) => listener),
     });
+    const answerOwn = makeOwnAnswers(["REGISTER"]);
     stack.roles = {
       ...proxy.roles,
-      methods: new Map<string, RequestHandler>([
-        ["REGISTER", registrar.handle],
-        ["OPTIONS", answerOptions],
-      ]),
+      methods: new Map([["REGISTER", registrar.handle]]),
+      route: (incoming) => (answerOwn(incoming) ? undefined : proxy.route(incoming)),
     };
     return proxy;
   }
@@ -462,20 +456,6 @@ function tlsOptions({ ca, ...tls }: TlsConfig, folder: string): TlsServerOptions
     ...(ca === undefined ? {} : { ca: ca.map((file) => resolve(folder, file)) }),
   };
 }
-
-/** §11.2: a request for this server itself, not for a user. */
-function answerOptions(incoming: IncomingRequest): boolean {
-  const { requestUri } = incoming.request;
-  if ("user" in requestUri && requestUri.user !== undefined) return false;
-  incoming.respond(200, { headers: optionsHeaders });
-  return true;
-}
-
-const optionsHeaders = [
-  ["Allow", allow],
-  ["Accept", "application/sdp"],
-  ["Supported", "path"],
-] as const;
 
 /** The database file of a configuration. */
 export function databaseOf({ config, folder }: LoadedConfig): string {

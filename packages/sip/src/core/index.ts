@@ -25,4 +25,11 @@ export {
   UacRequest,
   type UacUser,
 } from "./uac.ts";
-export { checkRequest, MergedRequests, mediaTypeOf, type Refusal, type UasRules } from "./uas.ts";
+export {
+  checkRequest,
+  MergedRequests,
+  mediaTypeOf,
+  type Refusal,
+  type UasRules,
+  unknownTags,
+} from "./uas.ts";

@@ -3,7 +3,6 @@
 import type { HeaderInit, SipRequest, Uri } from "../message/index.ts";
 import type { Clock } from "../ports.ts";
 import type { IncomingRequest, RespondOptions } from "../stack.ts";
-import { optionTags } from "./reactions.ts";
 
 /** What a server of requests takes. Everything has a default but `allow`. */
 export interface UasRules {
@@ -67,9 +66,19 @@ function checkUri({ requestUri, method }: SipRequest, rules: UasRules): Refusal 
 /** §8.2.2.3: not in CANCEL, nor in the ACK of a non-2xx. */
 function checkRequire(request: SipRequest, { supported = [] }: UasRules): Refusal | undefined {
   if (request.method === "CANCEL" || request.method === "ACK") return undefined;
-  const known = new Set(supported.map((tag) => tag.toLowerCase()));
-  const unknown = optionTags(request.headers.rawAll("Require")).filter((tag) => !known.has(tag));
+  const unknown = unknownTags(
+    request.headers.rawAll("Require"),
+    new Set(supported.map((tag) => tag.toLowerCase())),
+  );
   return unknown.length === 0 ? undefined : refuse(420, [["Unsupported", unknown.join(", ")]]);
+}
+
+/** The option tags in these lines that are not among the known ones, as they were written. */
+export function unknownTags(lines: readonly string[], known: ReadonlySet<string>): string[] {
+  return lines
+    .flatMap((line) => line.split(","))
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== "" && !known.has(tag.toLowerCase()));
 }
 
 /** §8.2.3: a body that has to be understood and is not, by type, encoding or language. */

@@ -296,10 +296,13 @@ export class ProxyServer {
   #isValid(incoming: IncomingRequest, scheme: string): boolean {
     const refusal = validate(incoming.request, scheme, this.#rules);
     if (refusal === undefined) return true;
-    incoming.respond(
-      refusal.statusCode,
-      refusal.headers === undefined ? undefined : { headers: refusal.headers },
-    );
+    const { statusCode } = refusal;
+    // §20.43: which of the many hops it was, for whoever counts them one by one.
+    const headers =
+      statusCode === 483
+        ? [["Warning", `399 ${this.#settings.sentBy(incoming.flow)} "Max-Forwards ran out here"`] as const]
+        : refusal.headers;
+    incoming.respond(statusCode, headers === undefined ? undefined : { headers });
     return false;
   }
 }

@@ -1,5 +1,6 @@
 // Request validation before anything is forwarded. RFC 3261 §16.3, RFC 5393 §4.2. Syntax (step 1) was checked by the parser.
 
+import { unknownTags } from "../core/index.ts";
 import type { HeaderInit, SipRequest } from "../message/index.ts";
 import { type HashKey, keyedHash } from "./keyed-hash.ts";
 
@@ -29,13 +30,7 @@ export function validate(request: SipRequest, scheme: string, rules: ValidationR
   if (!request.headers.has("Proxy-Require")) return undefined;
   // §9.2 and §17.1.1.3: Proxy-Require has no meaning in CANCEL, nor in an ACK.
   if (request.method === "ACK" || request.method === "CANCEL") return undefined;
-  const unknown: string[] = [];
-  for (const line of request.headers.rawAll("Proxy-Require")) {
-    for (const item of line.split(",")) {
-      const tag = item.trim();
-      if (tag !== "" && !rules.proxyRequire.has(tag.toLowerCase())) unknown.push(tag);
-    }
-  }
+  const unknown = unknownTags(request.headers.rawAll("Proxy-Require"), rules.proxyRequire);
   return unknown.length === 0
     ? undefined
     : { statusCode: 420, headers: [["Unsupported", unknown.join(", ")]] };

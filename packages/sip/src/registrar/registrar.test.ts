@@ -144,7 +144,7 @@ for (const [title, lines, options, status, reason, header] of [
     {},
     420,
     /Extension/,
-    "Unsupported: foo, bar",
+    "Unsupported: foo, Bar",
   ],
   [
     "step 5: To of another domain",

@@ -1,6 +1,7 @@
 // The registrar: REGISTER in eight steps, RFC 3261 §10.3, with Path (RFC 3327) and the SIPS rules of RFC 5630 §5.2.
 
 import type { Challenger, DigestAlgorithm, Ha1Lookup } from "../auth/index.ts";
+import { optionTags, unknownTags } from "../core/index.ts";
 import {
   aorOf,
   type HeaderInit,
@@ -101,11 +102,12 @@ export class Registrar {
       return;
     }
     // Step 2, before authentication: extensions that we would have to understand (§8.2.2.3).
-    const required = optionTags(request.headers, "Require");
-    if (required.some((tag) => !supportedExtensions.has(tag))) {
-      const unsupported = required.filter((tag) => !supportedExtensions.has(tag));
-      incoming.respond(420, { headers: [["Unsupported", unsupported.join(", ")]] });
-      return;
+    if (request.headers.has("Require")) {
+      const unknown = unknownTags(request.headers.rawAll("Require"), supportedExtensions);
+      if (unknown.length > 0) {
+        incoming.respond(420, { headers: [["Unsupported", unknown.join(", ")]] });
+        return;
+      }
     }
     const { authentication } = this.#options;
     if (authentication === undefined) return this.#authorize(incoming, undefined);
@@ -164,10 +166,8 @@ export class Registrar {
     const path = headers.has("Path") ? readPath(headers) : noPath;
     // RFC 3327 §5.3: a proxy has put itself on the path of a phone that knows nothing of it.
     if (path.length > 0 && this.#options.unsupportedPath === "reject") {
-      const knowsPath = [...optionTags(headers, "Supported"), ...optionTags(headers, "Require")].includes(
-        "path",
-      );
-      if (!knowsPath) {
+      const tags = optionTags([...headers.rawAll("Supported"), ...headers.rawAll("Require")]);
+      if (!tags.includes("path")) {
         incoming.respond(420, { headers: [["Unsupported", "path"]] });
         return;
       }
@@ -375,17 +375,6 @@ const noPath: readonly string[] = [];
 function readPath(headers: SipHeaders): readonly string[] {
   headers.getAll("Path");
   return headers.rawAll("Path").flatMap(splitList);
-}
-
-const noTags: readonly string[] = [];
-
-/** The option tags in all lines of a header field; compared without regard to case. */
-function optionTags(headers: SipHeaders, name: "Require" | "Supported"): readonly string[] {
-  if (!headers.has(name)) return noTags;
-  return headers
-    .rawAll(name)
-    .flatMap(splitList)
-    .map((tag) => tag.toLowerCase());
 }
 
 /** @throws {ParseError} for a Path value that is no address */

@@ -1,0 +1,205 @@
+// What this server answers itself, and when: one row for each condition, on a real socket. The same conditions over
+// UDP and TCP from another program: test/interop/sipp-codes.test.ts.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { udpWire } from "@offhook/sip/node";
+import { WirePeer } from "@offhook/sip/testing";
+import { type RunningServer, startServer } from "./server.test.kit.ts";
+
+/** A request line, then header fields that come before the usual ones; the latter only where they are not given. */
+type Request = readonly [line: string, ...fields: string[]];
+interface Row {
+  readonly title: string;
+  readonly send: Request;
+  readonly body?: string;
+  readonly status: number;
+  /** Header fields of the answer, and those that must not be there. */
+  readonly has?: Readonly<Record<string, RegExp>>;
+  readonly not?: readonly string[];
+}
+
+let count = 0;
+
+/** Sends one request from a socket of its own; returns the first response that is not 100, as lines. */
+async function ask(running: RunningServer, [line, ...fields]: Request, body = ""): Promise<string[]> {
+  const peer = new WirePeer(await udpWire(), { remote: { address: "127.0.0.1", port: running.udpPort } });
+  try {
+    const id = `refusal-${++count}`;
+    const [method = "", uri = ""] = line.split(" ");
+    const usual = [
+      `Via: SIP/2.0/UDP {host}:{port};branch=z9hG4bK${id}`,
+      "Max-Forwards: 70",
+      `From: <sip:alice@127.0.0.1>;tag=${id}`,
+      `To: <${uri}>`,
+      `Call-ID: ${id}`,
+      `CSeq: 1 ${method}`,
+      ...(method === "INVITE" ? ["Contact: <sip:alice@{host}:{port}>"] : []),
+      `Content-Length: ${new TextEncoder().encode(body).length}`,
+    ];
+    const nameOf = (field: string) => field.slice(0, field.indexOf(":"));
+    const given = new Set(fields.map(nameOf));
+    const all = [...fields, ...usual.filter((field) => !given.has(nameOf(field)))];
+    peer.send([`${line}${line.endsWith(".0") ? "" : " SIP/2.0"}`, ...all, "", body].join("\n"));
+    for (;;) {
+      const answer = await peer.receive();
+      assert.ok(answer, `no answer to ${line}`);
+      const { text, startLine } = answer;
+      if (startLine.startsWith("SIP/2.0 100 ")) continue;
+      const lines = text.split("\r\n");
+      const tag = /^To: .*;tag=([^;\s]+)/m.exec(text)?.[1];
+      if (method === "INVITE" && tag !== undefined) {
+        const to = lines.find((one) => one.startsWith("To: ")) ?? "";
+        peer.send(
+          [
+            `ACK ${uri} SIP/2.0`,
+            ...all.filter((field) => !/^(To|CSeq|Content-)/.test(field)),
+            ...[to, "CSeq: 1 ACK", "Content-Length: 0", "", ""],
+          ].join("\n"),
+        );
+      }
+      return lines;
+    }
+  } finally {
+    await peer.close();
+  }
+}
+
+function check(lines: readonly string[], { status, has = {}, not = [] }: Row): void {
+  assert.match(lines[0] ?? "", new RegExp(`^SIP/2\\.0 ${status} `), lines.join("\n"));
+  // §8.2.6.2: a tag of ours, on every response but 100.
+  assert.ok(
+    lines.some((line) => /^To: .*;tag=/.test(line)),
+    lines.join("\n"),
+  );
+  for (const [name, pattern] of Object.entries(has)) {
+    const values = lines
+      .filter((line) => line.startsWith(`${name}: `))
+      .map((line) => line.slice(name.length + 2));
+    assert.ok(
+      values.some((value) => pattern.test(value)),
+      `${name} ${pattern}: ${lines.join("\n")}`,
+    );
+  }
+  for (const name of not) assert.ok(!lines.some((line) => line.startsWith(`${name}: `)), lines.join("\n"));
+}
+
+function rowsFor(config: string, rows: readonly Row[]): void {
+  test(`server with: ${config.trim().replace(/\n/g, "; ")}`, async (t) => {
+    const running = await startServer(t, `${config}\nstore: { kind: memory }\n`);
+    for (const row of rows) {
+      await t.test(row.title, async () => check(await ask(running, row.send, row.body), row));
+    }
+  });
+}
+
+const own = /^REGISTER, OPTIONS, ACK, CANCEL$/;
+
+rowsFor("auth: { enabled: false }\naccounts: any", [
+  {
+    title: "§11.2 OPTIONS to the server itself: 200 with what it takes",
+    send: ["OPTIONS sip:127.0.0.1"],
+    status: 200,
+    has: {
+      Allow: own,
+      Accept: /application\/sdp/,
+      "Accept-Encoding": /identity/,
+      "Accept-Language": /en/,
+      Supported: /path/,
+    },
+  },
+  {
+    title: "§16.3 step 3 OPTIONS that ends here: 200 without Allow",
+    send: ["OPTIONS sip:bob@127.0.0.1", "Max-Forwards: 0"],
+    status: 200,
+    not: ["Allow"],
+  },
+  {
+    title: "RFC 4475 §3.3.11 Max-Forwards 0 does not stop what has arrived",
+    send: ["OPTIONS sip:127.0.0.1", "Max-Forwards: 0"],
+    status: 200,
+    has: { Allow: own },
+  },
+  {
+    title: "§21.4.6 a method that is known but not taken by the server itself: 405",
+    send: ["INVITE sip:127.0.0.1"],
+    status: 405,
+    has: { Allow: own },
+  },
+  { title: "§21.4.6 and not an INVITE", send: ["MESSAGE sip:127.0.0.1"], status: 405, has: { Allow: own } },
+  { title: "§21.5.2 a method that nobody knows: 501", send: ["FROBNICATE sip:127.0.0.1"], status: 501 },
+  {
+    title: "§16.3 but not if it is for a user: forwarded, here to nobody",
+    send: ["FROBNICATE sip:bob@127.0.0.1"],
+    status: 480,
+  },
+  {
+    title: "§8.2.2.3 OPTIONS to the server itself with an unknown Require: 420",
+    send: ["OPTIONS sip:127.0.0.1", "Require: path, Foo"],
+    status: 420,
+    has: { Unsupported: /^Foo$/ },
+  },
+  {
+    title: "§12.2.2 a dialog that is not",
+    send: ["BYE sip:127.0.0.1", "To: <sip:127.0.0.1>;tag=x"],
+    status: 481,
+  },
+  {
+    title: "§16.3 step 2 a scheme that nobody knows: 416",
+    send: ["INVITE soap.beep://127.0.0.1", "To: <sip:bob@127.0.0.1>"],
+    status: 416,
+  },
+  {
+    title: "§16.3 step 3 too many hops: 483, by whom",
+    send: ["INVITE sip:bob@127.0.0.1", "Max-Forwards: 0"],
+    status: 483,
+    has: { Warning: /^399 127\.0\.0\.1:\d+ "/ },
+  },
+  {
+    title: "§16.3 step 5 a proxy extension that we do not know: 420, the tags as they came",
+    send: ["INVITE sip:bob@127.0.0.1", "Proxy-Require: Foo,bar", "Require: baz"],
+    status: 420,
+    has: { Unsupported: /^Foo, bar$/ },
+  },
+  {
+    title: "§21.4.1 no Call-ID: 400, and what is missing",
+    send: ["INVITE sip:bob@127.0.0.1", "Call-ID-: x", "Call-ID: "],
+    status: 400,
+    has: { Warning: /^399 offhook "Call-ID: empty"$/ },
+  },
+  { title: "§21.5.6 another version: 505", send: ["OPTIONS sip:127.0.0.1 SIP/7.0"], status: 505 },
+  {
+    title: "RFC 4475 §3.1.2.17 CSeq of another method: 400",
+    send: ["OPTIONS sip:127.0.0.1", "CSeq: 1 INVITE"],
+    status: 400,
+  },
+  {
+    title: "RFC 4475 §3.1.2.18 but rather 501 if nobody knows the method",
+    send: ["FROBNICATE sip:127.0.0.1", "CSeq: 1 INVITE"],
+    status: 501,
+  },
+  {
+    title: "§10.3 step 6 Contact: * with an expiry: 400",
+    send: ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>", "Contact: *", "Expires: 60"],
+    status: 400,
+  },
+  {
+    title: "§10.3 step 2 an extension that the registrar does not know: 420",
+    send: ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>", "Require: gruu"],
+    status: 420,
+    has: { Unsupported: /^gruu$/ },
+  },
+  {
+    title: "§10.3 step 7 too short: 423 with the least",
+    send: ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>", "Contact: <sip:bob@127.0.0.1:9>;expires=30"],
+    status: 423,
+    has: { "Min-Expires": /^60$/ },
+  },
+  {
+    title: "§10.3 step 7 but not a removal",
+    send: ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>", "Contact: <sip:bob@127.0.0.1:9>;expires=0"],
+    status: 200,
+    has: { Date: /GMT$/ },
+  },
+  { title: "§9.2 a CANCEL of nothing", send: ["CANCEL sip:127.0.0.1"], status: 481 },
+]);
