@@ -169,6 +169,30 @@ const relay = z.strictObject({
     ),
 });
 
+const proxy = z.strictObject({
+  recurse: z
+    .boolean()
+    .default(false)
+    .describe("Follow the redirections (3xx) of our users' devices instead of passing them to the caller"),
+  onBreadth: z
+    .enum(["serial", "reject"])
+    .default("serial")
+    .describe(
+      "When a request may not fork to all devices at once (Max-Breadth, RFC 5393): one after the other, or 440",
+    ),
+  requirePath: z
+    .boolean()
+    .default(false)
+    .describe(
+      "REGISTER on its way to another registrar must support Path (RFC 3327), without it 421: for phones that only we can reach",
+    ),
+  uriSchemes: z
+    .array(z.string().regex(/^[a-z][a-z0-9.+-]*$/, "a URI scheme in lower case, such as tel"))
+    .min(1)
+    .default(["sip", "sips", "tel"])
+    .describe("Schemes of Request-URIs; a request with another one gets 416"),
+});
+
 const http = z.strictObject({
   host: address.default("127.0.0.1").describe("Address for `/metrics`, `/health` and SIP over WebSocket"),
   port: port.default(8060).describe("Port; 0 lets the system choose"),
@@ -284,6 +308,7 @@ export const configSchema = z.strictObject({
   store: store.prefault({}).describe("Where bindings, accounts and call records live"),
   registrar: registrar.prefault({}).describe("REGISTER"),
   relay: relay.prefault({}).describe("Calls from and to other domains"),
+  proxy: proxy.prefault({}).describe("How requests are sent on"),
   http: z
     .union([z.literal(false), http])
     .prefault({})

@@ -203,3 +203,44 @@ rowsFor("auth: { enabled: false }\naccounts: any", [
   },
   { title: "§9.2 a CANCEL of nothing", send: ["CANCEL sip:127.0.0.1"], status: 481 },
 ]);
+
+rowsFor(
+  "auth: { enabled: false }\naccounts: any\nrelay: { peers: [127.0.0.1] }\nproxy: { requirePath: true, uriSchemes: [sip, sips] }",
+  [
+    {
+      title: "RFC 3327 §5.2 a REGISTER for elsewhere that does not know Path: 421",
+      send: ["REGISTER sip:192.0.2.1", "To: <sip:bob@192.0.2.1>", "Contact: <sip:bob@127.0.0.1:9>"],
+      status: 421,
+      has: { Require: /^path$/ },
+    },
+    {
+      title: "which our own registrar does not mind",
+      send: ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>", "Contact: <sip:bob@127.0.0.1:9>"],
+      status: 200,
+    },
+    {
+      title: "§16.3 step 2 telephone numbers are not for this server: 416",
+      send: ["INVITE tel:+886212345678", "To: <tel:+886212345678>"],
+      status: 416,
+    },
+  ],
+);
+
+const threePhones = [1, 2, 3].map((port) => `Contact: <sip:bob@127.0.0.1:${port}>`);
+rowsFor("auth: { enabled: false }\naccounts: any\nproxy: { onBreadth: reject }", [
+  {
+    title: "three phones",
+    send: ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>", ...threePhones],
+    status: 200,
+  },
+  {
+    title: "RFC 5393 §5.3.3 breadth for two of three branches: 440",
+    send: ["INVITE sip:bob@127.0.0.1", "Max-Breadth: 2"],
+    status: 440,
+  },
+  {
+    title: "RFC 5393 §5.3.3 and not an INVITE",
+    send: ["MESSAGE sip:bob@127.0.0.1", "Max-Breadth: 2"],
+    status: 440,
+  },
+]);

@@ -299,6 +299,7 @@ export class OffhookServer {
       // Without passwords no realm is ours.
       isOurRealm: (realm) => authentication !== undefined && domains.isOurHost(realm),
       listeners: () => this.#driver.listeners.map(({ listener }) => listener),
+      ...config.proxy,
     });
     const answerOwn = makeOwnAnswers(["REGISTER"]);
     stack.roles = {

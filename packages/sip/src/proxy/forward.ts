@@ -1,6 +1,7 @@
 // One copy of a request for one target: which edits it gets and where it goes. RFC 3261 §16.6 steps 1–9, RFC 5393 §5.3.3,
 // RFC 3327 §5.2 and §5.4, RFC 5658. Via and branch are the stack's work, and so is the way to an address (step 7).
 
+import { optionTags } from "../core/index.ts";
 import {
   type ForwardEdits,
   type HeaderInit,
@@ -30,6 +31,8 @@ export interface ForwardSettings {
   readonly recordRoute: boolean;
   /** Put ourselves into Path when a REGISTER goes on to another registrar (RFC 3327 §5.2). */
   readonly addPath: boolean;
+  /** That registrar must understand the Path. */
+  readonly requirePath: boolean;
   /** Realms whose credentials were for us and end here (§22.3). */
   isOurRealm(realm: string): boolean;
   /** The sent-by of requests on this flow. */
@@ -132,7 +135,7 @@ export function planForward(
     const plan = { flow, addresses, nextHop, listener };
     edits.recordRoutes = recordRoutes(settings, request, arrival, plan, isSecure);
   }
-  if (settings.addPath && request.method === "REGISTER" && supports(request, "path")) {
+  if (settings.addPath && request.method === "REGISTER" && supportsPath(request)) {
     const uri = ownUri(arrival.listener, settings.sentBy(arrival), false);
     edits.path = [`<${uri}${pathParams(settings.key, arrival)}>`];
   }
@@ -142,6 +145,9 @@ export function planForward(
     // Step 9, and harmless on UDP.
     edits.add = [...(edits.add ?? []), ["Content-Length", request.body.length]];
   }
+  // RFC 3327 §5.2.
+  if (edits.path !== undefined && settings.requirePath)
+    edits.add = [...(edits.add ?? []), ["Require", "path"]];
   return { edits, flow, addresses, nextHop, listener };
 }
 
@@ -311,11 +317,9 @@ function consumeCredentials(
   if (kept.length > 0) edits.add = [...(edits.add ?? []), ...kept];
 }
 
-function supports(request: SipRequest, tag: string): boolean {
-  for (const line of request.headers.rawAll("Supported")) {
-    for (const item of line.split(",")) if (item.trim().toLowerCase() === tag) return true;
-  }
-  return false;
+/** RFC 3327 §5.2: whether the sender of a REGISTER knows Path. */
+export function supportsPath({ headers }: SipRequest): boolean {
+  return optionTags([...headers.rawAll("Supported"), ...headers.rawAll("Require")]).includes("path");
 }
 
 // --- URIs ----------------------------------------------------------------------------------------------------

@@ -284,6 +284,21 @@ test("RFC 3327 §5.2, a REGISTER for another registrar gets our Path, and calls 
   assert.deepEqual(header(find(bed.take(), "REGISTER"), "Path"), []);
 });
 
+// headers of the REGISTER, what goes out
+const pathRequired: readonly (readonly [title: string, headers: string[], sent: string])[] = [
+  ["without Path: 421", ["Supported: gruu"], "421 10.0.0.9:5060"],
+  ["with Path: goes on", ["Supported: gruu, Path"], "REGISTER 10.0.0.7:5060"],
+];
+for (const [title, headers, sent] of pathRequired) {
+  test(`RFC 3327 §5.2, the other registrar must support Path; a REGISTER ${title}`, () => {
+    const bed = new Testbed({ requirePath: true });
+    bed.receive("10.0.0.9:5060", request("REGISTER", { uri: "sip:10.0.0.7", headers }));
+    const out = bed.takeOne();
+    assert.deepEqual(names([out]), [sent]);
+    assert.deepEqual(header(out, "Require"), ["path"]);
+  });
+}
+
 // --- Transports and flows -----------------------------------------------------------------------------------
 
 test("RFC 5658, UDP in and TCP out: two Record-Route values, each side's own on its side", () => {

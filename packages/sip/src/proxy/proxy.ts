@@ -15,6 +15,7 @@ import type { Clock, MaybePromise, Random } from "../ports.ts";
 import type { Stack } from "../stack.ts";
 import type { IncomingRequest, Roles } from "../transaction/transaction-user.ts";
 import type { Listener } from "../transport/flow.ts";
+import { supportsPath } from "./forward.ts";
 import { hashKey } from "./keyed-hash.ts";
 import { type OwnIdentity, preprocessRoute, type RouteDecision, untouched } from "./preprocess-route.ts";
 import { type ContextSettings, ResponseContext } from "./response-context.ts";
@@ -57,6 +58,11 @@ export interface ProxyOptions {
   readonly recordRoute?: boolean;
   /** Add a Path to REGISTER on its way to another registrar (RFC 3327). Default true. */
   readonly addPath?: boolean;
+  /**
+   * The other registrar must support Path, so a REGISTER on its way there must too: without it 421 (RFC 3327 §5.2).
+   * Default false.
+   */
+  readonly requirePath?: boolean;
   /** Follow 3xx of our own users' devices. Default false: the caller decides. */
   readonly recurse?: boolean;
   /** Default "serial". */
@@ -101,6 +107,7 @@ export class ProxyServer {
       timerC: new TimerC(clock, timerC * 1000),
       recordRoute: options.recordRoute ?? true,
       addPath: options.addPath ?? true,
+      requirePath: options.requirePath ?? false,
       recurse: options.recurse ?? false,
       onBreadth: options.onBreadth ?? "serial",
       maxBranches: options.maxBranches ?? 60,
@@ -240,6 +247,11 @@ export class ProxyServer {
 
   #forward(incoming: IncomingRequest, decision: RouteDecision): void {
     const { request, transaction } = incoming;
+    if (this.#settings.requirePath && request.method === "REGISTER" && !supportsPath(request)) {
+      // RFC 3327 §5.2.
+      incoming.respond(421, { headers: [["Require", "path"]] });
+      return;
+    }
     let target = this.#ownTarget(request, decision);
     if (decision.flowId !== undefined) {
       const flow = this.#settings.stack.flowById(decision.flowId);
