@@ -24,7 +24,9 @@ export {
   OffhookServer,
   openConfiguredStore,
   printAddress,
+  type ServerDriver,
   type ServerOptions,
+  type ServerWorld,
   StartError,
 } from "./server.ts";
 export {

@@ -2,10 +2,12 @@
 
 import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import type { Random } from "@offhook/sip";
 import { computeHa1, type Ha1Lookup } from "@offhook/sip/auth";
 import { defaultLimits } from "@offhook/sip/message";
 import {
   NodeDriver,
+  nodeClock,
   nodeHash,
   nodeRandom,
   ServerCertificates,
@@ -15,7 +17,7 @@ import {
 import { ProxyServer } from "@offhook/sip/proxy";
 import { Registrar } from "@offhook/sip/registrar";
 import { Stack, type StackObserver } from "@offhook/sip/stack";
-import type { Listener, TransportName } from "@offhook/sip/transport";
+import type { Listener, TransportName, TransportSink } from "@offhook/sip/transport";
 import type { Logger } from "pino";
 import { isAnswering, serveAdmin } from "./admin.ts";
 import { AdministrationError, LocalAdministration } from "./administration.ts";
@@ -46,11 +48,26 @@ export class StartError extends Error {
   readonly code = "OFFHOOK_START";
 }
 
+/** Sockets and time, as the server uses them. */
+export type ServerDriver = TransportSink &
+  Pick<
+    NodeDriver,
+    "attach" | "clock" | "listen" | "listeners" | "listenForMessages" | "reloadCertificates" | "stop"
+  >;
+
+/** What a test gives the server instead of the process's own; nobody administers such a server. */
+export interface ServerWorld {
+  readonly driver: ServerDriver;
+  readonly random: Random;
+}
+
 export interface ServerOptions extends LoadedConfig {
   /** True without a configuration file: two users are made at the first start. */
   readonly isDemo?: boolean;
   /** Where the lines about calls go. Default: standard output. */
   readonly terminal?: NodeJS.WritableStream & { isTTY?: boolean };
+  /** Default: this process's sockets, clock and random numbers. */
+  readonly world?: ServerWorld;
 }
 
 /** Milliseconds that requests under way have for their answer once the server is told to stop. */
@@ -66,7 +83,8 @@ export class OffhookServer {
   readonly stack: Stack;
   /** Users made by this start of the demo, with their passwords. */
   demoUsers: readonly { user: string; password: string }[] = [];
-  readonly #driver: NodeDriver;
+  readonly #driver: ServerDriver;
+  readonly #random: Random;
   readonly #log: Logger;
   readonly #lines: CallLines | undefined;
   readonly #proxy: ProxyServer;
@@ -78,12 +96,13 @@ export class OffhookServer {
 
   /** @throws {StartError} if a port is taken; other errors of store and configuration as they are */
   static async start(options: ServerOptions): Promise<OffhookServer> {
-    const socket = adminSocketOf(options);
-    if (await isAnswering(socket))
+    const socket = options.world === undefined ? adminSocketOf(options) : undefined;
+    if (socket !== undefined && (await isAnswering(socket)))
       throw new StartError(`a server with this store runs already (it answers on ${socket})`);
     const log = makeLog(options.config, options.folder);
     const metricsLater: { metrics?: Metrics } = {};
     const store = await openConfiguredStore(options, {
+      ...(options.world !== undefined && { clock: options.world.driver.clock }),
       log: (level, message) => log[level](message),
       onFlushCommitted: ({ sequence, startedAt, size }) => {
         metricsLater.metrics?.flushed(startedAt);
@@ -121,11 +140,14 @@ export class OffhookServer {
     this.store = store;
     this.#log = log;
     const { servers } = config.dns;
-    this.#driver = new NodeDriver({
-      ...(servers !== undefined && { dns: { servers } }),
-      tls: clientTlsOptions(config.tls, options.folder),
-      onError: (error) => log.error({ err: error }, "listening socket or certificates"),
-    });
+    this.#driver =
+      options.world?.driver ??
+      new NodeDriver({
+        ...(servers !== undefined && { dns: { servers } }),
+        tls: clientTlsOptions(config.tls, options.folder),
+        onError: (error) => log.error({ err: error }, "listening socket or certificates"),
+      });
+    this.#random = options.world?.random ?? nodeRandom;
     const { clock } = this.#driver;
     this.#startedAt = clock.now();
     this.domains = new Domains(config.domains);
@@ -163,7 +185,7 @@ export class OffhookServer {
     this.stack = new Stack({
       sink: this.#driver,
       clock,
-      random: nodeRandom,
+      random: this.#random,
       limits: {
         connections: config.limits.connections,
         connectionsPerAddress: config.limits.connectionsPerSource,
@@ -214,13 +236,14 @@ export class OffhookServer {
   /**
    * Stops in order: no new requests (503), an answer for those under way if it comes soon, everything stored.
    * Calls that are up go on without us; their next request finds the server that is started next.
+   * @param patience - milliseconds that requests under way have for their answer
    */
-  async stop(): Promise<void> {
+  async stop(patience: number = drainTime): Promise<void> {
     this.#state = "draining";
     for (const gate of this.#gates) gate.close();
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((done) => {
-      timer = setTimeout(done, drainTime);
+      timer = setTimeout(done, patience);
     });
     await Promise.race([this.stack.drain("answered"), limit]);
     clearTimeout(timer);
@@ -264,7 +287,7 @@ export class OffhookServer {
     const { clock } = this.#driver;
     const secret =
       config.store.kind === "memory"
-        ? nodeRandom.bytes(32)
+        ? this.#random.bytes(32)
         : secretOf(join(dirname(databaseOf(options)), "secret.key"));
     const authentication = this.#authentication(secret);
     const directory = new AccountDirectory({
@@ -289,7 +312,7 @@ export class OffhookServer {
       maxExpires: config.registrar.maxExpires,
     });
     const proxy = new ProxyServer({
-      ...{ stack, clock, random: nodeRandom, isOurs: domains.isOurs, secret: secret.subarray(0, 16) },
+      ...{ stack, clock, random: this.#random, isOurs: domains.isOurs, secret: secret.subarray(0, 16) },
       route: directory.route,
       admit: makeAdmission({
         ...{ domains, authentication, owns: directory.owns },
@@ -315,7 +338,7 @@ export class OffhookServer {
     if (!auth.enabled) return undefined;
     const { clock } = this.#driver;
     const challenger = new ThrottledChallenger({
-      ...{ clock, secret, hash: nodeHash, random: nodeRandom },
+      ...{ clock, secret, hash: nodeHash, random: this.#random },
       algorithms: auth.algorithms,
       nonceLifetime: auth.nonceLifetime,
       acceptsUri: this.domains.isOurs,
@@ -334,7 +357,7 @@ export class OffhookServer {
     };
   }
 
-  async #listen(socket: string): Promise<void> {
+  async #listen(socket: string | undefined): Promise<void> {
     const { config } = this;
     for (const { transport, host, port, advertise, bufferSize, tls } of config.listeners) {
       try {
@@ -371,6 +394,7 @@ export class OffhookServer {
         throw new StartError(`http ${printAddress(config.http.host, config.http.port)} ${explain(error)}`);
       }
     }
+    if (socket === undefined) return;
     const administration = new LocalAdministration({
       store: this.store,
       domain: this.domains.primary,
@@ -474,13 +498,13 @@ export function adminSocketOf(loaded: LoadedConfig): string {
 /** Opens what the configuration names; also for commands that work without a running server. */
 export function openConfiguredStore(
   loaded: LoadedConfig,
-  hooks: Pick<Parameters<typeof openStore>[0], "log" | "onFlushCommitted"> = {},
+  hooks: Partial<Pick<Parameters<typeof openStore>[0], "clock" | "log" | "onFlushCommitted">> = {},
 ): Promise<Store> {
   const { store, registrar } = loaded.config;
   return openStore({
+    clock: nodeClock,
     ...hooks,
     path: store.kind === "memory" ? "memory" : databaseOf(loaded),
-    clock: new NodeDriver().clock,
     hash: nodeHash,
     durable: store.durable,
     flushInterval: store.writeBehind,

@@ -61,6 +61,11 @@ export class StreamSocket implements FlowSocket {
     socket.on("close", () => this.#closed());
   }
 
+  /** Ours, while it is open. */
+  get localPort(): number | undefined {
+    return this.#socket.localPort;
+  }
+
   send(bytes: Uint8Array): void {
     const socket = this.#socket;
     if (!socket.writable) {

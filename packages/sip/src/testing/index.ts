@@ -13,4 +13,14 @@ export { SeededRandom } from "./random.ts";
 export { type SuiteCase, type SuiteSide, type SuiteWorld, transportSuite } from "./transport-suite.ts";
 export { VirtualDriver, type VirtualListenOptions } from "./virtual-driver.ts";
 export { virtualStreamServer, virtualStreamWire, virtualUdpWire } from "./virtual-wire.ts";
-export { type Captures, WireMismatch, WirePeer, type WirePeerOptions, type WireText } from "./wire-peer.ts";
+export {
+  type Captures,
+  composeText,
+  matchText,
+  readText,
+  replyText,
+  WireMismatch,
+  WirePeer,
+  type WirePeerOptions,
+  type WireText,
+} from "./wire-peer.ts";

@@ -60,12 +60,7 @@ export class WirePeer {
 
   /** Sends a message written as text, one line each, filled in; the body after an empty line. */
   send(text: string): void {
-    const [head, body] = lines(text);
-    const bodyBytes = encoder.encode(body);
-    const filled = head
-      .map((line) => fill(line, { ...this.captures, length: String(bodyBytes.length) }))
-      .join("\r\n");
-    this.sendBytes(concatenate(encoder.encode(`${filled}\r\n\r\n`), bodyBytes));
+    this.sendBytes(composeText(text, this.captures));
   }
 
   /** Sends these bytes, whatever they are. */
@@ -75,19 +70,7 @@ export class WirePeer {
 
   /** Answers the last request: `peer.reply("180 Ringing", "Contact: <sip:me@{host}:{port}>")`. */
   reply(status: string, ...extra: string[]): void {
-    const copied = this.#lastRequest().fields.filter((line) =>
-      /^(via|v|from|f|to|t|call-id|i|cseq|record-route)\s*:/i.test(line),
-    );
-    const tag = this.captures["localTag"] ?? "wire";
-    const tagged = copied.map((line) =>
-      /^(to|t)\s*:/i.test(line) && !/;\s*tag=/i.test(line) && !status.startsWith("100")
-        ? `${line};tag=${tag}`
-        : line,
-    );
-    const [fields, body] = splitBody(extra);
-    this.send(
-      [`SIP/2.0 ${status}`, ...tagged, ...fields, "Content-Length: {length}", "", ...body].join("\n"),
-    );
+    this.send(replyText(this.#lastRequest(), this.captures["localTag"] ?? "wire", status, extra));
   }
 
   /**
@@ -102,7 +85,7 @@ export class WirePeer {
       throw new WireMismatch(`${why}, expected:\n${pattern}`);
     }
     this.last = message;
-    const captured = compare(pattern, message, this.captures);
+    const captured = matchText(pattern, message, this.captures);
     Object.assign(this.captures, captured);
     return { ...this.captures, text: message.text };
   }
@@ -118,11 +101,7 @@ export class WirePeer {
     const message = await this.wire.receive(timeout);
     if (!message) return undefined;
     if (this.wire.transport === "UDP") this.#setRemote(message.from);
-    const text = decoder.decode(message.bytes);
-    const headEnd = text.indexOf("\r\n\r\n");
-    const head = headEnd < 0 ? text : text.slice(0, headEnd);
-    const [startLine = "", ...fields] = head.replace(/\r\n[ \t]+/g, " ").split("\r\n");
-    return { text, startLine, fields, body: headEnd < 0 ? "" : text.slice(headEnd + 4), from: message.from };
+    return readText(message.bytes, message.from);
   }
 
   async close(): Promise<void> {
@@ -141,8 +120,49 @@ export class WirePeer {
   }
 }
 
-/** What the pattern captures from the message; throws WireMismatch if they do not fit. */
-function compare(pattern: string, message: WireText, known: Captures): Captures {
+/** The bytes of a message written as for `WirePeer.send`, filled in. */
+export function composeText(text: string, captures: Captures): Uint8Array {
+  const [head, body] = lines(text);
+  const bodyBytes = encoder.encode(body);
+  const filled = head
+    .map((line) => fill(line, { ...captures, length: String(bodyBytes.length) }))
+    .join("\r\n");
+  return concatenate(encoder.encode(`${filled}\r\n\r\n`), bodyBytes);
+}
+
+/** The text of a response, for `composeText`: what §8.2.6.2 copies, a To tag unless it is a 100, and `extra`. */
+export function replyText(
+  request: WireText,
+  toTag: string,
+  status: string,
+  extra: readonly string[] = [],
+): string {
+  const copied = request.fields.filter((line) =>
+    /^(via|v|from|f|to|t|call-id|i|cseq|record-route)\s*:/i.test(line),
+  );
+  const tagged = copied.map((line) =>
+    /^(to|t)\s*:/i.test(line) && !/;\s*tag=/i.test(line) && !status.startsWith("100")
+      ? `${line};tag=${toTag}`
+      : line,
+  );
+  const [fields, body] = splitBody(extra);
+  return [`SIP/2.0 ${status}`, ...tagged, ...fields, "Content-Length: {length}", "", ...body].join("\n");
+}
+
+/** Bytes that came, as text. */
+export function readText(bytes: Uint8Array, from: Endpoint): WireText {
+  const text = decoder.decode(bytes);
+  const headEnd = text.indexOf("\r\n\r\n");
+  const head = headEnd < 0 ? text : text.slice(0, headEnd);
+  const [startLine = "", ...fields] = head.replace(/\r\n[ \t]+/g, " ").split("\r\n");
+  return { text, startLine, fields, body: headEnd < 0 ? "" : text.slice(headEnd + 4), from };
+}
+
+/**
+ * What the pattern (see `WirePeer.expect`) captures from the message, beyond what is known.
+ * @throws {WireMismatch} if they do not fit
+ */
+export function matchText(pattern: string, message: WireText, known: Captures): Captures {
   const captured: Captures = {};
   const [[startLine = "", ...fields], body] = lines(pattern);
   const mismatch = (line: string) =>
