@@ -114,15 +114,15 @@ test("library: outside node/ and web/ nothing touches time, chance or the proces
   assert.deepEqual(wrong, []);
 });
 
-test("server and cli import only packages that they name", () => {
+test("server, conformance and cli import only packages that they name", () => {
   const wrong: string[] = [];
-  for (const name of ["server", "cli"]) {
+  for (const name of ["server", "conformance", "cli"]) {
     const manifest = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"));
-    for (const { file, line, from } of importsIn(join(root, "packages", name, "src"), "**/*.ts")) {
+    for (const { file, line, from } of importsIn(join(root, "packages", name), "{src,scenarios}/**/*.ts")) {
       if (from.startsWith(".") || from.startsWith("node:")) continue;
       const dependency = from.split("/", from.startsWith("@") ? 2 : 1).join("/");
       if (manifest.dependencies[dependency] === undefined)
-        wrong.push(`${name}/src/${file}:${line} imports ${from}`);
+        wrong.push(`${name}/${file}:${line} imports ${from}`);
     }
   }
   assert.deepEqual(wrong, []);

@@ -23,7 +23,12 @@ const run = promisify(execFile);
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const folder = mkdtempSync(join(tmpdir(), "offhook-packed-"));
 const modules = join(folder, "node_modules");
-const packages = { sip: "@offhook/sip", server: "@offhook/server", cli: "offhook" };
+const packages = {
+  sip: "@offhook/sip",
+  server: "@offhook/server",
+  conformance: "@offhook/conformance",
+  cli: "offhook",
+};
 
 before(async () => {
   await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b", "packages/cli"], {

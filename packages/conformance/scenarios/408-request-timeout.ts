@@ -1,0 +1,79 @@
+// 408 Request Timeout: nobody answered in time. RFC 3261 §16.7 step 6, §16.8, §17.1.1.2, §8.1.3.1; RFC 4320 §4.2.
+
+import { act, scenario, sdpOf } from "../src/index.ts";
+
+export default scenario({
+  code: 408,
+  sender: "the proxy, and the caller's own timer",
+  condition: "no final response to an INVITE: 64·T1 without any, or timer C after the last provisional",
+  reacts: "the call fails; in a fork it counts as one branch's failure",
+
+  producer: {
+    "nobody there": act({ transports: ["UDP"] }, async (stage) => {
+      await stage.server({ users: ["bob"] });
+      const alice = await stage.peer("alice");
+      const bob = await stage.phone("bob");
+      await bob.register();
+      await bob.leave();
+      alice.request("INVITE sip:bob@home.example");
+      await alice.expect("the proxy has it", "SIP/2.0 100 Trying\n!To: {*};tag={*}");
+      await stage.advance(33_000);
+      await alice.expect(
+        "after 64·T1 the proxy answers 408 for the branch, with a To tag",
+        "SIP/2.0 408 Request Timeout\nTo: {*};tag={tag}\nCSeq: 1 INVITE",
+      );
+    }),
+    "it rings for ever": async (stage) => {
+      await stage.server({ users: ["bob"] });
+      const alice = await stage.peer("alice");
+      const bob = await stage.peer("bob");
+      bob.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
+      await bob.expect("bob is registered", "SIP/2.0 200 OK");
+      alice.request("INVITE sip:bob@home.example");
+      await bob.expect("bob is called", "INVITE {*}");
+      bob.reply("180 Ringing");
+      await alice.expect("it rings", "SIP/2.0 180 Ringing");
+      await stage.advance(185_000);
+      await stage.sees("after three minutes timer C cancels the branch", { from: "server" }, "CANCEL {*}");
+      await stage.advance(33_000);
+      await alice.expect("and the caller is told 408", "SIP/2.0 408 Request Timeout");
+    },
+  },
+
+  nearMiss: act({ transports: ["UDP"] }, async (stage) => {
+    await stage.server({ users: ["bob"] });
+    const alice = await stage.peer("alice", { manners: false });
+    const bob = await stage.phone("bob");
+    await bob.register();
+    await bob.leave();
+    alice.request("MESSAGE sip:bob@home.example");
+    await stage.advance(40_000);
+    await alice.expectNone("no 408 to anything but INVITE (RFC 4320 §4.2)", "SIP/2.0 408 {*}");
+  }),
+
+  reaction: act({ transports: ["UDP"] }, async (stage) => {
+    const alice = await stage.phone("alice");
+    stage.name("void.example", stage.nowhere());
+    const call = alice.ua.call("sip:bob@void.example", { sdp: sdpOf("alice") });
+    call.answered.catch(() => {});
+    await stage.advance(33_000);
+    const rejected = await stage.rejected("timer B ends the call as a 408 would", call.answered, 408);
+    stage.check.equal("and says that it was a timer", rejected.origin, "timeout");
+    stage.check.equal("the call is over", call.state, "ended");
+  }),
+
+  mutants: {
+    producer: {
+      title: "a silent branch counts as a 480",
+      file: "packages/sip/src/proxy/response-context.ts",
+      find: 'failure.kind === "canceled" ? 408',
+      replace: 'failure.kind === "canceled" ? 480',
+    },
+    reaction: {
+      title: "a timeout counts as a 480",
+      file: "packages/sip/src/core/uac.ts",
+      find: "timeout: 408",
+      replace: "timeout: 480",
+    },
+  },
+});

@@ -1,0 +1,130 @@
+// Plays scenarios and says what held.
+
+import type { TransportName } from "@offhook/sip/transport";
+import { CheckFailed } from "./check.ts";
+import type { TourLadder } from "./recording.ts";
+import { actsOf, type Part, type PlannedAct, type Scenario } from "./scenario.ts";
+import { Stage, type StageOptions } from "./stage.ts";
+
+/** How one play went. */
+export interface Performance {
+  readonly part: Part;
+  readonly title: string;
+  readonly mode: StageOptions["mode"];
+  readonly transport: TransportName;
+  readonly seed: number;
+  /** Names of the assertions that held. */
+  readonly passed: readonly string[];
+  readonly failure?: Failure;
+  readonly ladder: TourLadder;
+  /** Real milliseconds. */
+  readonly duration: number;
+}
+
+export interface Failure {
+  /** Whether a named assertion failed, something was thrown, or it hung. */
+  readonly kind: "assertion" | "crash" | "time-out";
+  /** The name of the assertion; of others what was thrown. */
+  readonly check: string;
+  readonly message: string;
+}
+
+export interface PlayOptions {
+  /** Default both. */
+  readonly modes?: readonly StageOptions["mode"][];
+  /** Of the virtual network. Default 1, 2. */
+  readonly seeds?: readonly number[];
+  /** Default all. */
+  readonly parts?: readonly Part[];
+  /** Default: those of the acts. */
+  readonly transports?: readonly TransportName[];
+}
+
+/** Real milliseconds that one play may take: it hangs if it takes longer. */
+const limit = 10_000;
+/** Real milliseconds after which a play that waits for nothing on the stage hangs. */
+const idleLimit = 2_000;
+
+/** Plays a scenario, every act on a stage of its own. */
+export async function playScenario(story: Scenario, options: PlayOptions = {}): Promise<Performance[]> {
+  const { modes = ["real", "weather"], seeds = [1, 2], parts, transports } = options;
+  const performances: Performance[] = [];
+  for (const planned of actsOf(story)) {
+    if (parts !== undefined && !parts.includes(planned.part)) continue;
+    for (const mode of modes) {
+      if (mode === "weather" && planned.notInWeather !== undefined) continue;
+      for (const transport of planned.transports) {
+        if (transports !== undefined && !transports.includes(transport)) continue;
+        for (const seed of mode === "weather" ? seeds : [1])
+          performances.push(await playAct(story, planned, { mode, transport, seed }));
+      }
+    }
+  }
+  return performances;
+}
+
+/** Plays one act. Never rejects: what goes wrong stands in `failure`. */
+export async function playAct(
+  story: Scenario,
+  planned: PlannedAct,
+  options: Required<StageOptions>,
+): Promise<Performance> {
+  const { part, title, play } = planned;
+  const started = performance.now();
+  const stage = new Stage(options);
+  let failure: Failure | undefined;
+  try {
+    await watched(play(stage), stage);
+  } catch (error) {
+    failure = failureOf(error);
+  }
+  try {
+    await stage.close();
+  } catch (error) {
+    failure ??= failureOf(error);
+  }
+  const name = [`${story.code} ${part === "nearMiss" ? "near miss" : part}`, title]
+    .filter(Boolean)
+    .join(": ");
+  return {
+    ...{ part, title, ...options },
+    passed: stage.check.passed,
+    ...(failure !== undefined && { failure }),
+    ladder: stage.recording.ladder(name),
+    duration: performance.now() - started,
+  };
+}
+
+class Hung extends Error {}
+
+/** The play, unless it hangs. */
+async function watched(playing: Promise<void>, stage: Stage): Promise<void> {
+  const started = performance.now();
+  let idleSince = started;
+  let timer: NodeJS.Timeout | undefined;
+  const hung = new Promise<never>((_, reject) => {
+    // Real time on purpose: it is our own code that is watched.
+    timer = setInterval(() => {
+      const now = performance.now();
+      if (stage.waits > 0) idleSince = now;
+      if (now - started > limit) reject(new Hung("it takes too long"));
+      else if (now - idleSince > idleLimit)
+        reject(new Hung("it waits for something outside of the stage: use stage.value, rejected or until"));
+    }, 100);
+  });
+  try {
+    await Promise.race([playing, hung]);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof CheckFailed) return { kind: "assertion", check: error.check, message: error.message };
+  const text = error instanceof Error ? error.message : String(error);
+  return {
+    kind: error instanceof Hung ? "time-out" : "crash",
+    check: text,
+    message: error instanceof Error ? (error.stack ?? text) : text,
+  };
+}
