@@ -4,7 +4,7 @@ import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { type Socket as Connection, connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { freePort } from "./interop/peers/baresip.ts";
+import { freePort } from "./free-port.ts";
 import { until } from "./interop/peers/program.ts";
 import { configuration, OffhookServer } from "./interop/peers/server.ts";
 

@@ -11,6 +11,7 @@ import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseMessage, type SipResponse } from "@offhook/sip/message";
 import { nodeClock } from "@offhook/sip/node";
+import { freePort } from "./free-port.ts";
 
 const program = fileURLToPath(new URL("./kill9/server-child.ts", import.meta.url));
 const users = 1500;
@@ -20,15 +21,6 @@ async function bindSocket(): Promise<Socket> {
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
   return socket;
-}
-
-/** A port that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const socket = await bindSocket();
-  const { port } = socket.address() as AddressInfo;
-  socket.close();
-  await once(socket, "close");
-  return port;
 }
 
 /** A phone for everybody: sends REGISTERs and hears the answers. */
@@ -101,7 +93,7 @@ for (const durable of [false, true]) {
   test(`kill -9 of the server under load (durable: ${durable})`, async (context) => {
     const folder = mkdtempSync(join(tmpdir(), "offhook-kill9-"));
     context.after(() => rmSync(folder, { recursive: true, force: true }));
-    const port = await freePort();
+    const port = await freePort("127.0.0.1");
     const config = join(folder, "offhook.yaml");
     const log = join(folder, "log.json");
     writeFileSync(

@@ -13,7 +13,7 @@ import { Rejected } from "@offhook/sip";
 import type { SipMessage } from "@offhook/sip/message";
 import { makeCertificate, tcp, tls, udp } from "@offhook/sip/node";
 import { UserAgent } from "@offhook/sip/user-agent";
-import { freePort } from "./interop/peers/baresip.ts";
+import { freePort } from "./free-port.ts";
 import { until } from "./interop/peers/program.ts";
 import { OffhookServer } from "./interop/peers/server.ts";
 
@@ -93,32 +93,6 @@ async function callBothWays(caller: Phone, callee: Phone, user: string): Promise
     const [ending, other] = hangsUp === "caller" ? [outgoing, incoming] : [incoming, outgoing];
     await ending.hangUp();
     await other.ended;
-  }
-}
-
-/** A port that every one of these addresses has free, for UDP and TCP alike. */
-async function commonPort(...addresses: string[]): Promise<number> {
-  for (;;) {
-    const port = await freePort(addresses[0] ?? "127.0.0.1");
-    const results = await Promise.all(addresses.map((address) => isFree(address, port)));
-    if (results.every(Boolean)) return port;
-  }
-}
-
-async function isFree(address: string, port: number): Promise<boolean> {
-  const server = createServer();
-  const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
-  try {
-    server.listen({ host: address, port, ipv6Only: address.includes(":") });
-    await once(server, "listening");
-    socket.bind(port, address);
-    await once(socket, "listening");
-    socket.close();
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
   }
 }
 
@@ -253,12 +227,12 @@ describe("a server on many sockets", () => {
     };
     const ca = await file("ca.pem", authority.certificate);
     const pair = `certificate: ${await file("own.pem", secure.certificate)}, key: ${await file("own.key", secure.key)}`;
-    port = await commonPort("127.0.0.1", "::1", "127.0.0.2");
-    tlsPort = await commonPort("127.0.0.1", "::1");
+    port = await freePort("127.0.0.1", "::1", "127.0.0.2");
+    tlsPort = await freePort("127.0.0.1", "::1");
     [third, inner, outer] = [
-      await commonPort("127.0.0.1"),
-      await commonPort("127.0.0.3"),
-      await commonPort("127.0.0.4"),
+      await freePort("127.0.0.1"),
+      await freePort("127.0.0.3"),
+      await freePort("127.0.0.4"),
     ];
     httpPort = await freePort("127.0.0.1");
     const listeners = [
@@ -540,7 +514,7 @@ describe("a server with narrow limits", () => {
   const host = "127.0.0.1";
 
   before(async () => {
-    port = await commonPort(host);
+    port = await freePort(host);
     server = await OffhookServer.start(
       `domains: [offhook.test]
 accounts: any

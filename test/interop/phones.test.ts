@@ -1,7 +1,8 @@
 // Two real phones, baresip and linphone, registered with passwords, call each other through our server: RFC 3261 §24, RFC 3665 §3.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { Baresip, freePort } from "./peers/baresip.ts";
+import { freePort } from "../free-port.ts";
+import { Baresip } from "./peers/baresip.ts";
 import { Linphone } from "./peers/linphone.ts";
 import { hostAddress as host, needs } from "./peers/program.ts";
 import { configuration, OffhookServer } from "./peers/server.ts";

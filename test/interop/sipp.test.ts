@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { test } from "node:test";
-import { freePort } from "./peers/baresip.ts";
+import { freePort } from "../free-port.ts";
 import { needs } from "./peers/program.ts";
 import { configuration, OffhookServer } from "./peers/server.ts";
 import { startSipp } from "./peers/sipp.ts";

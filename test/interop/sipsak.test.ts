@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { test } from "node:test";
-import { freePort } from "./peers/baresip.ts";
+import { freePort } from "../free-port.ts";
 import { needs, Program } from "./peers/program.ts";
 import { configuration, OffhookServer } from "./peers/server.ts";
 import { Capture } from "./peers/tshark.ts";

@@ -1,8 +1,9 @@
 // baresip as a phone under test control: a configuration folder of its own, driven over its ctrl_tcp module.
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../../free-port.ts";
 import { Program, until } from "./program.ts";
 import { writeTone } from "./tone.ts";
 
@@ -28,15 +29,6 @@ interface BaresipEvent {
   param?: string;
   peeruri?: string;
   [key: string]: unknown;
-}
-
-/** A free TCP port of the host at this moment. */
-export async function freePort(host: string): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, host, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 export class Baresip {

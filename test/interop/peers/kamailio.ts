@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "./baresip.ts";
+import { freePort } from "../../free-port.ts";
 import { Program } from "./program.ts";
 
 /** Kamailio as a peer over mutual TLS: PEM files. */

@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort, type PhoneOptions } from "./baresip.ts";
+import { freePort } from "../../free-port.ts";
+import type { PhoneOptions } from "./baresip.ts";
 import { Program, until } from "./program.ts";
 import { writeTone } from "./tone.ts";
 
