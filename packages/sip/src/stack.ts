@@ -44,7 +44,7 @@ import {
 } from "./transport/index.ts";
 
 export type { TimerOptions } from "./transaction/machine.ts";
-export { magicCookie, statelessBranch, statelessTag } from "./transaction/transaction-id.ts";
+export { magicCookie, statelessTag } from "./transaction/transaction-id.ts";
 export type * from "./transaction/transaction-user.ts";
 
 export interface StackOptions {

@@ -15,7 +15,6 @@ import {
   type Resolver,
   ServerLocator,
   type SrvRecord,
-  targetsFor,
 } from "../transport/index.ts";
 import { nodeClock } from "./clock.ts";
 import { nodeRandom } from "./random.ts";
@@ -86,21 +85,6 @@ export function dnsResolver(options: DnsOptions = {}): DnsResolver {
     close: () => records.close(),
   };
 }
-
-/** Answers with the addresses of the name as the system sees them: no NAPTR, no SRV, no cache. */
-export const addressResolver: Resolver = {
-  async resolve(query) {
-    try {
-      const found = await lookup(query.host, { all: true });
-      return targetsFor(
-        query,
-        found.map(({ address }) => address),
-      );
-    } catch (error) {
-      throw new TransportError(`no address for ${query.host}`, { cause: error });
-    }
-  },
-};
 
 function checkServers(servers: readonly string[] | undefined): void {
   if (servers === undefined) return;

@@ -10,7 +10,6 @@ export type {
 export { sipIdentities, speaksFor } from "./certificate-identity.ts";
 export { nodeClock } from "./clock.ts";
 export {
-  addressResolver,
   type DnsCacheOptions,
   type DnsOptions,
   type DnsResolver,

@@ -26,7 +26,7 @@ export {
   nonInviteServerTable,
 } from "./non-invite-server.ts";
 export { type Keyed, TextTable } from "./text-table.ts";
-export { magicCookie, statelessBranch, statelessTag, UniqueIds } from "./transaction-id.ts";
+export { magicCookie, statelessTag, UniqueIds } from "./transaction-id.ts";
 export {
   TransactionLayer,
   type TransactionLayerOptions,

@@ -3,14 +3,7 @@ import { test } from "node:test";
 import { ParseError } from "../errors.ts";
 import { answerMalformed, parseMessage } from "../message/index.ts";
 import { request } from "./sink.test.kit.ts";
-import {
-  clientKey,
-  hasMagicCookie,
-  serverKey,
-  statelessBranch,
-  statelessTag,
-  UniqueIds,
-} from "./transaction-id.ts";
+import { clientKey, serverKey, statelessTag, UniqueIds } from "./transaction-id.ts";
 
 /** Says how often it was asked. */
 function countingRandom(): { asked: number; bytes(length: number): Uint8Array } {
@@ -44,7 +37,6 @@ test("random bytes come from a pool, not one call each", () => {
 });
 
 type MatchRow = [section: string, what: string, one: string, other: string, same: boolean];
-const plain = request("INVITE");
 const keys: MatchRow[] = [
   [
     "§17.1.3",
@@ -105,26 +97,6 @@ function key2543(method: string, options: Parameters<typeof request>[1] = {}): s
   return key(method, { via: "SIP/2.0/UDP 192.0.2.1", ...options });
 }
 
-test("§16.11: a stateless branch is the same for a request, its retransmission, its CANCEL and its ACK", () => {
-  const branch = statelessBranch(plain);
-  assert.ok(branch.startsWith("z9hG4bK"));
-  assert.equal(statelessBranch(request("INVITE")), branch);
-  assert.equal(statelessBranch(request("CANCEL")), branch);
-  assert.equal(statelessBranch(request("ACK", { toTag: "b" })), branch);
-  assert.notEqual(statelessBranch(request("INVITE", { branch: "z9hG4bK2" })), branch);
-  assert.notEqual(statelessBranch(request("INVITE", { host: "192.0.2.7" })), branch);
-});
-
-test("§16.11: also without the magic cookie, from the whole Via and the rest", () => {
-  const via = "SIP/2.0/UDP 192.0.2.1;branch=1";
-  assert.equal(hasMagicCookie(request("INVITE", { via })), false);
-  assert.equal(statelessBranch(request("INVITE", { via })), statelessBranch(request("CANCEL", { via })));
-  assert.notEqual(
-    statelessBranch(request("INVITE", { via })),
-    statelessBranch(request("INVITE", { via, sequence: 2 })),
-  );
-});
-
 test("§8.2.7: a stateless To tag is the same each time, and another for another request", () => {
   assert.equal(statelessTag(request("INVITE")), statelessTag(request("INVITE")));
   assert.notEqual(statelessTag(request("INVITE")), statelessTag(request("INVITE", { callId: "2" })));
@@ -134,11 +106,4 @@ test("§8.2.7: the answer to a malformed INVITE has the tag by which its ACK is 
   const invite = request("INVITE");
   const answer = answerMalformed(invite.bytes, new ParseError("message", "too long", { status: 513 }));
   assert.equal(parseMessage(answer!.bytes).toTag, statelessTag(invite));
-});
-
-test("stateless branches of many requests do not collide", () => {
-  const seen = new Set(
-    Array.from({ length: 3000 }, (_, i) => statelessBranch(request("OPTIONS", { branch: `z9hG4bK${i}` }))),
-  );
-  assert.equal(seen.size, 3000);
 });

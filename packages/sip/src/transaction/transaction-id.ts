@@ -2,7 +2,7 @@
 // under which a message finds its transaction (§17.1.3, §17.2.3, with the RFC 2543 fallback).
 
 import type { SipRequest } from "../message/index.ts";
-import { base32, hashText, base32Pairs as pairs, statelessTagOf } from "../message/short-text.ts";
+import { base32, base32Pairs as pairs, statelessTagOf } from "../message/short-text.ts";
 import type { Random } from "../ports.ts";
 
 /** Every branch of an RFC 3261 element begins so (§8.1.1.7). */
@@ -97,19 +97,6 @@ export function serverKey(request: SipRequest, method: string, toTag = request.t
 /** True if the request's topmost branch identifies its transaction by itself (RFC 3261 elements). */
 export function hasMagicCookie(request: SipRequest): boolean {
   return request.topBranch?.startsWith(magicCookie) === true;
-}
-
-/**
- * §16.11: the branch that a stateless element puts on what it forwards: always the same for the same
- * transaction, its CANCEL and its non-2xx ACK included.
- */
-export function statelessBranch(request: SipRequest): string {
-  const via = request.topVia;
-  const basis =
-    via.branch?.startsWith(magicCookie) === true
-      ? `${via.branch} ${via.host}:${via.port ?? ""}`
-      : serverKey(request, "", request.toTag);
-  return `${magicCookie}s-${hashText(basis)}`;
 }
 
 /** §8.2.7: the To tag of a stateless answer, the same each time the same request comes. */

@@ -173,7 +173,7 @@ export interface RequestOptions extends SendOptions {
 
 /** How to send something without a transaction. */
 export interface StatelessOptions extends SendOptions {
-  /** The whole branch (stateless proxies: `statelessBranch`); default: a new one. */
+  /** The whole branch (stateless proxies); default: a new one. */
   branch?: string;
   /** Told if it could not be sent at all. */
   onFailure?(failure: RequestFailure): void;
