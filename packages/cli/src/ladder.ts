@@ -9,8 +9,13 @@ type Style = Parameters<typeof styleText>[0];
 /** Columns between two parties, at most. */
 const widest = 44;
 
+/** A ladder of a call, or of a scenario that was played: there the network may have lost a message. */
+interface Drawn extends Ladder {
+  readonly messages: readonly (LadderMessage & { readonly isLost?: boolean })[];
+}
+
 /** The drawing; with `full`, every message follows its arrow. */
-export function printLadder(ladder: Ladder, options: { full?: boolean; color?: boolean } = {}): string {
+export function printLadder(ladder: Drawn, options: { full?: boolean; color?: boolean } = {}): string {
   const paint = (style: Style, text: string) =>
     options.color === false ? text : styleText(style, text, options.color ? { validateStream: false } : {});
   const { participants, messages } = ladder;
@@ -70,11 +75,17 @@ export function printLadder(ladder: Ladder, options: { full?: boolean; color?: b
   return out.join("\n");
 }
 
-function label({ summary, cSeq, isRetransmission, transport }: LadderMessage, isMixed: boolean): string {
+function label(message: Drawn["messages"][number], isMixed: boolean): string {
+  const { summary, cSeq, isRetransmission, transport, isLost } = message;
   // "180 Ringing (INVITE)"; a request is its method: the URI is in the messages.
   const isResponse = /^\d{3} /.test(summary);
   const text = isResponse ? `${summary} (${cSeq.replace(/^\d+\s+/, "")})` : (summary.split(" ", 1)[0] ?? "");
-  return clean(`${text}${isMixed ? ` ${transport.toLowerCase()}` : ""}${isRetransmission ? " again" : ""}`);
+  const notes = [
+    isMixed && transport.toLowerCase(),
+    isRetransmission && "again",
+    isLost === true && "(lost)",
+  ];
+  return clean([text, ...notes].filter((part) => part !== false).join(" "));
 }
 
 function styleOf({ summary, isRetransmission }: LadderMessage): Style {

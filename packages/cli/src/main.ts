@@ -15,6 +15,7 @@ const commands: Record<string, () => Promise<Command>> = {
   register: async () => (await import("./commands/register.ts")).registerCommand(),
   options: async () => (await import("./commands/options.ts")).optionsCommand(),
   code: async () => (await import("./commands/code.ts")).codeCommand(),
+  tour: async () => (await import("./commands/tour.ts")).tourCommand(),
 };
 
 const program = new Command("offhook")

@@ -1,6 +1,7 @@
 // @offhook/conformance: one scenario per response code, the stage that they are played on, and the runner.
 
 export { CheckFailed, Checks } from "./check.ts";
+export { canMutate, mutate, type Verdict } from "./mutate.ts";
 export { type Arrived, type Part, Peer, type PeerOptions } from "./peer.ts";
 export { Phone, type PhoneOptions } from "./phone.ts";
 export { fieldOf, type Recorded, Recording, type TourLadder, type TourMessage } from "./recording.ts";

@@ -71,25 +71,25 @@ export class Recording {
   }
 
   ladder(title: string): TourLadder {
-    const participants: string[] = [];
     const messages = this.messages
       .filter(({ text }) => text.trim() !== "")
-      .map((message): TourMessage => {
-        const to = this.nameOf(message.to);
-        for (const name of [message.sender, to]) if (!participants.includes(name)) participants.push(name);
-        return {
+      .map(
+        (message): TourMessage => ({
           at: message.at,
           from: message.sender,
-          to,
+          to: this.nameOf(message.to),
           transport: message.transport,
           summary: summaryOf(message.startLine),
           cSeq: fieldOf(message, "CSeq") ?? "",
           isRetransmission: message.isCopy,
           text: message.text,
           ...(message.isLost && { isLost: true as const }),
-        };
-      });
-    return { callId: title, participants, messages, omitted: 0 };
+        }),
+      );
+    // In the order in which they take part; that phones register first does not put them before the caller.
+    const story = messages.filter(({ cSeq }) => !cSeq.endsWith(" REGISTER"));
+    const participants = new Set([...story, ...messages].flatMap(({ from, to }) => [from, to]));
+    return { callId: title, participants: [...participants], messages, omitted: 0 };
   }
 }
 
