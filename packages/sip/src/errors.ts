@@ -1,6 +1,7 @@
 // Every error class of the library, each with a stable `code` (see docs/errors.md for the list).
 
-import type { SipResponse } from "./message/index.ts";
+import type { Reason, SipResponse, Warning } from "./message/index.ts";
+import type { Retry } from "./responses/index.ts";
 
 /** Base of all errors that this library throws on purpose. `code` is stable across releases. */
 export class SipError extends Error {
@@ -45,28 +46,41 @@ export class ArgumentError extends SipError {
   }
 }
 
+/** What is known of a failed request beyond its final response. */
+export interface RejectedDetails {
+  readonly origin?: "peer" | "timeout" | "transport" | "canceled";
+  readonly retry?: Retry;
+  readonly retryAfter?: number | undefined;
+  readonly retries?: readonly number[];
+  readonly warnings?: readonly Warning[];
+  readonly reasons?: readonly Reason[];
+  readonly q850?: number | undefined;
+  readonly cause?: unknown;
+}
+
 /**
  * The call or request failed: `response` is the final response, made here if nobody answered (`SIP_TIMEOUT`,
  * a 408) or nobody could be reached (`SIP_TRANSPORT`, a 503), RFC 3261 §8.1.3.1. Otherwise `SIP_REJECTED`.
+ * `explain` of `core` says in words what it means and what to check.
  */
 export class Rejected extends SipError {
   readonly response: SipResponse;
   /** Who made the response: the peer or a proxy, or this side. */
   readonly origin: "peer" | "timeout" | "transport" | "canceled";
+  /** Whether sending it again makes sense, as the code has it; `retryAfter` says when. */
+  readonly retry: Retry;
   /** Seconds that the peer asked to wait before another try (§20.33). */
   readonly retryAfter: number | undefined;
-  /** Automatic retries before the failure was final. */
-  readonly retries: number;
+  /** The status codes after each of which it was sent again by itself before the failure was final, in order. */
+  readonly retries: readonly number[];
+  /** What the peer's Warning header fields say (§20.43). */
+  readonly warnings: readonly Warning[];
+  /** What its Reason header fields say (RFC 3326). */
+  readonly reasons: readonly Reason[];
+  /** The release cause of the telephone network: the one that Reason names (RFC 6432), else as RFC 3398 maps the code. */
+  readonly q850: number | undefined;
 
-  constructor(
-    response: SipResponse,
-    details: {
-      origin?: "peer" | "timeout" | "transport" | "canceled";
-      retryAfter?: number | undefined;
-      retries?: number;
-      cause?: unknown;
-    } = {},
-  ) {
+  constructor(response: SipResponse, details: RejectedDetails = {}) {
     const { origin = "peer", cause } = details;
     const code = {
       peer: "SIP_REJECTED",
@@ -81,12 +95,20 @@ export class Rejected extends SipError {
     );
     this.response = response;
     this.origin = origin;
+    this.retry = details.retry ?? "never";
     this.retryAfter = details.retryAfter;
-    this.retries = details.retries ?? 0;
+    this.retries = details.retries ?? [];
+    this.warnings = details.warnings ?? [];
+    this.reasons = details.reasons ?? [];
+    this.q850 = details.q850;
   }
 
   get statusCode(): number {
     return this.response.statusCode;
+  }
+  /** As received. */
+  get reasonPhrase(): string {
+    return this.response.reasonPhrase;
   }
 }
 
@@ -97,13 +119,18 @@ export class CallEndedError extends SipError {
   }
 }
 
-/** Offer and answer do not go together, RFC 3264. `warning` is a warn-code of RFC 3261 §20.43 if one fits. */
+/**
+ * Offer and answer do not go together, RFC 3264. `warning` is a warn-code of RFC 3261 §20.43 if one fits; `isMalformed`
+ * is true for a description that cannot be read at all.
+ */
 export class NegotiationError extends SipError {
   readonly warning: number | undefined;
+  readonly isMalformed: boolean;
 
-  constructor(message: string, options: { warning?: number; cause?: unknown } = {}) {
+  constructor(message: string, options: { warning?: number; isMalformed?: boolean; cause?: unknown } = {}) {
     super("SIP_NEGOTIATION", message, options.cause === undefined ? undefined : { cause: options.cause });
     this.warning = options.warning;
+    this.isMalformed = options.isMalformed ?? false;
   }
 }
 

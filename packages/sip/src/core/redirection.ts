@@ -10,7 +10,6 @@ import {
   type SipResponse,
   type Uri,
 } from "../message/index.ts";
-import { mayRedirect } from "./reactions.ts";
 import { maxRedirectGenerations, maxRedirectTargets } from "./retry-guard.ts";
 
 interface Candidate {
@@ -86,4 +85,9 @@ export function contactsOf(response: SipResponse): Contact[] {
     if (error instanceof ParseError) return [];
     throw error;
   }
+}
+
+/** True if a URI may be tried instead of another because of a 3xx: sips: never gives way to sip: (RFC 5630 §5.3). */
+export function mayRedirect(from: Uri, to: Uri): boolean {
+  return isSipUri(to) && (from.scheme !== "sips" || to.scheme === "sips");
 }

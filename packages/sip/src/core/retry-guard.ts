@@ -14,11 +14,6 @@ export class RetryGuard {
   #count = 0;
   #minimumSession = 0;
 
-  /** Retries so far. */
-  get count(): number {
-    return this.#count;
-  }
-
   /**
    * Asks for one more retry because of `statusCode`. Each code counts once, except 401 and 407, where the
    * credentials themselves count realms, and 422, whose every round has to raise Min-SE.

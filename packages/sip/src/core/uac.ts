@@ -20,7 +20,9 @@ import {
 import type { Clock, Random, Timer } from "../ports.ts";
 import type { ClientRequest, RequestFailure, RequestUser, Stack } from "../stack.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type FailedAttempt, type ReactionTable, reactions, reactionTo } from "./reactions.ts";
+import type { FailedAttempt } from "./failed-attempt.ts";
+import { secondsOf } from "./field-values.ts";
+import { type Reaction, type ReactionTable, reactions, reactionTo } from "./reactions.ts";
 import { Redirection } from "./redirection.ts";
 import { RetryGuard } from "./retry-guard.ts";
 
@@ -37,8 +39,8 @@ export interface ResponseContext {
   /** Undefined for a response made here. */
   readonly flow: Flow | undefined;
   readonly origin: Origin;
-  /** Automatic retries before this one. */
-  readonly retries: number;
+  /** The status codes after each of which the request was sent again by itself, in order. */
+  readonly retries: readonly number[];
   /** What went wrong below, for a response made here. */
   readonly error?: Error;
 }
@@ -49,10 +51,24 @@ export interface UacUser {
   onProvisional?(response: SipResponse, context: ResponseContext): void;
   /** The outcome, once; for INVITE every 2xx, from other forks and repeated ones too. */
   onFinal(response: SipResponse, context: ResponseContext): void;
+  /** Asked before the request waits for its retry; false makes `response` the outcome: the user has times of its own. */
+  mayWait?(response: SipResponse, delay: number): boolean;
   /** Asked just before the request is sent again; false makes `response` the outcome. */
   mayRetry?(response: SipResponse, delay: number): boolean;
-  /** The request is not sent again before `delay` milliseconds are over (glare, §14.1). */
+  /** The request is not sent again before `delay` milliseconds are over (glare, §14.1; Retry-After). */
   onWaiting?(response: SipResponse, delay: number): void;
+  /** It is about to be sent again, by this plan. */
+  onRetry?(plan: RequestPlan, response: SipResponse): void;
+}
+
+/** A request that is going to be sent again by itself. */
+export interface AutomaticRetry {
+  /** The failure. */
+  readonly response: SipResponse;
+  /** What will be sent. */
+  readonly plan: RequestPlan;
+  /** In how many milliseconds. */
+  readonly delay: number;
 }
 
 export interface UacOptions {
@@ -63,8 +79,12 @@ export interface UacOptions {
   readonly supported?: readonly string[];
   /** Rows that replace those of the table. */
   readonly reactions?: ReactionTable;
+  /** Media types that can be read here. Default `["application/sdp"]`. */
+  readonly accept?: readonly string[];
   /** Follow 3xx responses (§8.1.3.4). Default true. */
   readonly followRedirects?: boolean;
+  /** Told of every automatic retry as it is decided on. */
+  onRetry?(retry: AutomaticRetry): void;
   /** The domain for telephone numbers. */
   readonly homeHost?: string;
 }
@@ -125,6 +145,7 @@ export class Uac {
         ...contentHeaders(outline),
       ],
       ...(body === undefined ? {} : { body }),
+      ...(outline.alternatives === undefined ? {} : { alternatives: outline.alternatives }),
       ...(nextHop === undefined ? {} : { nextHop }),
       ...(flow === undefined ? {} : { flow }),
       ...(outline.contact === undefined ? {} : { contact: outline.contact }),
@@ -154,6 +175,7 @@ export class UacRequest implements RequestUser {
   #sent: SipRequest | undefined;
   #timer: Timer | undefined;
   #waitingFor: { response: SipResponse; context: ResponseContext } | undefined;
+  readonly #retries: number[] = [];
   #isGivenUp = false;
   #isDone = false;
   #cancelHeaders: readonly HeaderInit[] | undefined;
@@ -270,73 +292,70 @@ export class UacRequest implements RequestUser {
       this.#finish(response, context);
       return;
     }
-    const reaction = reactionTo(statusCode, this.#uac.reactions);
+    try {
+      if (this.#reacted(reactionTo(statusCode, this.#uac.reactions), response, context)) return;
+    } catch (error) {
+      // A row of the application's own went wrong: the failure is final.
+      this.#finish(response, context);
+      throw error;
+    }
+    if (!this.#tryNextTarget(response, context)) this.#finish(response, context);
+  }
+
+  /** True if the request is sent again, now or later. */
+  #reacted(reaction: Reaction, response: SipResponse, context: ResponseContext): boolean {
     switch (reaction.kind) {
-      case "answer challenge": {
-        const outcome = this.#auth?.challenged(response);
-        if (outcome?.kind === "retry") {
-          this.#retry(this.#plan, response, context);
-          return;
-        }
-        break;
-      }
+      case "answer challenge":
+        return (
+          this.#auth?.challenged(response).kind === "retry" && this.#retry(this.#plan, response, context)
+        );
       case "retry with": {
         const changed = reaction.change(this.#failedAttempt(response));
-        if (changed !== undefined) {
-          this.#retry(changed, response, context);
-          return;
-        }
-        break;
+        return changed !== undefined && this.#retry(changed, response, context);
       }
       case "wait, then retry": {
         const delay = reaction.delay(this.#failedAttempt(response));
-        if (delay !== undefined) {
-          this.#retry(this.#plan, response, context, delay);
-          return;
-        }
-        break;
+        if (delay !== undefined) return this.#retry(this.#plan, response, context, delay);
+        return reaction.otherwise !== undefined && this.#reacted(reaction.otherwise, response, context);
       }
       case "next target":
         // Inside a dialog a redirection is a failure of that request and no more.
         if ((this.#context.dialog ?? "none") === "none" && this.#uac.options.followRedirects !== false) {
           this.#redirection.add(response);
         }
-        break;
+        return false;
       case "final":
-        break;
+        return false;
     }
-    if (!this.#tryNextTarget(response, context)) this.#finish(response, context);
   }
 
   #failedAttempt(response: SipResponse): FailedAttempt {
-    const { supported = [], homeHost, random } = this.#uac.options;
+    const { supported = [], accept = ["application/sdp"], homeHost, random } = this.#uac.options;
     const dialog = this.#context.dialog ?? "none";
     return {
-      plan: this.#plan,
-      response,
+      ...{ plan: this.#plan, response, supported, accept, homeHost, random },
       isInDialog: dialog !== "none",
       ownsCallId: dialog === "owner",
-      supported,
-      homeHost,
-      random,
+      followsRedirects: this.#uac.options.followRedirects !== false,
     };
   }
 
-  #retry(plan: RequestPlan, response: SipResponse, context: ResponseContext, delay = 0): void {
-    if (!this.#guard.allows(response.statusCode)) {
-      this.#finish(response, context);
-      return;
-    }
+  /** False if the guard forbids it. */
+  #retry(plan: RequestPlan, response: SipResponse, context: ResponseContext, delay = 0): boolean {
+    if (delay > 0 && this.#user.mayWait?.(response, delay) === false) return false;
+    if (!this.#guard.allows(response.statusCode, secondsOf(response.headers.raw("Min-SE")))) return false;
     if (delay === 0) {
       this.#again(plan, response, context, delay);
-      return;
+      return true;
     }
+    this.#uac.options.onRetry?.({ response, plan, delay });
     this.#waitingFor = { response, context };
     this.#timer = this.#uac.options.clock.schedule(delay, () => {
       this.#stopWaiting();
       this.#again(plan, response, context, delay);
     });
     this.#user.onWaiting?.(response, delay);
+    return true;
   }
 
   #again(plan: RequestPlan, response: SipResponse, context: ResponseContext, delay: number): void {
@@ -346,6 +365,9 @@ export class UacRequest implements RequestUser {
       return;
     }
     this.#plan = plan;
+    this.#retries.push(response.statusCode);
+    if (delay === 0) this.#uac.options.onRetry?.({ response, plan, delay });
+    this.#user.onRetry?.(plan, response);
     this.start();
   }
 
@@ -371,7 +393,7 @@ export class UacRequest implements RequestUser {
   }
 
   #contextOf(flow: Flow | undefined, origin: Origin): ResponseContext {
-    return { sent: this.sent, flow, origin, retries: this.#guard.count };
+    return { sent: this.sent, flow, origin, retries: [...this.#retries] };
   }
 
   #imagineSent(): SipRequest {

@@ -188,6 +188,7 @@ export class Dialog implements DialogFields {
       requestUri,
       headers: [...this.#fixedHeaders(routes), ...contentHeaders(content)],
       ...(content.body === undefined ? {} : { body: content.body }),
+      ...(content.alternatives === undefined ? {} : { alternatives: content.alternatives }),
       ...(nextHop === undefined ? {} : { nextHop }),
       nextSequence: () => this.#nextSequence(),
     };

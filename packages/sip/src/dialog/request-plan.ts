@@ -16,6 +16,8 @@ export interface RequestPlan {
    */
   contact?(sentBy: string, transport: string): string;
   readonly body?: Uint8Array | string;
+  /** Bodies to try instead if this one is refused as too large, of the wrong type or unacceptable. Best first. */
+  readonly alternatives?: readonly AlternativeBody[];
   /** Where to send it if neither the topmost Route nor the Request-URI says so (strict routers, outbound proxies). */
   readonly nextHop?: Uri;
   /** Send it on this flow only. */
@@ -24,10 +26,21 @@ export interface RequestPlan {
   nextSequence(): number;
 }
 
+/** A body that says the same in another way: shorter, in another type, with other codecs. */
+export interface AlternativeBody {
+  readonly body: Uint8Array | string;
+  /** Its media type. */
+  readonly contentType: string;
+  /** Content-Encoding, Content-Language, Content-Disposition. */
+  readonly headers?: readonly HeaderInit[];
+}
+
 /** What may be added to a request. */
 export interface RequestContent {
   readonly headers?: readonly HeaderInit[];
   readonly body?: Uint8Array | string;
   /** Media type of the body; needed if there is one. */
   readonly contentType?: string;
+  /** Bodies to try instead if the server refuses this one (413, 415, 488, 513, 606). Best first. */
+  readonly alternatives?: readonly AlternativeBody[];
 }

@@ -8,6 +8,7 @@ import {
   applyAnswer,
   type Codec,
   createAnswer,
+  createCapabilities,
   createOffer,
   type Direction,
   type LocalSession,
@@ -96,6 +97,15 @@ export class AudioSession implements MediaSession {
   rollback(): void {
     this.#local = this.#before ?? this.#local;
     this.#before = undefined;
+  }
+
+  capabilities(): string {
+    const { codecs, address } = this.#options;
+    const own = address ?? this.#context.publicAddress ?? "127.0.0.1";
+    const local = { sessionId: this.#sessionId, address: own, port: 0 };
+    return printSessionDescription(
+      createCapabilities({ ...local, ...(codecs === undefined ? {} : { codecs }) }),
+    );
   }
 
   async sendDtmf(digits: string): Promise<void> {

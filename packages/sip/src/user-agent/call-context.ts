@@ -1,7 +1,13 @@
 // What calls and registrations get from their user agent.
 
 import type { AuthSession } from "../auth/index.ts";
-import type { ResponseContext, Uac, UasRules } from "../core/index.ts";
+import {
+  type Refusal,
+  type ResponseContext,
+  sessionDescriptionOf,
+  type Uac,
+  type UasRules,
+} from "../core/index.ts";
 import type { Dialog, Dialogs, RequestContent } from "../dialog/index.ts";
 import type { NegotiationError } from "../errors.ts";
 import type { HeaderInit, SipRequest, SipResponse } from "../message/index.ts";
@@ -27,6 +33,8 @@ export interface CallContext {
   readonly dialogs: Dialogs;
   readonly timers: CallTimers;
   readonly rules: UasRules;
+  /** Nobody else answers calls of this user: what is not acceptable here is not acceptable (§21.6.4). */
+  readonly isSoleEndpoint: boolean;
   /** Methods inside a call beyond ACK, BYE, CANCEL, INVITE. */
   readonly inDialog: ReadonlyMap<string, InDialogHandler>;
   /** Header fields that tell what we can: Allow, Supported, User-Agent or Server. */
@@ -50,26 +58,34 @@ export function dialogHeaders(request: SipRequest, contact: string): HeaderInit[
   ];
 }
 
-/** The body as text if it is a session description. */
+/** The session description in a message, on its own or in a multipart body. */
 export function sdpOf(message: SipRequest | SipResponse): string | undefined {
-  if (message.body.length === 0) return undefined;
-  const type = message.headers.raw("Content-Type");
-  return type !== undefined && /^\s*application\s*\/\s*sdp\s*(;|$)/i.test(type)
-    ? new TextDecoder().decode(message.body)
-    : undefined;
+  return sessionDescriptionOf(message);
 }
 
-/** §21.4.26: the offer cannot be taken; the session stays as it was. */
-export function refuseOffer(
-  incoming: Pick<IncomingRequest, "respond">,
-  { warning, message }: NegotiationError,
-): void {
-  incoming.respond(488, { headers: warning === undefined ? [] : [warningHeader(warning, message)] });
+/**
+ * The offer cannot be taken; the session stays as it was. §21.4.1: 400 if it cannot be read; §21.4.26: 488, with a
+ * Warning and, if there are any, our capabilities (RFC 3264 §9); §21.6.4: 606 if it can be taken nowhere.
+ */
+export function refusalOfOffer(
+  { warning, message, isMalformed }: NegotiationError,
+  options: { isNowhere?: boolean; capabilities?: string | undefined } = {},
+): Refusal {
+  const headers = [warningHeader(warning ?? 399, message)];
+  if (isMalformed) return { statusCode: 400, options: { headers, reasonPhrase: "Bad Session Description" } };
+  const { isNowhere = false, capabilities } = options;
+  return {
+    statusCode: isNowhere ? 606 : 488,
+    options: {
+      headers,
+      ...(capabilities === undefined ? {} : { body: capabilities, contentType: "application/sdp" }),
+    },
+  };
 }
 
 /** §20.43: who warns is a name of ours, "offhook". */
-export function warningHeader(code: number, text: string): HeaderInit {
-  return ["Warning", `${code} offhook "${text.replace(/["\\]/g, "")}"`];
+function warningHeader(code: number, text: string): HeaderInit {
+  return ["Warning", `${code} offhook "${text.replace(/[^ !#-[\]-~]/g, "?")}"`];
 }
 
 /** Sends a request inside a dialog and waits for its final response, whatever that is. */

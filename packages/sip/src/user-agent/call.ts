@@ -191,10 +191,17 @@ export class Call {
     return this.ended;
   }
 
-  /** Gives up an outgoing call because nobody answered in time; as `hangUp`, but `ended` says "expired". */
+  /**
+   * Nobody answered in time: an outgoing call is given up, an incoming one gets 480. As `hangUp`, but `ended` says
+   * "expired".
+   */
   expire(): void {
     const { end, hangingUp, wasAnswered } = this.#core;
     if (end !== undefined || hangingUp !== undefined || wasAnswered) return;
+    if (this.#callee !== undefined) {
+      this.#callee.expire();
+      return;
+    }
     this.#caller?.expire();
     void this.hangUp({ headers: [["Reason", 'SIP;cause=408;text="No answer"']] });
   }
@@ -257,10 +264,12 @@ export class Call {
     );
     const { statusCode } = response;
     if (statusCode < 300) return response;
-    // §12.2.1.2: 481 and silence end the dialog; other failures of such requests do not end the call.
-    const { origin } = context;
-    if (statusCode === 481 || effectOf(statusCode) === "dialog" || origin === "timeout") {
-      this.#core.broken(origin === "peer" ? "no dialog" : "no answer", response);
+    // §12.2.1.2, RFC 5057 §5.1: what ends the call's usage, or the dialog with all of them. Subscriptions are usages
+    // of their own.
+    const effect = effectOf(statusCode, method);
+    const isOwnUsage = !["SUBSCRIBE", "NOTIFY", "REFER"].includes(method);
+    if (effect === "dialog" || (effect === "usage" && isOwnUsage)) {
+      this.#core.broken(context.origin === "peer" ? "no dialog" : "no answer", response);
     }
     throw rejectionOf(response, context);
   }

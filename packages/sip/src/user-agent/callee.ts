@@ -5,7 +5,7 @@ import type { Dialog } from "../dialog/index.ts";
 import { ArgumentError, NegotiationError, StateError } from "../errors.ts";
 import type { HeaderInit, SipRequest } from "../message/index.ts";
 import type { IncomingRequest, RespondOptions } from "../stack.ts";
-import { refuseOffer, sdpOf } from "./call-context.ts";
+import { refusalOfOffer, sdpOf } from "./call-context.ts";
 import type { CallCore, CallSide } from "./call-core.ts";
 import { IncomingInvite, type IncomingInviteUser } from "./incoming-invite.ts";
 import { GivenMedia, refusalOf, type SdpSource } from "./media-session.ts";
@@ -123,6 +123,13 @@ export class Callee implements CallSide, IncomingInviteUser {
     }
     this.#pending("reject").reject(statusCode, options);
     this.#core.finish({ by: "local", cause: "rejected" });
+  }
+
+  /** Nobody answers (§21.4.18); what is being answered goes on. */
+  expire(): void {
+    if (this.#isAnswering || !this.#invite.isPending || this.#core.end !== undefined) return;
+    this.#invite.reject(480, { reasonPhrase: "Temporarily Unavailable (no answer)" });
+    this.#core.finish({ by: "local", cause: "expired" });
   }
 
   // --- For the call ------------------------------------------------------------------------------------------
@@ -307,19 +314,21 @@ export class Callee implements CallSide, IncomingInviteUser {
     }
   }
 
-  /** 488: there is nothing to agree on. */
+  /** 488 and its like: there is nothing to agree on. */
   #refuse(error: unknown): void {
     if (!this.#invite.isPending || this.#core.end !== undefined) return;
     if (!(error instanceof NegotiationError)) {
       this.#core.context.reportError(error);
       this.#invite.reject(500);
-    } else refuseOffer({ respond: (status, options) => this.#rejected(status, options) }, error);
+    } else {
+      const { context, session } = this.#core;
+      const { statusCode, options } = refusalOfOffer(error, {
+        isNowhere: context.isSoleEndpoint,
+        capabilities: session?.media.capabilities?.(),
+      });
+      this.#invite.reject(statusCode, options);
+    }
     this.#core.finish({ by: "local", cause: "rejected" });
-  }
-
-  #rejected(statusCode: number, options?: RespondOptions): boolean {
-    this.#invite.reject(statusCode, options);
-    return true;
   }
 
   #pending(what: string): IncomingInvite {

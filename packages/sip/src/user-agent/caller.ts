@@ -113,7 +113,7 @@ export class Caller implements CallSide, OutgoingInviteUser {
   refusesOffer(dialog: Dialog): 491 | 500 | undefined {
     if (this.#exchanged.has(dialog)) return undefined;
     // RFC 3311 §5.2: our offer in the INVITE is not answered; without one, the callee's turn to offer is the 1xx or 2xx.
-    return this.#start.offers ? 491 : 500;
+    return this.#invite.hasOffer ? 491 : 500;
   }
 
   onOfferAnswered(dialog: Dialog): void {
@@ -158,6 +158,12 @@ export class Caller implements CallSide, OutgoingInviteUser {
     core.renegotiationOf(early.dialog, early.contact).updates.note(response);
     void this.#acknowledgeProvisional(response, rSeq, early);
     core.progress.emit(response);
+  }
+
+  onOfferChanged(offer: string | undefined): void {
+    const { session, context } = this.#core;
+    const changed = offer === undefined ? session?.withdrawOffer() : session?.replaceOffer(offer);
+    changed?.catch((error: unknown) => context.reportError(error));
   }
 
   onDropped(dialog: Dialog): void {
@@ -268,20 +274,21 @@ export class Caller implements CallSide, OutgoingInviteUser {
     this.#agreedWith = dialog;
     // RFC 6337 §3.1.1: agreed on in a reliable provisional response, and perhaps by UPDATE since.
     if (before === dialog) return undefined;
-    if (!this.#start.offers && !hasExchanged) {
+    const { hasOffer } = this.#invite;
+    if (!hasOffer && !hasExchanged) {
       // The INVITE had no offer, so the 2xx has, and the ACK takes the answer.
       if (sdp === undefined) throw new NegotiationError("the peer offered nothing");
       return await session.answer(sdp);
     }
-    if (!this.#exchanged.has(dialog) && hasExchanged && !this.#start.offers) {
+    if (!this.#exchanged.has(dialog) && hasExchanged && !hasOffer) {
       throw new NegotiationError("the offer of the provisional response could not be used");
     }
     if (before === undefined) {
-      if (this.#start.offers) await session.accept(sdp);
+      if (hasOffer) await session.accept(sdp);
       return undefined;
     }
     // Another fork had the session last: this one's answer counts, and what has changed since is offered anew.
-    if (this.#start.offers) await session.adopt(sdp);
+    if (hasOffer) await session.adopt(sdp);
     this.#isStale = session.revision > 1;
     return undefined;
   }

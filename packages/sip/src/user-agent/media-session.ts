@@ -35,8 +35,12 @@ export interface MediaSession {
    * @throws {NegotiationError} if it does not fit the offer: the call then ends
    */
   acceptAnswer(answer: string, isFinal: boolean): MaybePromise<void>;
+  /** The first offer was refused, and the application has given this one to go out in its place. */
+  replaceOffer?(offer: string): void;
   /** Our last offer was refused: what was agreed before goes on (§8). */
   rollback?(): void;
+  /** What could be agreed on here, for the body of a refusal (RFC 3264 §9). */
+  capabilities?(): string;
   /** Sends key presses (RFC 4733), one after another. */
   sendDtmf?(digits: string): Promise<void>;
   /** Called by the call to hear of key presses. */
@@ -71,6 +75,10 @@ export class GivenMedia implements MediaSession {
 
   constructor(source: SdpSource) {
     this.#source = source;
+  }
+
+  replaceOffer(offer: string): void {
+    this.#take(offer);
   }
 
   async createOffer(direction: Direction): Promise<string> {
@@ -140,7 +148,7 @@ export function parseOffer(text: string): SessionDescription {
   try {
     return parseSessionDescription(text);
   } catch (cause) {
-    throw new NegotiationError("the session description cannot be read", { cause });
+    throw new NegotiationError("the session description cannot be read", { isMalformed: true, cause });
   }
 }
 

@@ -41,6 +41,8 @@ export interface OutgoingInviteUser extends DialogOwner {
     rSeq: number,
     early: { dialog: Dialog; contact: string; description: EarlyDescription },
   ): void;
+  /** The INVITE goes out again, with another offer or with none: the one before was refused. */
+  onOfferChanged(offer: string | undefined): void;
   /** An early dialog is over, or given up for another. */
   onDropped(dialog: Dialog): void;
   /**
@@ -67,8 +69,9 @@ export class OutgoingInvite implements UacUser {
   readonly #context: CallContext;
   readonly #user: OutgoingInviteUser;
   readonly #auth: AuthSession | undefined;
-  readonly #hasOffer: boolean;
+  #hasOffer: boolean;
   readonly #forks = new Map<string, Fork>();
+  #offer: RequestPlan["body"];
   #request: UacRequest | undefined;
   #kept: Fork | undefined;
   #isGivenUp = false;
@@ -87,6 +90,7 @@ export class OutgoingInvite implements UacUser {
   }
 
   send(plan: RequestPlan): void {
+    this.#offer = plan.body;
     this.#request = this.#context.uac.send(plan, this, this.#auth === undefined ? {} : { auth: this.#auth });
     if (this.#isGivenUp) this.#request.cancel();
   }
@@ -94,6 +98,10 @@ export class OutgoingInvite implements UacUser {
   /** True while neither a final response nor a failure has come. */
   get isPending(): boolean {
     return this.#request?.isDone === false;
+  }
+  /** The INVITE makes the offer; without one the callee does (§13.2.1). */
+  get hasOffer(): boolean {
+    return this.#hasOffer;
   }
   /** The Contact that we gave, in the latest attempt. */
   get contact(): string {
@@ -173,6 +181,13 @@ export class OutgoingInvite implements UacUser {
     if (this.#isGivenUp) return false;
     this.#dropEarly();
     return true;
+  }
+
+  onRetry({ body }: RequestPlan): void {
+    if (!this.#hasOffer || body === this.#offer) return;
+    this.#offer = body;
+    this.#hasOffer = body !== undefined;
+    this.#user.onOfferChanged(typeof body === "string" ? body : undefined);
   }
 
   /** The call is over: nothing is acknowledged any more. */

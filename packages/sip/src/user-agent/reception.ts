@@ -1,13 +1,14 @@
 // Requests that come in from outside dialogs: calls, OPTIONS, and what the application takes. RFC 3261 §8.2, §11.2.
 
-import { checkRequest, MergedRequests } from "../core/index.ts";
+import { checkRequest, MergedRequests, type Refusal } from "../core/index.ts";
 import { CallEndedError, NegotiationError } from "../errors.ts";
+import type { SipRequest } from "../message/index.ts";
 import type { Clock, MaybePromise } from "../ports.ts";
 import type { IncomingRequest } from "../stack.ts";
 import { Call } from "./call.ts";
-import type { CallContext } from "./call-context.ts";
+import { type CallContext, refusalOfOffer, sdpOf } from "./call-context.ts";
 import type { Capabilities } from "./capabilities.ts";
-import { reliabilityWanted, reliableTag } from "./reliable-provisional.ts";
+import { parseOffer } from "./media-session.ts";
 
 export interface ReceptionOptions {
   readonly clock: Clock;
@@ -17,14 +18,16 @@ export interface ReceptionOptions {
   readonly calls: Set<Call>;
   /** Calls at a time. */
   readonly maxCalls: number;
-  /** Callers have to support RFC 3262. */
-  readonly requiresReliable: boolean;
+  /** Seconds for which a call rings. */
+  readonly ringTimeout: number | undefined;
   isStopping(): boolean;
 }
 
 export class Reception {
   /** Who takes calls. */
   onInvite: ((call: Call) => MaybePromise<void>) | undefined;
+  /** Nobody may call for now. */
+  doNotDisturb = false;
   readonly #options: ReceptionOptions;
   readonly #merged: MergedRequests;
 
@@ -43,14 +46,12 @@ export class Reception {
       incoming.respond(481);
       return;
     }
-    const refusal = checkRequest(request, capabilities.rules(request.method));
+    const refusal = checkRequest(request, {
+      ...capabilities.rules(request.method),
+      isMerged: () => this.#merged.isMerged(incoming),
+    });
     if (refusal !== undefined) {
-      incoming.respond(refusal.statusCode, refusal.options);
-      return;
-    }
-    // §8.2.2.2: the same request by another way.
-    if (this.#merged.isMerged(incoming)) {
-      incoming.respond(482);
+      this.#refuse(incoming, refusal);
       return;
     }
     switch (request.method) {
@@ -64,50 +65,56 @@ export class Reception {
     await capabilities.handlers.get(request.method)?.(incoming);
   }
 
-  /** §11.2: as an INVITE would be answered. */
+  /** §11.2: as an INVITE would be answered; inside a call always with 200. */
   answerOptions(incoming: IncomingRequest): void {
-    const headers = this.#options.capabilities.headers("response");
-    const isOutside = incoming.request.to.tag === undefined;
-    if (isOutside && (this.onInvite === undefined || this.#options.isStopping())) {
-      incoming.respond(480, { headers });
-      return;
+    const { capabilities } = this.#options;
+    const refusal = incoming.request.to.tag === undefined ? this.#refusalOfCall(incoming.request) : undefined;
+    if (refusal !== undefined) this.#refuse(incoming, refusal);
+    else incoming.respond(200, { headers: [...capabilities.content, ...capabilities.headers("response")] });
+  }
+
+  #refuse(incoming: IncomingRequest, { statusCode, options }: Refusal): void {
+    const { headers = [] } = options;
+    const own = this.#options.capabilities.headers("response");
+    const added = own.filter(([name]) => !headers.some(([other]) => other === name));
+    incoming.respond(statusCode, { ...options, headers: [...headers, ...added] });
+  }
+
+  /** Why no call can be taken now. */
+  #refusalOfCall(request: SipRequest): Refusal | undefined {
+    const { calls, maxCalls, context, isStopping } = this.#options;
+    if (isStopping() || this.onInvite === undefined) return { statusCode: 480, options: {} };
+    // §21.4.18: the phrase says why.
+    if (this.doNotDisturb) {
+      return { statusCode: 480, options: { reasonPhrase: "Temporarily Unavailable (do not disturb)" } };
     }
-    if (isOutside && this.#options.calls.size >= this.#options.maxCalls) {
-      incoming.respond(486, { headers });
-      return;
+    // §21.4.24, §21.6.1.
+    if (calls.size >= maxCalls) return { statusCode: context.isSoleEndpoint ? 600 : 486, options: {} };
+    try {
+      // Nobody is called to the phone for an offer that cannot be read.
+      const offer = sdpOf(request);
+      if (offer !== undefined) parseOffer(offer);
+      return undefined;
+    } catch (error) {
+      if (error instanceof NegotiationError) return refusalOfOffer(error);
+      throw error;
     }
-    incoming.respond(200, {
-      headers: [
-        ["Accept", "application/sdp"],
-        ["Accept-Encoding", "identity"],
-        ["Accept-Language", "en"],
-        ...headers,
-      ],
-    });
   }
 
   async #onCall(incoming: IncomingRequest): Promise<void> {
-    const { request } = incoming;
-    if (!request.headers.has("Contact")) {
-      // §8.1.1.8: an INVITE must have one; without it there is no dialog.
-      incoming.respond(400, { reasonPhrase: "Missing Contact" });
+    const refusal = this.#refusalOfCall(incoming.request);
+    if (refusal !== undefined || this.onInvite === undefined) {
+      this.#refuse(incoming, refusal ?? { statusCode: 480, options: {} });
       return;
     }
-    if (this.#options.isStopping() || this.onInvite === undefined) {
-      incoming.respond(480);
-      return;
+    const { context, calls, clock, ringTimeout } = this.#options;
+    const call = Call.incoming(context, incoming);
+    calls.add(call);
+    if (ringTimeout !== undefined) {
+      const timer = clock.schedule(ringTimeout * 1000, () => call.expire());
+      const stop = () => timer.cancel();
+      call.answered.then(stop, stop);
     }
-    if (this.#options.calls.size >= this.#options.maxCalls) {
-      incoming.respond(486);
-      return;
-    }
-    if (this.#options.requiresReliable && reliabilityWanted(request) === "off") {
-      // §21.4.16.
-      incoming.respond(421, { headers: [["Require", reliableTag]] });
-      return;
-    }
-    const call = Call.incoming(this.#options.context, incoming);
-    this.#options.calls.add(call);
     try {
       await this.onInvite(call);
     } catch (error) {
@@ -115,7 +122,7 @@ export class Reception {
       if (error instanceof CallEndedError || (error instanceof NegotiationError && call.state === "ended"))
         return;
       if (call.state === "incoming" || call.state === "ringing") await call.reject(500);
-      this.#options.context.reportError(error);
+      context.reportError(error);
     }
   }
 }

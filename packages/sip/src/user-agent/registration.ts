@@ -215,7 +215,15 @@ export class Registration {
     if (this.#state === "waiting") this.#setState("registering");
     this.#request = this.#context.uac.send(
       this.#plan(this.#expires),
-      { onFinal: (response, context) => this.#onFinal(response, context) },
+      {
+        // Once registered, and with `keepTrying`, every failure has its time here.
+        mayWait: () => this.#isFirst && this.#options.keepTrying !== true,
+        onWaiting: () => this.#setState("waiting"),
+        onRetry: () => {
+          if (this.#state === "waiting") this.#setState("registering");
+        },
+        onFinal: (response, context) => this.#onFinal(response, context),
+      },
       this.#sendContext(),
     );
   }
@@ -289,10 +297,14 @@ export class Registration {
     });
   }
 
+  get #isFirst(): boolean {
+    return this.#expiresAt === 0 && this.#failures === 0;
+  }
+
   #onFailure(response: SipResponse, context: ResponseContext): void {
     const { origin } = context;
     const retryAfter = retryAfterOf(response);
-    const isFirst = this.#expiresAt === 0 && this.#failures === 0;
+    const isFirst = this.#isFirst;
     const mayRecover =
       origin !== "peer" ||
       response.statusCode >= 500 ||

@@ -8,18 +8,16 @@ import {
   effectOf,
   RetryGuard,
   rejectionOf,
-  retryAfterOf,
   type UacRequest,
   type UacUser,
 } from "../core/index.ts";
 import type { Dialog, RequestPlan } from "../dialog/index.ts";
 import { CallEndedError, NegotiationError, StateError } from "../errors.ts";
 import { makeResponse, type SipRequest, type SipResponse } from "../message/index.ts";
-import type { Timer } from "../ports.ts";
 import type { IncomingRequest, ServerTransaction } from "../stack.ts";
 import { Acceptance } from "./acceptance.ts";
 import { Acknowledgement } from "./acknowledgement.ts";
-import { type CallContext, dialogHeaders, refuseOffer, sdpOf } from "./call-context.ts";
+import { type CallContext, dialogHeaders, refusalOfOffer, sdpOf } from "./call-context.ts";
 import { ProvisionalSequence, reliableSequenceOf, sendPrack } from "./reliable-provisional.ts";
 import type { Session } from "./session.ts";
 import { type Outcome, Updates } from "./update.ts";
@@ -42,7 +40,7 @@ export interface RenegotiationUser {
 /** A re-INVITE of ours. */
 interface Outgoing {
   request: UacRequest | undefined;
-  /** True while the timer of a 491 runs: then no INVITE transaction is in progress. */
+  /** True while the timer of a 491 or 500 runs: then no INVITE transaction is in progress. */
   isWaiting: boolean;
 }
 
@@ -186,7 +184,7 @@ export class Renegotiation {
         this.#user.onChanged();
         return;
       }
-      // The timer of §14.1 has run out. The peer may have gone first, so the offer is made anew.
+      // The time of §14.1 or of Retry-After is over. The peer may have gone first, so the offer is made anew.
       if (isOverdue) continue;
       await this.#session.rollback().catch(() => {});
       // RFC 3311 §5.2: 504 wants to ask its user first, which takes a re-INVITE.
@@ -195,14 +193,9 @@ export class Renegotiation {
         this.updates.notAllowed();
         continue;
       }
-      // RFC 3311 §5.2: our offer met one of theirs; they say when it will be over.
-      const delay = response.statusCode === 500 ? retryAfterOf(response) : undefined;
-      if (delay !== undefined && delay <= 10 && guard.allows(500)) {
-        await this.#pause(delay * 1000);
-        continue;
-      }
       // §12.2.1.2, RFC 5057: some failures mean that the dialog is gone.
-      if (effectOf(response.statusCode) !== "transaction" && this.#dialog.state === "confirmed") {
+      const effect = effectOf(response.statusCode, context.sent.method);
+      if (effect !== "transaction" && this.#dialog.state === "confirmed") {
         this.#user.onBroken(context.origin === "peer" ? "no dialog" : "no answer", response);
       }
       throw rejectionOf(response, context);
@@ -333,7 +326,10 @@ export class Renegotiation {
 
   #refuse(incoming: IncomingRequest, error: unknown): void {
     if (error instanceof NegotiationError) {
-      refuseOffer(incoming, error);
+      const { statusCode, options } = refusalOfOffer(error, {
+        capabilities: this.#session.media.capabilities?.(),
+      });
+      incoming.respond(statusCode, options);
       return;
     }
     this.#context.reportError(error);
@@ -373,15 +369,6 @@ export class Renegotiation {
     while (!this.#isClosed && isBusy()) {
       await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
     }
-  }
-
-  async #pause(delay: number): Promise<void> {
-    let timer: Timer | undefined;
-    await new Promise<void>((resolve) => {
-      this.#idleWaiters.push(resolve);
-      timer = this.#context.clock.schedule(delay, resolve);
-    });
-    timer?.cancel();
   }
 
   #assertOpen(): void {

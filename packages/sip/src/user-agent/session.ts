@@ -82,6 +82,25 @@ export class Session {
     });
   }
 
+  /** The first offer goes out again as another text, which the application gave for that. */
+  replaceOffer(offer: string): Promise<void> {
+    return this.#step(() => {
+      this.#media.replaceOffer?.(offer);
+      this.#local = offer;
+      this.#revision++;
+    });
+  }
+
+  /** The first offer is taken back: the peer will make one. */
+  withdrawOffer(): Promise<void> {
+    return this.#step(() => {
+      this.#direction = this.#directionBefore;
+      this.#local = undefined;
+      this.#state = "none";
+      this.#media.rollback?.();
+    });
+  }
+
   /** @throws {NegotiationError} if the offer cannot be taken */
   answer(offer: string): Promise<string> {
     this.#answering++;

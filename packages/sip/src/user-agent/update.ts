@@ -13,7 +13,7 @@ import type { Dialog } from "../dialog/index.ts";
 import { NegotiationError } from "../errors.ts";
 import type { SipRequest, SipResponse } from "../message/index.ts";
 import type { IncomingRequest } from "../stack.ts";
-import { type CallContext, dialogHeaders, refuseOffer, sdpOf } from "./call-context.ts";
+import { type CallContext, dialogHeaders, refusalOfOffer, sdpOf } from "./call-context.ts";
 import type { Deferred } from "./deferred.ts";
 import type { Session } from "./session.ts";
 
@@ -215,8 +215,12 @@ export class Updates {
     } catch (error) {
       this.#incoming = undefined;
       if (this.#isClosed) incoming.respond(481);
-      else if (error instanceof NegotiationError) refuseOffer(incoming, error);
-      else {
+      else if (error instanceof NegotiationError) {
+        const { statusCode, options } = refusalOfOffer(error, {
+          capabilities: session().media.capabilities?.(),
+        });
+        incoming.respond(statusCode, options);
+      } else {
         context.reportError(error);
         incoming.respond(500);
       }

@@ -269,7 +269,7 @@ describe("requests outside calls", () => {
     const bob = bed.agent("bob", { product: "Offhook test", supported: ["timer"] });
     bob.ua.onInvite(() => {});
     const response = await bed.settle(alice.ua.options(bob.uri));
-    assert.equal(response.headers.raw("Accept"), "application/sdp");
+    assert.equal(response.headers.raw("Accept"), "application/sdp, multipart/mixed, multipart/alternative");
     assert.match(
       response.headers.raw("Allow") ?? "",
       /^INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS, INFO$/,

@@ -4,7 +4,7 @@ import { Credentials } from "../auth/index.ts";
 import { rejectionOf, Uac } from "../core/index.ts";
 import { Dialogs } from "../dialog/index.ts";
 import { ArgumentError, StateError } from "../errors.ts";
-import type { NameAddr, SipResponse, SipUri } from "../message/index.ts";
+import { defaultLimits, type NameAddr, type SipResponse, type SipUri } from "../message/index.ts";
 import type { Clock, MaybePromise, Random } from "../ports.ts";
 import { type IncomingRequest, Stack } from "../stack.ts";
 import type { Flow, Listener } from "../transport/index.ts";
@@ -67,20 +67,22 @@ export class UserAgent {
       this.#credentials = new Credentials({ credentials: list, hash, random });
     }
     this.#capabilities = new Capabilities(options, this.#addressing);
-    const { reactions, followRedirects = true } = options;
+    const { reactions, followRedirects = true, onRetry } = options;
     const { supported } = this.#capabilities;
     this.#uac = new Uac({
       ...{ stack: this.stack, clock, random, supported, followRedirects },
       ...(reactions === undefined ? {} : { reactions }),
+      ...(onRetry === undefined ? {} : { onRetry }),
       homeHost: this.aor.uri.host,
     });
     this.#context = this.#makeContext(timers);
     this.#reception = new Reception({
       ...{ clock, capabilities: this.#capabilities, context: this.#context, calls: this.#calls },
       maxCalls: options.maxCalls ?? Number.POSITIVE_INFINITY,
-      requiresReliable: options.reliableProvisionals === "required",
+      ringTimeout: options.ringTimeout,
       isStopping: () => this.#stopping !== undefined,
     });
+    this.#reception.doNotDisturb = options.doNotDisturb ?? false;
     this.#capabilities.inDialog.set("OPTIONS", (incoming) => this.#reception.answerOptions(incoming));
     this.#capabilities.inDialog.set("INFO", handleInfo);
   }
@@ -88,6 +90,13 @@ export class UserAgent {
   /** The address-of-record. */
   get aor(): NameAddr & { readonly uri: SipUri } {
     return this.#addressing.aor;
+  }
+  /** True: no calls for now, they get 480. */
+  get doNotDisturb(): boolean {
+    return this.#reception.doNotDisturb;
+  }
+  set doNotDisturb(value: boolean) {
+    this.#reception.doNotDisturb = value;
   }
   /** Fulfilled when the transports are open; rejected if one cannot be opened. */
   get ready(): Promise<void> {
@@ -135,6 +144,13 @@ export class UserAgent {
       peer: this.#addressing.firstHop(remote.uri),
     });
     const offers = media !== undefined && options.offer !== false;
+    const fallbacks = (options.fallbackOffers ?? []).map((body) => ({
+      body,
+      contentType: "application/sdp",
+    }));
+    if (fallbacks.length > 0 && (options.sdp === undefined || !offers)) {
+      throw new ArgumentError("`fallbackOffers` go with an offer in `sdp`");
+    }
     const reliable = options.reliableProvisionals ?? this.#options.reliableProvisionals ?? "supported";
     const headers = [...this.#capabilities.inviteHeaders(reliable), ...(options.headers ?? [])];
     const call = Call.outgoing(this.#context, {
@@ -145,7 +161,9 @@ export class UserAgent {
           ...{ callId, headers },
           contact: (sentBy, transport) =>
             this.#context.contact(sentBy, transport, this.#addressing.needsSips(remote.uri)),
-          ...(sdp === undefined ? {} : { body: sdp, contentType: "application/sdp" }),
+          ...(sdp === undefined
+            ? {}
+            : { body: sdp, contentType: "application/sdp", alternatives: fallbacks }),
         }),
     });
     this.#calls.add(call);
@@ -242,7 +260,7 @@ export class UserAgent {
     if (["INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"].includes(method)) {
       throw new ArgumentError(`${method} is sent by calls`);
     }
-    const { signal, body, contentType } = options;
+    const { signal, body, contentType, alternatives } = options;
     signal?.throwIfAborted();
     const remote = this.#addressing.target(target);
     await this.#ready;
@@ -253,6 +271,7 @@ export class UserAgent {
         this.#context.contact(sentBy, transport, this.#addressing.needsSips(remote.uri)),
       ...(body === undefined ? {} : { body }),
       ...(contentType === undefined ? {} : { contentType }),
+      ...(alternatives === undefined ? {} : { alternatives }),
     });
     const auth = this.#context.authSession();
     return await new Promise((resolve, reject) => {
@@ -328,6 +347,7 @@ export class UserAgent {
     return {
       ...{ stack: this.stack, clock: this.#clock, random: this.#random, uac: this.#uac },
       ...{ dialogs: this.dialogs, timers, inDialog: capabilities.inDialog, farewells: new Set() },
+      isSoleEndpoint: this.#options.soleEndpoint ?? false,
       get rules() {
         return capabilities.rules();
       },
@@ -377,9 +397,10 @@ export class UserAgent {
   }
 
   #ownStack(driver: StackDriver, timers: CallTimers): Stack {
-    const { observer } = this.#options;
+    const { observer, limits } = this.#options;
     const stack = new Stack({
       ...{ sink: driver, clock: this.#clock, random: this.#random, timers },
+      ...(limits === undefined ? {} : { messageLimits: { ...defaultLimits, ...limits } }),
       ...(observer === undefined ? {} : { observer }),
       roles: {
         // A user agent is where requests end; whom it takes them for is looked at in `handle`.
