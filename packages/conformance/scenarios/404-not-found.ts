@@ -1,6 +1,6 @@
 // 404 Not Found: nobody of that name at a domain of ours. RFC 3261 §16.5, §10.3 step 5, §21.4.5.
 
-import { scenario } from "../src/index.ts";
+import { scenario, triedAgain } from "../src/index.ts";
 
 export default scenario({
   code: 404,
@@ -56,11 +56,6 @@ export default scenario({
       find: "context.answer(404)",
       replace: "context.answer(480)",
     },
-    reaction: {
-      title: "a 404 is tried again",
-      file: "packages/sip/src/core/reactions.ts",
-      find: "  401: answerChallenge,",
-      replace: "  401: answerChallenge,\n  404: { kind: 'wait, then retry', delay: () => 10 },",
-    },
+    reaction: triedAgain(404),
   },
 });

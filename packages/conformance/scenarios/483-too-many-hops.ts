@@ -1,6 +1,6 @@
 // 483 Too Many Hops: Max-Forwards has come to zero. RFC 3261 §16.3 step 3, §8.1.1.6, §21.4.21.
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { scenario, sdpOf, triedAgain } from "../src/index.ts";
 
 export default scenario({
   code: 483,
@@ -64,11 +64,6 @@ export default scenario({
       find: "statusCode: 483",
       replace: "statusCode: 404",
     },
-    reaction: {
-      title: "a 483 is tried again",
-      file: "packages/sip/src/core/reactions.ts",
-      find: "  491: {",
-      replace: "  483: { kind: 'wait, then retry', delay: () => 10 },\n  491: {",
-    },
+    reaction: triedAgain(483),
   },
 });

@@ -6,6 +6,14 @@ export { type Arrived, type Part, Peer, type PeerOptions } from "./peer.ts";
 export { Phone, type PhoneOptions } from "./phone.ts";
 export { fieldOf, type Recorded, Recording, type TourLadder, type TourMessage } from "./recording.ts";
 export { type Failure, type Performance, type PlayOptions, playAct, playScenario } from "./runner.ts";
-export { act, actsOf, type Mutant, type PlannedAct, type Scenario, scenario } from "./scenario.ts";
+export {
+  act,
+  actsOf,
+  type Mutant,
+  type PlannedAct,
+  type Scenario,
+  scenario,
+  triedAgain,
+} from "./scenario.ts";
 export { type Entry, entries } from "./scenarios.ts";
 export { badWeather, passwordOf, type ServerPart, Stage, sdpOf, type Where } from "./stage.ts";

@@ -61,6 +61,16 @@ export function scenario(story: Scenario): Scenario {
   return story;
 }
 
+/** The reaction mutant of a code that has no row in the table of reactions: it is sent again instead of final. */
+export function triedAgain(code: number): Mutant {
+  return {
+    title: `a ${code} is tried again`,
+    file: "packages/sip/src/core/reactions.ts",
+    find: "return table[statusCode] ?? final;",
+    replace: `return table[statusCode] ?? (statusCode === ${code} ? { kind: "wait, then retry", delay: () => 1 } : final);`,
+  };
+}
+
 /** A play with transports or exemptions of its own. */
 export function act(options: ActOptions, play: Play): Act {
   return { ...options, play };
