@@ -316,7 +316,7 @@ export const tortureTable: readonly TortureRow[] = [
     title: "response scalar fields with overlarge values",
     kind: "response",
     verdict: "drop",
-    reason: "CSeq: above 2147483647",
+    reason: "CSeq: above 4294967295",
     stack: { by: "parser", status: "none", why: "a malformed response is discarded" },
   },
   {

@@ -414,7 +414,7 @@ export class Peer implements Part {
       id: keyOf(remote),
       ...{ transport: listener.transport, isReliable, listener, remote, queue: [] },
       state: isReliable ? "connecting" : "open",
-      framing: isReliable ? new StreamFraming(1_048_576) : undefined,
+      framing: isReliable ? new StreamFraming({ messageSize: 1_048_576 }) : undefined,
     };
   }
 

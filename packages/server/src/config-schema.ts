@@ -152,6 +152,10 @@ const registrar = z.strictObject({
     .enum(["reject", "replace oldest"])
     .default("reject")
     .describe("What happens to one contact more than `maxBindings`"),
+  unsupportedPath: z
+    .enum(["accept", "reject"])
+    .default("accept")
+    .describe("A Path in a REGISTER from a phone that does not know Path (RFC 3327 §5.3); `reject`: 420"),
 });
 
 const relay = z.strictObject({
@@ -235,7 +239,19 @@ const trace = z.strictObject({
 });
 
 const limits = z.strictObject({
-  messageSize: z.int().min(1024).max(1_048_576).default(65_536).describe("Bytes of one message"),
+  messageSize: z
+    .int()
+    .min(1024)
+    .max(1_048_576)
+    .default(65_536)
+    .describe("Bytes of one message; above it 513"),
+  bodySize: z
+    .int()
+    .min(0)
+    .max(1_048_576)
+    .optional()
+    .describe("Bytes of a request's body; above it 413. Default: no bound of its own"),
+  uriLength: z.int().min(64).max(8000).default(4096).describe("Bytes of a Request-URI; above it 414"),
   headerCount: z.int().min(16).max(10_000).default(256).describe("Header field lines of one message"),
   connections: count.default(10_000).describe("TCP connections in all"),
   connectionsPerSource: count.default(1000).describe("TCP connections of one address"),
@@ -255,6 +271,15 @@ const limits = z.strictObject({
     .default(30)
     .describe(
       "Wrong passwords for one user from one address in a minute (for all users together: ten times as many); after that requests with credentials for them get 403 from there, right or wrong",
+    ),
+});
+
+const compat = z.strictObject({
+  rfc2543: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Two codes that RFC 3261 has no longer: 409 for a Contact whose `action` is not that of the user's other ones, 411 for a request without Content-Length over TCP or TLS, or over UDP with a body",
     ),
 });
 
@@ -318,6 +343,7 @@ export const configSchema = z.strictObject({
   admin: admin.prefault({}).describe("Administration of the running server"),
   trace: trace.prefault({}).describe("Messages of recent calls, for `offhook trace`"),
   limits: limits.prefault({}).describe("What one peer, or all together, may use"),
+  compat: compat.prefault({}).describe("Older rules, for older peers"),
   log: log.prefault({}).describe("What is written while running"),
 });
 

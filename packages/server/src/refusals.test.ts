@@ -244,3 +244,61 @@ rowsFor("auth: { enabled: false }\naccounts: any\nproxy: { onBreadth: reject }",
     status: 440,
   },
 ]);
+
+rowsFor(
+  "auth: { enabled: false }\naccounts: any\nlimits: { bodySize: 1000, uriLength: 300, messageSize: 2000 }",
+  [
+    {
+      title: "§21.4.11 a body over its limit: 413",
+      send: ["MESSAGE sip:bob@127.0.0.1", "Content-Type: text/plain"],
+      body: "x".repeat(1001),
+      status: 413,
+    },
+    {
+      title: "just within it: goes on, to nobody",
+      send: ["MESSAGE sip:bob@127.0.0.1", "Content-Type: text/plain"],
+      body: "x".repeat(1000),
+      status: 480,
+    },
+    {
+      title: "§21.4.12 a Request-URI over its limit: 414",
+      send: [`INVITE sip:${"b".repeat(300)}@127.0.0.1`, "To: <sip:b@127.0.0.1>"],
+      status: 414,
+    },
+    {
+      title: "§21.5.7 the whole message over its limit: 513",
+      send: ["INVITE sip:bob@127.0.0.1", `Subject: ${"s".repeat(2000)}`],
+      status: 513,
+    },
+  ],
+);
+
+const action = (port: number, value: string) => `Contact: <sip:bob@127.0.0.1:${port}>;action=${value}`;
+const twoActions: readonly Row[] = [
+  {
+    title: "one contact",
+    send: ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>", action(1, "proxy")],
+    status: 200,
+  },
+  {
+    title: "another one that agrees",
+    send: ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>", action(2, "proxy")],
+    status: 200,
+  },
+];
+const disagreeing: Request = ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>", action(3, "redirect")];
+rowsFor("auth: { enabled: false }\naccounts: any\ncompat: { rfc2543: true }", [
+  ...twoActions,
+  { title: "RFC 2543 §7.4.10 and one that does not: 409", send: disagreeing, status: 409 },
+  {
+    title: "nothing was changed",
+    send: ["REGISTER sip:127.0.0.1", "To: <sip:bob@127.0.0.1>"],
+    status: 200,
+    has: { Contact: /:2>.*action=proxy/ },
+  },
+  { title: "a removal never conflicts", send: [...disagreeing, "Expires: 0"], status: 200 },
+]);
+rowsFor("auth: { enabled: false }\naccounts: any", [
+  ...twoActions,
+  { title: "RFC 3261 has no action: 200", send: disagreeing, status: 200 },
+]);

@@ -196,7 +196,10 @@ export class OffhookServer {
         ...defaultLimits,
         messageSize: config.limits.messageSize,
         headerCount: config.limits.headerCount,
+        uriLength: config.limits.uriLength,
+        ...(config.limits.bodySize !== undefined && { bodySize: config.limits.bodySize }),
       },
+      rfc2543: config.compat.rfc2543,
       maxTransactions: config.limits.transactions,
       observer: this.#observer(),
       onError: (error, incoming) =>
@@ -310,6 +313,8 @@ export class OffhookServer {
       minExpires: config.registrar.minExpires,
       defaultExpires: config.registrar.defaultExpires,
       maxExpires: config.registrar.maxExpires,
+      unsupportedPath: config.registrar.unsupportedPath,
+      rfc2543: config.compat.rfc2543,
     });
     const proxy = new ProxyServer({
       ...{ stack, clock, random: this.#random, isOurs: domains.isOurs, secret: secret.subarray(0, 16) },

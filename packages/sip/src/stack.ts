@@ -57,6 +57,8 @@ export interface StackOptions {
   workerNumber?: number;
   limits?: Partial<TransportLimits>;
   messageLimits?: Limits;
+  /** Requests without the Content-Length that they need get 411, which RFC 3261 has no longer, instead of 400. */
+  rfc2543?: boolean;
   /** Letters and digits; first part of flow ids, so that several machines can share a store. Default "0". */
   nodeName?: string;
   /** Above this number of transactions, new requests get 503 with Retry-After. Default 1 000 000. */
@@ -125,6 +127,7 @@ export class Stack implements StackInput {
       random: options.random,
       ...(options.limits && { limits: options.limits }),
       ...(options.messageLimits && { messageLimits: options.messageLimits }),
+      ...(options.rfc2543 !== undefined && { rfc2543: options.rfc2543 }),
       ...(options.nodeName !== undefined && { nodeName: options.nodeName }),
       ...(options.workerNumber !== undefined && { workerNumber: options.workerNumber }),
     });

@@ -1,9 +1,14 @@
 // Upper bounds on what the parser takes in, so that one message cannot hold the process up.
 
-/** Sizes in bytes; `headerCount` in header fields. What exceeds one is refused: 513, or 414 for the Request-URI. */
+/**
+ * Sizes in bytes; `headerCount` in header fields. A request that exceeds one is refused: 414 for the Request-URI, then
+ * 413 for the body, 513 for the rest.
+ */
 export interface Limits {
   /** A whole message, head and body. */
   readonly messageSize: number;
+  /** The body of a request. Default: no bound but that of the whole message. */
+  readonly bodySize?: number;
   /** Header fields in one message. */
   readonly headerCount: number;
   /** One header field with all its continuation lines, or the start line. */
@@ -17,5 +22,5 @@ export const defaultLimits: Limits = {
   messageSize: 65536,
   headerCount: 256,
   lineLength: 8192,
-  uriLength: 2048,
+  uriLength: 4096,
 };

@@ -46,7 +46,7 @@ const refused: [string, Lines, number, string][] = [
   ["§8.1.1, no Call-ID", { callId: "" }, 400, "Call-ID"],
   ["§8.1.1, no CSeq", { cSeq: "" }, 400, "CSeq"],
   ["§8.1.1.5, CSeq of another method", { cSeq: "CSeq: 1 BYE" }, 400, "CSeq"],
-  ["§8.1.1.5, CSeq of 2**31", { cSeq: "CSeq: 2147483648 INVITE" }, 400, "CSeq"],
+  ["§8.1.1.5, CSeq of 2**32", { cSeq: "CSeq: 4294967296 INVITE" }, 400, "CSeq"],
   ["§7.1, methods are case-sensitive", { cSeq: "CSeq: 1 invite" }, 400, "CSeq"],
   ["§20.22, Max-Forwards above 255", { more: "Max-Forwards: 256" }, 400, "Max-Forwards"],
   ["§20.22, Max-Forwards of letters", { more: "Max-Forwards: many" }, 400, "Max-Forwards"],
@@ -77,7 +77,7 @@ const refused: [string, Lines, number, string][] = [
   ["§19.1.1, headers in the Request-URI", { start: "INVITE sip:b@c?x=y SIP/2.0" }, 400, "Request-URI"],
   [
     "§21.4.12, a Request-URI above the limit",
-    { start: `INVITE sip:${"b".repeat(2050)}@c SIP/2.0` },
+    { start: `INVITE sip:${"b".repeat(4096)}@c SIP/2.0` },
     414,
     "Request-URI",
   ],
@@ -106,6 +106,36 @@ test("limits, one less of each, is let through", () => {
     ...defaultLimits,
     headerCount: 3000,
   });
+});
+
+// §21.4.11: title, limit, changes, status (0: taken)
+const bodies: [string, number, Parameters<typeof bytesOf>[0], number][] = [
+  ["a body above its limit", 2, { more: "Content-Length: 3", body: "abc" }, 413],
+  ["no more counts than Content-Length says", 2, { more: "Content-Length: 2", body: "abc" }, 0],
+  ["without Content-Length all of the datagram counts", 2, { body: "abc" }, 413],
+  ["an ACK could not be answered", 2, { start: "ACK sip:b@c SIP/2.0", cSeq: "CSeq: 1 ACK", body: "abc" }, 0],
+];
+for (const [title, bodySize, changed, status] of bodies) {
+  test(`§21.4.11, ${title}: ${status || "taken"}`, () => {
+    const parse = () => parseMessage(bytesOf(changed), { ...defaultLimits, bodySize });
+    if (status === 0) parse();
+    else assert.throws(parse, (error) => error instanceof ParseError && error.status === status);
+  });
+}
+
+test("limits, the URI comes before the body, the body before the whole", () => {
+  const limits = { ...defaultLimits, messageSize: 100, uriLength: 50, bodySize: 50 };
+  const statusOf = (changed: Parameters<typeof bytesOf>[0]) => {
+    try {
+      parseMessage(bytesOf(changed), limits);
+    } catch (error) {
+      return (error as ParseError).status;
+    }
+    return 0;
+  };
+  const start = `INVITE sip:${"b".repeat(60)}@c SIP/2.0`;
+  const body = "x".repeat(60);
+  assert.deepEqual([statusOf({ start, body }), statusOf({ body }), statusOf({})], [414, 413, 513]);
 });
 
 for (const length of [0, 1, 10, 22, 24, 60, 100]) {

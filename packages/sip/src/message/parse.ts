@@ -37,7 +37,7 @@ import {
 import { indexEntry, trimmedEnd } from "./headers.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { type Layout, type SipMessage, SipRequest, SipResponse } from "./message.ts";
-import { methodIdAt } from "./method.ts";
+import { ACK, methodIdAt } from "./method.ts";
 import { newNameAddrParts, scanNameAddr } from "./name-addr.ts";
 import { forgetHead } from "./text.ts";
 import { newUriParts, scanUri, type UriParts } from "./uri.ts";
@@ -49,8 +49,7 @@ import { newUriParts, scanUri, type UriParts } from "./uri.ts";
  * change while it is used. Throws ParseError only, with the status to answer.
  */
 export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits): SipMessage {
-  if (bytes.length > Math.min(limits.messageSize, mostBytes))
-    throw tooLarge("message", `more than ${limits.messageSize} bytes`);
+  if (bytes.length > mostBytes) throw tooLarge("message", `more than ${mostBytes} bytes`);
   forgetHead();
   let start = 0;
   // §7.5: empty lines before the start line are ignored.
@@ -303,7 +302,20 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
     }
     layout.bodyEnd = layout.bodyStart + contentLength;
   }
+  if (layout.statusCode === 0 && limits.bodySize !== undefined)
+    checkBody(layout.bodyEnd - layout.bodyStart, layout.methodId, limits.bodySize);
+  if (layout.bodyEnd > limits.messageSize) throw tooLarge("message", `more than ${limits.messageSize} bytes`);
   return index.slice(0, size);
+}
+
+/** §21.4.11. Not for ACK: it has no response, and the call would be lost. */
+function checkBody(length: number, methodId: number, limit: number): void {
+  if (length > limit && methodId !== ACK) throw bodyTooLarge(limit);
+}
+
+/** For requests that were read no further than that. */
+export function bodyTooLarge(limit: number): ParseError {
+  return new ParseError("body", `longer than ${limit} bytes`, { status: 413 });
 }
 
 /** The index while it grows; what a message keeps is a copy of the right size. */

@@ -145,7 +145,7 @@ export async function tcpWireServer(address: string = "127.0.0.1", port: number 
 function overSocket(socket: Socket, transport: TransportName = "TCP"): Wire {
   const inbox = new Inbox();
   const from = { address: socket.remoteAddress ?? "", port: socket.remotePort ?? 0 };
-  const framing = new StreamFraming(1_048_576);
+  const framing = new StreamFraming({ messageSize: 1_048_576 });
   framing.expectPong();
   const user = {
     message: (bytes: Uint8Array) => inbox.push({ bytes: bytes.slice(), from }),

@@ -50,6 +50,11 @@ export interface RegistrarOptions {
   readonly maxExpires?: number;
   /** A Path in a REGISTER whose sender does not support it (RFC 3327 §5.3). Default "accept". */
   readonly unsupportedPath?: "accept" | "reject";
+  /**
+   * RFC 2543 §7.4.10: a Contact whose `action` differs from that of the user's other contacts gets 409. Default false:
+   * `action` is a parameter like any other.
+   */
+  readonly rfc2543?: boolean;
   /** Told of each REGISTER that changed bindings, after its 200. */
   readonly onRegistered?: (aor: string, bindings: readonly Binding[], request: SipRequest) => void;
 }
@@ -196,11 +201,17 @@ export class Registrar {
       received: this.#originOf(flow),
       userAgent: this.#userAgentOf(headers),
     };
-    return next(locations.update(aor, change), (result) => {
-      if (!result.ok) return refuseChange(incoming, result);
-      this.#accept(incoming, result.bindings, path, now);
-      this.#options.onRegistered?.(result.bindings[0]?.aor ?? aor, result.bindings, request);
-    });
+    const update = () =>
+      next(locations.update(aor, change), (result) => {
+        if (!result.ok) return refuseChange(incoming, result);
+        this.#accept(incoming, result.bindings, path, now);
+        this.#options.onRegistered?.(result.bindings[0]?.aor ?? aor, result.bindings, request);
+      });
+    if (this.#options.rfc2543 !== true || contacts.list === "*") return update();
+    const { list } = contacts;
+    return next(locations.lookup(aor), (bindings) =>
+      hasConflict(bindings, list) ? refuse(incoming, 409) : update(),
+    );
   }
 
   /**
@@ -354,6 +365,19 @@ function refuseChange(incoming: IncomingRequest, result: UpdateResult & { ok: fa
       refuse(incoming, 403, "Too Many Registrations");
       return;
   }
+}
+
+/** RFC 2543 §7.4.10: one user's contacts agree on whether calls are forwarded or redirected. */
+function hasConflict(bindings: readonly Binding[], added: readonly ContactChange[]): boolean {
+  const bound = bindings.map(({ params }) => actionIn(params)).filter((action) => action !== undefined);
+  return added.some(({ params, expires }) => {
+    const action = actionIn(params);
+    return expires > 0 && action !== undefined && bound.some((other) => other !== action);
+  });
+}
+
+function actionIn(params: string | undefined): string | undefined {
+  return /;action=(proxy|redirect)(?:;|$)/i.exec(params ?? "")?.[1]?.toLowerCase();
 }
 
 function realmOf({ realm }: RegistrarAuthentication, host: string): string {

@@ -79,7 +79,7 @@ class VirtualStream implements Wire, StreamReceiver {
   readonly #network: Network;
   readonly #remote: Endpoint;
   readonly #inbox: WireMessage[] = [];
-  readonly #framing = new StreamFraming(1_048_576);
+  readonly #framing = new StreamFraming({ messageSize: 1_048_576 });
 
   constructor(network: Network, transport: TransportName, local: Endpoint, remote: Endpoint) {
     this.#network = network;

@@ -2,7 +2,7 @@
 // silent, slow or idle for too long. RFC 3261 §18, RFC 5923 for reuse.
 
 import type { Endpoint, Flow, Listener, Target, TransportName } from "./flow.ts";
-import { StreamFraming } from "./framing.ts";
+import { type FramingLimits, StreamFraming } from "./framing.ts";
 import type { TransportLimits } from "./transport.ts";
 
 /** A connection as a flow. Only the transport layer changes it. */
@@ -47,7 +47,7 @@ export class Connection implements Flow {
     transport: TransportName,
     listener: Listener,
     remote: Endpoint,
-    options: { inbound: boolean; hostName?: string | undefined; messageSize: number },
+    options: { inbound: boolean; hostName?: string | undefined; framing: FramingLimits },
   ) {
     this.id = id;
     this.transport = transport;
@@ -55,7 +55,7 @@ export class Connection implements Flow {
     this.remote = remote;
     this.inbound = options.inbound;
     this.hostName = options.hostName;
-    if (transport === "TCP" || transport === "TLS") this.framing = new StreamFraming(options.messageSize);
+    if (transport === "TCP" || transport === "TLS") this.framing = new StreamFraming(options.framing);
   }
 }
 

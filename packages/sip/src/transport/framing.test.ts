@@ -14,6 +14,7 @@ function recorder() {
     message: (bytes: Uint8Array) => events.push(decoder.decode(bytes)),
     ping: () => events.push("ping"),
     pong: () => events.push("pong"),
+    refused: (error: ParseError, head: Uint8Array) => events.push(`${error.status} for ${head.length}`),
     broken: (error: ParseError, head: Uint8Array) => events.push(`${error.status} after ${head.length}`),
   };
 }
@@ -45,7 +46,13 @@ const cases: [string, string, string[]][] = [
   ["RFC 4475 §3.1.2.2 ncl, negative, broken", `${head}l: -999\r\n\r\nhello`, ["400 after 42"]],
   ["§18.3, empty Content-Length, broken", `${head}l: \r\n\r\nhello`, ["400 after 38"]],
   ["RFC 4475 §3.3.9 mcl01, two of them, broken", `${head}l: 5\r\nl: 5\r\n\r\nhello`, ["400 after 45"]],
-  ["§18.3, longer than the limit, broken at once", `${head}l: 300\r\n\r\n`, ["513 after 41"]],
+  ["§21.5.7, longer than the limit, refused at once", `${head}l: 300\r\n\r\n`, ["513 for 41"]],
+  [
+    "§21.5.7, longer than the limit, its body skipped",
+    `${head}l: 300\r\n\r\n${"\r\n\r\n--".repeat(50)}${five}`,
+    ["513 for 41", five],
+  ],
+  ["§21.5.7, longer than anybody waits for, broken", `${head}l: 1048577\r\n\r\n`, ["513 after 45"]],
   ["§18.3, a number beyond all bounds, broken", `${head}l: 99999999999999999999\r\n\r\n`, ["400 after 58"]],
 ];
 
@@ -53,16 +60,46 @@ for (const pieces of [100_000, 7, 1]) {
   for (const [title, bytes, expected] of cases) {
     test(`framing: ${title} (pieces of ${pieces})`, () => {
       const user = recorder();
-      push(new StreamFraming(256), bytes, pieces, user);
+      push(new StreamFraming({ messageSize: 256 }), bytes, pieces, user);
       assert.deepEqual(user.events, expected);
     });
   }
 }
 
+// title                                    limits             bytes on the wire                       what comes out
+const byLimit: [string, { bodySize?: number; rfc2543?: boolean }, string, string[]][] = [
+  ["§21.4.11, a body over its limit, skipped", { bodySize: 4 }, five + none, ["413 for 39", none]],
+  ["§21.4.11, a body of just that size", { bodySize: 5 }, five, [five]],
+  ["§21.4.11 comes before §21.5.7", { bodySize: 4 }, `${head}l: 300\r\n\r\n`, ["413 for 41"]],
+  [
+    "an ACK is taken, it could not be answered",
+    { bodySize: 4 },
+    five.replace("OPTIONS", "ACK"),
+    [five.replace("OPTIONS", "ACK")],
+  ],
+  [
+    "RFC 2543 §7.4.12, no Content-Length, broken",
+    { rfc2543: true },
+    `${head}\r\n`,
+    [`411 after ${head.length + 2}`],
+  ],
+];
+for (const [title, limits, bytes, expected] of byLimit) {
+  test(`framing: ${title}`, () => {
+    for (const pieces of [100_000, 7, 1]) {
+      const user = recorder();
+      const framing = new StreamFraming({ messageSize: 256, ...limits });
+      push(framing, bytes, pieces, user);
+      assert.deepEqual(user.events, expected);
+      assert.equal(framing.isPartial, bytes.includes("300"));
+    }
+  });
+}
+
 test("framing: a head without end, stopped soon after the limit", () => {
   for (const pieces of [1, 50, 1000]) {
     const user = recorder();
-    push(new StreamFraming(256), head + "X: y\r\n".repeat(1000), pieces, user);
+    push(new StreamFraming({ messageSize: 256 }), head + "X: y\r\n".repeat(1000), pieces, user);
     assert.equal(user.events.length, 1);
     assert.match(user.events[0] ?? "", /^513 after /);
   }
@@ -73,7 +110,7 @@ test("framing: cut at every byte, the same messages", () => {
   const bytes = encoder.encode(whole);
   for (let cut = 0; cut <= bytes.length; cut++) {
     const user = recorder();
-    const framing = new StreamFraming(256);
+    const framing = new StreamFraming({ messageSize: 256 });
     framing.push(bytes.subarray(0, cut), user);
     assert.equal(framing.isPartial, ![0, five.length, (five + folded).length, bytes.length].includes(cut));
     framing.push(bytes.subarray(cut), user);
@@ -84,7 +121,7 @@ test("framing: cut at every byte, the same messages", () => {
 
 test("framing: RFC 5626 §4.4.1, a single CRLF after our ping, pong", () => {
   const user = recorder();
-  const framing = new StreamFraming(256);
+  const framing = new StreamFraming({ messageSize: 256 });
   framing.expectPong();
   push(framing, "\r\n", 1, user);
   push(framing, `\r\n\r\n${none}`, 1, user);
@@ -92,7 +129,7 @@ test("framing: RFC 5626 §4.4.1, a single CRLF after our ping, pong", () => {
 });
 
 test("framing: stop during a message, the rest of the chunk is ignored", () => {
-  const framing = new StreamFraming(256);
+  const framing = new StreamFraming({ messageSize: 256 });
   const user = recorder();
   const message = user.message;
   user.message = (bytes) => {
@@ -108,7 +145,7 @@ test("framing: bytes one by one cost linear time", () => {
   const body = "x".repeat(200_000);
   const bytes = encoder.encode(`${head}l: ${body.length}\r\n\r\n${body}`);
   const user = recorder();
-  const framing = new StreamFraming(1_000_000);
+  const framing = new StreamFraming({ messageSize: 1_000_000 });
   const start = performance.now();
   for (let i = 0; i < bytes.length; i++) framing.push(bytes.subarray(i, i + 1), user);
   assert.equal(user.events.length, 1);

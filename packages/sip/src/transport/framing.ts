@@ -2,7 +2,8 @@
 // between them, RFC 5626 §3.5.1 and §4.4.1.
 
 import { ParseError } from "../errors.ts";
-import { contentLengthOf, findHeadEnd } from "../message/index.ts";
+import { contentLengthOf, decodeAscii, findHeadEnd } from "../message/index.ts";
+import { bodyTooLarge } from "../message/parse.ts";
 
 const LF = 10;
 const CR = 13;
@@ -15,12 +16,27 @@ export interface FramingUser {
   ping(): void;
   /** A single CRLF: the answer to a ping of ours. */
   pong?(): void;
+  /** The head of a message too long to be taken; its body is skipped, and the stream goes on behind it. */
+  refused?(error: ParseError, head: Uint8Array): void;
   /**
    * The stream cannot be followed any further. `head` is what there is of the message at fault, for the
    * best answer that can be given. Nothing is called after this.
    */
   broken(error: ParseError, head: Uint8Array): void;
 }
+
+/** In bytes. */
+export interface FramingLimits {
+  /** The longest message, head and body. */
+  readonly messageSize: number;
+  /** The longest body of a request. */
+  readonly bodySize?: number;
+  /** RFC 2543 had a code of its own, 411, for a message without Content-Length. */
+  readonly rfc2543?: boolean;
+}
+
+/** A refused body longer than this is not waited for: the stream ends. */
+const longestSkip = 1_048_576;
 
 const empty = new Uint8Array(0);
 
@@ -30,7 +46,7 @@ const empty = new Uint8Array(0);
  * the chunks are.
  */
 export class StreamFraming {
-  readonly #limit: number;
+  readonly #limits: FramingLimits;
   #buffer: Uint8Array = empty;
   /** What is in use of the buffer. */
   #start = 0;
@@ -39,19 +55,22 @@ export class StreamFraming {
   #scanned = 0;
   /** Length of the message whose head is complete, 0 while it is not. */
   #length = 0;
+  /** Why the message is refused once its head is complete. */
+  #refusal: ParseError | undefined = undefined;
+  /** What is left of the body of a refused message. */
+  #skip = 0;
   /** Bytes of CRLFs since the last message, ping or pong. */
   #newlines = 0;
   #pongDue = false;
   #stopped = false;
 
-  /** `limit`: the longest message, head and body, in bytes. */
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(limits: FramingLimits) {
+    this.#limits = limits;
   }
 
   /** True while a message has begun and not ended. */
   get isPartial(): boolean {
-    return this.#end > this.#start;
+    return this.#end > this.#start || this.#skip > 0;
   }
 
   /** Ignores everything from now on, even what is left of the chunk being read. */
@@ -69,7 +88,7 @@ export class StreamFraming {
 
   push(chunk: Uint8Array, user: FramingUser): void {
     if (this.#stopped) return;
-    if (!this.isPartial) {
+    if (this.#end === this.#start) {
       const used = this.#read(chunk, 0, chunk.length, user);
       if (!this.#stopped && used < chunk.length) this.#keep(chunk.subarray(used));
       return;
@@ -91,6 +110,12 @@ export class StreamFraming {
   #read(bytes: Uint8Array, start: number, end: number, user: FramingUser): number {
     let position = start;
     while (position < end) {
+      if (this.#skip > 0) {
+        const skipped = Math.min(this.#skip, end - position);
+        this.#skip -= skipped;
+        position += skipped;
+        continue;
+      }
       if (this.#length === 0 && this.#scanned === 0) {
         const begin = this.#skipNewlines(bytes, position, end, user);
         if (this.#stopped || begin === end) return end;
@@ -102,7 +127,10 @@ export class StreamFraming {
       position += this.#length;
       this.#length = 0;
       this.#scanned = 0;
-      user.message(message);
+      const refusal = this.#refusal;
+      this.#refusal = undefined;
+      if (refusal === undefined) user.message(message);
+      else user.refused?.(refusal, message);
       if (this.#stopped) return end;
     }
     return position;
@@ -134,24 +162,50 @@ export class StreamFraming {
 
   /** Looks for the end of the head, and how long the message is. False while that is not known. */
   #findHead(bytes: Uint8Array, start: number, end: number, user: FramingUser): boolean {
+    const { messageSize, rfc2543 } = this.#limits;
     const headEnd = findHeadEnd(bytes, start + Math.max(0, this.#scanned - 3), end);
     if (headEnd < 0) {
       this.#scanned = end - start;
-      if (this.#scanned > this.#limit) this.#break(user, tooLarge(this.#limit), bytes.subarray(start, end));
+      if (this.#scanned > messageSize) this.#break(user, tooLarge(messageSize), bytes.subarray(start, end));
       return false;
     }
     try {
       const bodyLength = contentLengthOf(bytes, start, headEnd);
-      // §18.3: on a stream nothing else tells where the message ends.
-      if (bodyLength === undefined) throw new ParseError("Content-Length", "missing on a stream");
-      this.#length = headEnd - start + bodyLength;
-      if (this.#length > this.#limit) throw tooLarge(this.#limit);
+      if (bodyLength === undefined) {
+        // §18.3: on a stream nothing else tells where the message ends.
+        throw new ParseError("Content-Length", "missing on a stream", {
+          status: rfc2543 === true ? 411 : 400,
+        });
+      }
+      const headLength = headEnd - start;
+      const refusal = this.#refusalOf(bytes, start, headLength, bodyLength);
+      if (refusal === undefined) {
+        this.#length = headLength + bodyLength;
+      } else {
+        if (bodyLength > longestSkip || user.refused === undefined) throw refusal;
+        this.#refusal = refusal;
+        this.#length = headLength;
+        this.#skip = bodyLength;
+      }
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
       this.#break(user, error, bytes.subarray(start, headEnd));
       return false;
     }
     return true;
+  }
+
+  /** Known from the head alone: nothing that will be refused is kept. */
+  #refusalOf(
+    bytes: Uint8Array,
+    start: number,
+    headLength: number,
+    bodyLength: number,
+  ): ParseError | undefined {
+    const { messageSize, bodySize } = this.#limits;
+    if (bodySize !== undefined && bodyLength > bodySize && mayBeRefused(bytes, start))
+      return bodyTooLarge(bodySize);
+    return headLength + bodyLength > messageSize ? tooLarge(messageSize) : undefined;
   }
 
   #break(user: FramingUser, error: ParseError, head: Uint8Array): void {
@@ -182,6 +236,12 @@ export class StreamFraming {
 function grown(needed: number, wanted: number): number {
   const doubled = Math.max(1024, needed * 2);
   return wanted > needed && wanted < doubled ? wanted : doubled;
+}
+
+/** A request that gets an answer, neither ACK nor response. */
+function mayBeRefused(bytes: Uint8Array, start: number): boolean {
+  const word = decodeAscii(bytes, start, Math.min(start + 4, bytes.length));
+  return word !== "ACK " && word !== "SIP/";
 }
 
 function tooLarge(limit: number): ParseError {

@@ -297,7 +297,7 @@ const lengthCases: [string, string, RegExp][] = [
   ["§18.3, no Content-Length on a stream", "X: y", /^SIP\/2\.0 400 /],
   ["RFC 4475 §3.1.2.2, ncl, negative Content-Length", "Content-Length: -999", /^SIP\/2\.0 400 /],
   ["RFC 4475 §3.3.9, mcl01, two Content-Lengths", "Content-Length: 0\r\nl: 5", /^SIP\/2\.0 400 /],
-  ["RFC 4475 §3.1.2.1, clerr on a stream, larger than allowed", "l: 99999", /^SIP\/2\.0 513 /],
+  ["RFC 4475 §3.1.2.1, clerr on a stream, larger than anybody waits for", "l: 9999999", /^SIP\/2\.0 513 /],
 ];
 
 for (const [title, field, answer] of lengthCases) {
@@ -310,6 +310,27 @@ for (const [title, field, answer] of lengthCases) {
     assert.equal(t.requests.length, 0);
   });
 }
+
+test("§21.5.7, larger than allowed: answered before the body is there, which is then skipped", () => {
+  const t = bench();
+  const flow = t.accept("192.0.2.7:40000");
+  const large = request("SIP/2.0/TCP 192.0.2.7;branch=z9hG4bKa").replace("Content-Length: 0", "l: 99999");
+  t.receive(large, flow);
+  assert.match(t.sent[0] ?? "", /^SIP\/2\.0 513 /);
+  t.receive("x".repeat(50_000), flow);
+  t.receive("x".repeat(49_999) + request("SIP/2.0/TCP 192.0.2.7;branch=z9hG4bKb"), flow);
+  assert.equal(t.requests.length, 1);
+  assert.equal(flow.state, "open");
+});
+
+test("RFC 2543 §7.4.12, where the end of a datagram does not count: a body without Content-Length gets 411", () => {
+  const t = bench({}, [], { rfc2543: true });
+  const plain = request("SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKa").replace("Content-Length: 0\r\n", "");
+  t.datagram(plain.replace("\r\n\r\n", "\r\nContent-Type: text/plain\r\n\r\nhello"), "192.0.2.7:5060");
+  assert.match(t.sent[0] ?? "", /^SIP\/2\.0 411 Length Required\r\n/);
+  t.datagram(plain, "192.0.2.7:5060");
+  assert.equal(t.requests.length, 1);
+});
 
 test("malformed but framed messages on a stream: the stream goes on, until there are too many", () => {
   const t = bench();

@@ -9,7 +9,7 @@ import { defaultPort } from "./address.ts";
 import { Connection, Connections } from "./connections.ts";
 import { DatagramFlows } from "./datagram-flows.ts";
 import type { Endpoint, Flow, Listener, Target, TransportName } from "./flow.ts";
-import type { FramingUser } from "./framing.ts";
+import type { FramingLimits, FramingUser } from "./framing.ts";
 import { CRLF, DOUBLE_CRLF, isDoubleCrlf, isKeepAlive } from "./keep-alive.ts";
 import { Listeners } from "./listeners.ts";
 import { datagramResponseTarget, streamResponseTarget, viaAdditions } from "./response-routing.ts";
@@ -28,6 +28,8 @@ export interface TransportLayerOptions {
   random: Random;
   limits?: Partial<TransportLimits>;
   messageLimits?: Limits;
+  /** Requests without the Content-Length that they need get 411, which RFC 3261 has no longer, instead of 400. */
+  rfc2543?: boolean;
   /** Part of every flow id, with `nodeName`: which process of which machine holds the flow. Default 0. */
   workerNumber?: number;
   /** Letters and digits; default "0". */
@@ -54,6 +56,7 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
   readonly #sink: TransportSink;
   readonly #user: TransportUser;
   readonly #messageLimits: Limits;
+  readonly #framingLimits: FramingLimits;
   readonly #connections: Connections;
   readonly #datagramFlows: DatagramFlows;
   readonly #prefix: string;
@@ -72,6 +75,7 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     this.#sink = options.sink;
     this.#user = options.user;
     this.#messageLimits = options.messageLimits ?? defaultLimits;
+    this.#framingLimits = { ...this.#messageLimits, rfc2543: options.rfc2543 ?? false };
     this.#connections = new Connections(this.limits);
     this.#prefix = `${options.nodeName ?? "0"}-${options.workerNumber ?? 0}`;
     this.#datagramFlows = new DatagramFlows(this.#prefix, this.limits.datagramFlows);
@@ -82,6 +86,7 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
       pong: () => {
         (this.#reading as Connection).pongBy = Number.POSITIVE_INFINITY;
       },
+      refused: (error, head) => this.#malformed(head, error, this.#reading as Connection, this.#now),
       broken: (error, head) => {
         const connection = this.#reading as Connection;
         this.#malformed(head, error, connection, this.#now);
@@ -343,6 +348,7 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
         const additions = viaAdditions(message.topVia, flow.remote);
         // §18.2.1, RFC 3581 §4: what is handed up carries them, so that everybody above sees one message.
         if (additions) message = parseMessage(splice(message, additions), this.#messageLimits);
+        if (this.#framingLimits.rfc2543 === true && !flow.isReliable) requireLength(message as SipRequest);
       }
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
@@ -398,8 +404,7 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     options: { inbound: boolean; hostName?: string | undefined },
   ): Connection {
     const id = `${this.#prefix}-${listener.id}-${this.#run}${(this.#generation++).toString(36)}`;
-    const { messageSize } = this.#messageLimits;
-    return new Connection(id, transport, listener, remote, { ...options, messageSize });
+    return new Connection(id, transport, listener, remote, { ...options, framing: this.#framingLimits });
   }
 
   /** A flow that was never alive, for `flowTo` to return. */
@@ -470,6 +475,12 @@ function expiryError(connection: Connection, now: number): Error | undefined {
   if (connection.introduceBy <= now) return new TransportError("the connection did not open in time");
   if (connection.pongBy <= now) return new TransportError("a keep-alive was not answered");
   return undefined;
+}
+
+/** RFC 2543 §7.4.12, where the end of a datagram does not count. */
+function requireLength({ headers, method }: SipRequest): void {
+  if (method === "ACK" || headers.has("Content-Length") || !headers.has("Content-Type")) return;
+  throw new ParseError("Content-Length", "missing with a body", { status: 411 });
 }
 
 /** True if it begins as a status line does: not to be answered, whatever follows. */

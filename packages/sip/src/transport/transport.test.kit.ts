@@ -29,7 +29,11 @@ export interface Bench {
   accept(from: string, now?: number): Flow;
 }
 
-export function bench(limits: Partial<TransportLimits> = {}, extra: readonly Listener[] = []): Bench {
+export function bench(
+  limits: Partial<TransportLimits> = {},
+  extra: readonly Listener[] = [],
+  options: { rfc2543?: boolean } = {},
+): Bench {
   const effects: string[] = [];
   const sent: string[] = [];
   const reports: string[] = [];
@@ -39,6 +43,7 @@ export function bench(limits: Partial<TransportLimits> = {}, extra: readonly Lis
   const layer = new TransportLayer({
     random: new SeededRandom(1),
     limits,
+    ...options,
     sink: {
       send(flow, bytes) {
         effects.push(`send ${name(flow)}`);

@@ -38,8 +38,8 @@ export function scanCSeq(
     const digit = bytes[p]! - 48;
     if (digit < 0 || digit > 9) break;
     sequence = sequence * 10 + digit;
-    // §8.1.1.5: less than 2**31.
-    if (sequence > 0x7fffffff) throw refusal(field, "above 2147483647", start);
+    // §8.1.1.5 bounds only the first of a dialog by 2**31; later ones count on from there (§12.2.1.1).
+    if (sequence > 0xffffffff) throw refusal(field, "above 4294967295", start);
     p++;
   }
   const methodStart = skipWhite(bytes, p, end);
