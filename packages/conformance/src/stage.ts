@@ -297,6 +297,12 @@ export class Stage {
 
   // --- Assertions on what the application is told -----------------------------------------------------------
 
+  /** A promise that `value` or `rejected` looks at later: until then its failure is not unhandled. */
+  later<T>(promise: Promise<T>): Promise<T> {
+    promise.catch(() => {});
+    return promise;
+  }
+
   /** What the promise is fulfilled with. */
   async value<T>(name: string, promise: Promise<T>): Promise<T> {
     const outcome = await this.#outcome(promise);
