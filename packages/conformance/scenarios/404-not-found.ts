@@ -44,7 +44,7 @@ export default scenario({
     const call = alice.ua.call("sip:nobody@home.example", { sdp: "v=0\r\n" });
     const rejected = await stage.rejected("the application is told 404", call.answered, 404);
     stage.check.equal("by the peer, not by a timer", rejected.origin, "peer");
-    stage.check.equal("without a retry", rejected.retries, 0);
+    stage.check.equal("without a retry", rejected.retries, []);
     await stage.seesTimes("one INVITE and no more", 1, { from: "alice" }, "INVITE {*}");
     stage.check.equal("no call is left", alice.ua.calls.size, 0);
   },

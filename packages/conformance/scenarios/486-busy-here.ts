@@ -70,7 +70,7 @@ export default scenario({
       bob.reply("486 Busy Here", "Retry-After: 60");
       const rejected = await stage.rejected("the application is told 486", call.answered, 486);
       stage.check.equal("and when bob is free again", rejected.retryAfter, 60);
-      stage.check.equal("nothing is tried again by itself", rejected.retries, 0);
+      stage.check.equal("nothing is tried again by itself", rejected.retries, []);
       await bob.expect("the ACK", "ACK {*}");
       await stage.advance(70_000);
       await stage.seesTimes("nor later", 1, { from: "alice" }, "INVITE {*}");
