@@ -147,6 +147,14 @@ test("§9.2: a CANCEL of nothing gets 481 each time and costs no memory", () => 
   assert.equal(bench.layer.size, 0);
 });
 
+test("§9.2: a CANCEL of another method than INVITE gets 200 and has no effect", () => {
+  const bench = new Bench();
+  bench.receive(request("MESSAGE"));
+  bench.receive(request("CANCEL"));
+  assert.equal(bench.take(), "200");
+  assert.deepEqual(bench.up, ["MESSAGE"]);
+});
+
 type HookRow = [hook: string, provoke: (bench: Bench, transaction: ServerMachineView) => void];
 const hooks: HookRow[] = [
   [

@@ -325,17 +325,28 @@ export class TransactionLayer implements MachineSink {
 
   /** §9.2. */
   #receiveCancel(key: string, cancel: SipRequest, flow: Flow, now: number): void {
-    const invite = this.#servers.get(serverKey(cancel, "INVITE"));
-    if (!(invite instanceof InviteServer)) {
+    const canceled = this.#canceledBy(cancel);
+    if (canceled === undefined) {
       // Without a transaction: nobody shall fill our memory with CANCELs of nothing.
       if (!this.#user.strayCancel(cancel, flow, now)) this.#answerStatelessly(cancel, 481, [], flow, now);
       return;
     }
     const transaction = this.#addServer(key, cancel, flow, now);
     const request = transaction.request!;
-    // The same To tag as in the responses to the INVITE, as far as they are made here.
-    transaction.respond(printResponse(request, 200, { toTag: invite.toTag }));
-    invite.cancel(request);
+    // The same To tag as in the responses to what is cancelled, as far as they are made here.
+    transaction.respond(printResponse(request, 200, { toTag: canceled.toTag }));
+    // §9.2: no impact on any method but INVITE.
+    if (canceled instanceof InviteServer) canceled.cancel(request);
+  }
+
+  /** §9.2: whatever its method, anything but ACK and CANCEL. */
+  #canceledBy(cancel: SipRequest): ServerMachineView | undefined {
+    for (const method of methodNames) {
+      if (method === "ACK" || method === "CANCEL") continue;
+      const transaction = this.#servers.get(serverKey(cancel, method));
+      if (transaction !== undefined) return transaction;
+    }
+    return undefined;
   }
 
   /** Without a transaction, so that a flood costs no memory. */
