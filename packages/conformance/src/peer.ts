@@ -18,6 +18,7 @@ import {
   type TransportName,
 } from "@offhook/sip/transport";
 import type { Checks } from "./check.ts";
+import { contactOf, dialogKey, hopByHop, routesOf, tagOf, transactionKey } from "./peer-text.ts";
 import { fieldOf } from "./recording.ts";
 import type { StageDriver } from "./stage-driver.ts";
 
@@ -76,6 +77,18 @@ interface Served {
   resending: Resending | undefined;
 }
 
+/** Our side of a dialog (RFC 3261 §12.1). */
+interface PeerDialog {
+  readonly callId: string;
+  /** Values of From and To in our requests. */
+  readonly local: string;
+  readonly remote: string;
+  readonly target: string;
+  readonly routes: readonly string[];
+  readonly flow: PeerFlow;
+  sequence: number;
+}
+
 /** A message that came. */
 export interface Arrived extends WireText {
   readonly flow: Flow;
@@ -101,6 +114,7 @@ export class Peer implements Part {
   #listener: Listener | undefined;
   #count = 0;
   #lastInvite: { text: WireText; response: Arrived | undefined; flow: PeerFlow } | undefined;
+  #dialog: PeerDialog | undefined;
 
   constructor(name: string, context: PeerContext, options: PeerOptions) {
     this.name = name;
@@ -187,6 +201,26 @@ export class Peer implements Part {
     this.send([`${line} SIP/2.0`, ...made, ...fields, ...body].join("\n"));
   }
 
+  /**
+   * A further request in the dialog of the last INVITE, sent or answered, early or not: to its Contact by its
+   * Record-Route, CSeq one higher than our last one there. Lines as for `request`.
+   */
+  requestInDialog(method: string, ...more: readonly string[]): void {
+    const dialog = this.#dialog;
+    if (dialog === undefined) throw new Error(`${this.name} has no dialog`);
+    const { callId, local, remote, target, routes } = dialog;
+    const given = new Set(
+      more.map((field) => field.replace(/^!/, "").split(":", 1)[0]!.trim().toLowerCase()),
+    );
+    const made = [
+      ...routes.map((route) => `Route: ${route}`),
+      ...[`From: ${local}`, `To: ${remote}`, `Call-ID: ${callId}`, `CSeq: ${++dialog.sequence} ${method}`],
+      ...(method === "UPDATE" ? ["Contact: <{uri}>"] : []),
+    ].filter((field) => !given.has(field.split(":", 1)[0]!.toLowerCase()));
+    this.request(`${method} ${target}`, ...made, ...more);
+    Object.assign(this.captures, { callId, fromTag: tagOf(local) });
+  }
+
   /** Sends a message written as text, one line each, filled in; the body after an empty line. */
   send(text: string): void {
     this.#send(composeText(text, this.#known()), undefined);
@@ -215,7 +249,14 @@ export class Peer implements Part {
     const hasContact = extra.some((field) => /^(contact|m)\s*:/i.test(field));
     const lines = makesDialog && !hasContact ? ["Contact: <{uri}>", ...extra] : extra;
     const text = replyText(request, this.#tagFor(fieldOf(request, "Call-ID") ?? ""), status, lines);
-    this.#send(composeText(text, this.#known()), request.flow as PeerFlow);
+    const bytes = composeText(text, this.#known());
+    const flow = request.flow as PeerFlow;
+    if (makesDialog) {
+      const { fields } = readText(bytes, flow.remote);
+      const [local, remote] = [fieldOf({ ...request, fields }, "To") ?? "", fieldOf(request, "From") ?? ""];
+      this.#noteDialog(request, { local, remote, routes: routesOf(request), flow, sequence: 0 });
+    }
+    this.#send(bytes, flow);
   }
 
   /**
@@ -227,18 +268,15 @@ export class Peer implements Part {
     if (text === undefined || response === undefined)
       throw new Error(`${this.name} has no 2xx to acknowledge`);
     const [, sequence = "1"] = /^(\d+)/.exec(fieldOf(text, "CSeq") ?? "") ?? [];
-    const contact = /<([^>]+)>|^([^;]+)/.exec(fieldOf(response, "Contact") ?? "");
-    const routes = response.fields
-      .filter((field) => /^record-route\s*:/i.test(field))
-      .flatMap((field) => field.slice(field.indexOf(":") + 1).split(","))
-      .reverse();
     this.#count++;
     this.send(
       [
-        `ACK ${contact?.[1] ?? contact?.[2] ?? ""} SIP/2.0`,
+        `ACK ${contactOf(response)} SIP/2.0`,
         `Via: SIP/2.0/{transport} {host}:{port};branch=z9hG4bK-ack${this.name}${this.#count};rport`,
         "Max-Forwards: 70",
-        ...routes.map((route) => `Route: ${route.trim()}`),
+        ...routesOf(response)
+          .reverse()
+          .map((route) => `Route: ${route}`),
         `From: ${fieldOf(text, "From")}`,
         `To: ${fieldOf(response, "To")}`,
         `Call-ID: ${fieldOf(text, "Call-ID")}`,
@@ -394,8 +432,16 @@ export class Peer implements Part {
     else if (flow.state === "open") this.#context.driver.send(flow, bytes);
   }
 
+  /** §12.1; of a dialog that is known already only the remote target is new (§12.2). */
+  #noteDialog(message: Arrived, dialog: Omit<PeerDialog, "callId" | "target">): void {
+    const [callId, target] = [fieldOf(message, "Call-ID") ?? "", contactOf(message)];
+    const isKnown = this.#dialog?.callId === callId && tagOf(this.#dialog.remote) === tagOf(dialog.remote);
+    this.#dialog = { ...(isKnown && this.#dialog !== undefined ? this.#dialog : dialog), callId, target };
+  }
+
   #flowToRemote(): PeerFlow {
     const remote = this.remote ?? this.#context.defaultRemote();
+    if (remote === undefined && this.#dialog !== undefined) return this.#dialog.flow;
     if (remote === undefined) throw new Error(`${this.name} does not know where to send: give it \`to\``);
     const endpoint = remote.endpoint(this.#transport);
     const known = this.#flows.get(keyOf(endpoint));
@@ -474,6 +520,19 @@ export class Peer implements Part {
       const ack = composeText(hopByHop("ACK", sent.text, fieldOf(message, "To") ?? ""), {});
       this.#transmit(sent.flow, ack);
     }
+    const to = fieldOf(message, "To") ?? "";
+    if (
+      isInvite &&
+      code > 100 &&
+      code < 300 &&
+      tagOf(to) !== "" &&
+      fieldOf(message, "Contact") !== undefined
+    ) {
+      const flow = message.flow as PeerFlow;
+      const local = fieldOf(message, "From") ?? "";
+      const sequence = Number.parseInt(fieldOf(message, "CSeq") ?? "", 10);
+      this.#noteDialog(message, { local, remote: to, routes: routesOf(message).reverse(), flow, sequence });
+    }
     if (isInvite && code >= 200 && code < 300) {
       if (this.#lastInvite !== undefined && dialogKey(this.#lastInvite.text) === dialogKey(message))
         this.#lastInvite.response = message;
@@ -492,35 +551,6 @@ export class Peer implements Part {
     this.#seen.add(text);
     return false;
   }
-}
-
-/** Branch and method of the transaction (§17.1.3, §17.2.3), then the dialog's key; an ACK finds its INVITE. */
-function transactionKey(message: WireText): string {
-  const via = fieldOf(message, "Via") ?? "";
-  const branch = /;\s*branch=([^;,\s]+)/i.exec(via)?.[1] ?? "";
-  const method = (fieldOf(message, "CSeq") ?? "").replace(/^\d+\s+/, "").replace(/^ACK$/, "INVITE");
-  return `${branch} ${method} ${dialogKey(message)}`;
-}
-
-/** Call-ID and CSeq number: what a 2xx and its ACK share. */
-function dialogKey(message: WireText): string {
-  return `${fieldOf(message, "Call-ID")}#${Number.parseInt(fieldOf(message, "CSeq") ?? "0", 10)}`;
-}
-
-/** CANCEL, or the ACK of a non-2xx: Via, From, Call-ID, CSeq number and Route of the INVITE (§9.1, §17.1.1.3). */
-function hopByHop(method: "ACK" | "CANCEL", invite: WireText, to: string): string {
-  const routes = invite.fields.filter((field) => /^route\s*:/i.test(field));
-  return [
-    invite.startLine.replace(/^INVITE/, method),
-    `Via: ${fieldOf(invite, "Via")}`,
-    "Max-Forwards: 70",
-    ...routes,
-    `From: ${fieldOf(invite, "From")}`,
-    `To: ${to}`,
-    `Call-ID: ${fieldOf(invite, "Call-ID")}`,
-    `CSeq: ${Number.parseInt(fieldOf(invite, "CSeq") ?? "1", 10)} ${method}`,
-    "Content-Length: {length}",
-  ].join("\n");
 }
 
 function keyOf({ address, port }: Endpoint): string {
