@@ -200,8 +200,8 @@ export default scenario({
     producer: {
       title: "a phone that nobody calls any more rings on",
       file: "packages/sip/src/user-agent/incoming-invite.ts",
-      find: "    if (!this.isPending) return;\n    this.reject(487);",
-      replace: "    return;\n    this.reject(487);",
+      find: "this.reject(487);",
+      replace: "return;",
     },
     reaction: {
       title: "a call that was given up counts as refused by the peer",
