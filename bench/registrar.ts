@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openStore } from "@offhook/server";
 import { type IncomingRequest, parseMessage, type SipRequest } from "@offhook/sip";
-import { nodeClock, nodeHash } from "@offhook/sip/node";
+import { nodeClock, nodeHash, nodeRandom } from "@offhook/sip/node";
 import { MemoryLocationService, Registrar } from "@offhook/sip/registrar";
 import type { Flow } from "@offhook/sip/transport";
 
@@ -64,7 +64,7 @@ function cpuMicroseconds(): number {
 /** Prints the numbers; false if a gate is missed. Heap is measured only with --expose-gc. */
 export default async function run(): Promise<boolean> {
   let isWithin = true;
-  const locations = new MemoryLocationService({ clock: nodeClock });
+  const locations = new MemoryLocationService({ clock: nodeClock, random: nodeRandom });
   const registrar = new Registrar({
     locations,
     clock: nodeClock,

@@ -8,7 +8,7 @@ import { nodeHash } from "@offhook/sip/node";
 import { ProxyServer } from "@offhook/sip/proxy";
 import { MemoryLocationService } from "@offhook/sip/registrar";
 import { Stack } from "@offhook/sip/stack";
-import { Network, VirtualClock, VirtualDriver } from "@offhook/sip/testing";
+import { Network, SeededRandom, VirtualClock, VirtualDriver } from "@offhook/sip/testing";
 import { AccountDirectory, type DirectoryOptions } from "./account-directory.ts";
 import { makeAdmission, PeerList, type RelayRules } from "./relay.ts";
 
@@ -45,7 +45,7 @@ interface Got {
 class Town {
   readonly clock = new VirtualClock();
   readonly network = new Network({ clock: this.clock });
-  readonly locations = new MemoryLocationService({ clock: this.clock });
+  readonly locations = new MemoryLocationService({ clock: this.clock, random: new SeededRandom(7) });
   readonly got: Got[] = [];
   readonly stack: Stack;
   readonly proxy: ProxyServer;

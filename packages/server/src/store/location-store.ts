@@ -2,6 +2,7 @@
 // RFC 3261 §10.3 step 7 (commit all or answer 500) where `durable` is set.
 
 import type { Clock, Timer } from "@offhook/sip";
+import { nodeRandom } from "@offhook/sip/node";
 import {
   type Binding,
   type BindingChange,
@@ -93,6 +94,7 @@ export class LocationStore implements LocationService {
     }
     this.memory = new MemoryLocationService({
       clock: options.clock,
+      random: nodeRandom,
       ...(options.maxBindings === undefined ? {} : { maxBindings: options.maxBindings }),
       ...(options.whenFull === undefined ? {} : { whenFull: options.whenFull }),
       observer: {

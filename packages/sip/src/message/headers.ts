@@ -1,8 +1,18 @@
 // The header fields of one message: an index into its bytes; values are decoded on first use and kept.
 import { COLON, classes, elementEnd, skipWhite, WHITE } from "./grammar.ts";
+import { type ContactAsWritten, decodeContactAsWritten } from "./header/contact.ts";
 import { isBlank } from "./header/token.ts";
-import { type HeaderName, type HeaderValue, headerEntries, headerEntry, headerIdOf } from "./header-table.ts";
+import {
+  type HeaderName,
+  type HeaderParser,
+  type HeaderValue,
+  headerEntries,
+  headerEntry,
+  headerIdOf,
+} from "./header-table.ts";
 import { decodeAscii, decodeText, readFrom } from "./text.ts";
+
+const contactId = headerIdOf("Contact");
 
 // The index of a message is one number per header field: where its name starts, times 256, plus its number in the
 // table; and one number behind them, of where the last field's line ends. The rest is found from there when it is asked
@@ -109,6 +119,21 @@ export class SipHeaders {
     readFrom(this.#bytes, this.#headEnd);
     const { isList, parse, name: field } = headerEntry(id);
     const values: unknown[] = [];
+    this.#eachValue(id, isList, parse, field, values);
+    this.#keep(key, values);
+    return values.slice();
+  }
+
+  /** All Contact values with their URIs as they were written. Throws ParseError if one is malformed. */
+  contactsAsWritten(): (ContactAsWritten | "*")[] {
+    readFrom(this.#bytes, this.#headEnd);
+    const values: (ContactAsWritten | "*")[] = [];
+    this.#eachValue(contactId, true, decodeContactAsWritten, "Contact", values);
+    return values;
+  }
+
+  /** Appends what `parse` makes of each value of a header field. */
+  #eachValue<T>(id: number, isList: boolean, parse: HeaderParser<T>, field: string, values: T[]): void {
     const index = this.#index;
     const bytes = this.#bytes;
     for (let i = 0; i < fieldCount(index); i++) {
@@ -127,8 +152,6 @@ export class SipHeaders {
         p = skipWhite(bytes, stop + 1, end);
       }
     }
-    this.#keep(key, values);
-    return values.slice();
   }
 
   #keep(key: number, value: unknown): void {

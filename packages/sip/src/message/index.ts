@@ -10,7 +10,13 @@ export {
   printChallenge,
   printCredentials,
 } from "./header/auth.ts";
-export { type Contact, type InfoUri, parseContact, printContact } from "./header/contact.ts";
+export {
+  type Contact,
+  type ContactAsWritten,
+  type InfoUri,
+  parseContact,
+  printContact,
+} from "./header/contact.ts";
 export { type CSeq, printCSeq, printRAck, type RAck } from "./header/cseq.ts";
 export { printDate } from "./header/date.ts";
 export {

@@ -63,7 +63,7 @@ export function isTelUri(uri: Uri): uri is TelUri {
 }
 
 const SIP = 1;
-const SIPS = 2;
+export const SIPS = 2;
 const TEL = 3;
 const OTHER = 4;
 

@@ -81,7 +81,7 @@ for (const [title, weather] of weathers) {
     test(`30 calls to ${forks === 1 ? "one phone" : "two phones, one of them dead"}, ${title}: all answered, acknowledged, ended`, () => {
       const clock = new VirtualClock();
       const network = new Network({ clock, seed: 7, ...weather });
-      const locations = new MemoryLocationService({ clock });
+      const locations = new MemoryLocationService({ clock, random: new SeededRandom(2) });
       const stack = makeStack(network, "10.0.0.1");
       const proxy = new ProxyServer({
         stack,

@@ -1,6 +1,6 @@
 // A binding: where an address-of-record can be reached, and until when. RFC 3261 §10.3, RFC 3327, RFC 5626 §6.
 
-import { equalUri, parseUri, type Uri } from "../message/index.ts";
+import { decodeAscii, equalUri, parseUri, type Uri } from "../message/index.ts";
 import type { TransportName } from "../transport/flow.ts";
 
 /** Where a REGISTER came from. */
@@ -51,7 +51,7 @@ export interface ContactChange {
   readonly params?: string | undefined;
 }
 
-/** What one REGISTER asks for. */
+/** What one REGISTER asks for. Its strings may be pieces of a message: whoever keeps them detaches them. */
 export interface BindingChange {
   readonly callId: string;
   readonly cSeq: number;
@@ -79,20 +79,80 @@ export type WhenFull = "reject" | "replace oldest";
 const noPath: readonly string[] = [];
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const scratch = new Uint8Array(256);
 
 /**
  * A copy of a string that holds nothing else: a substring of a message would keep the whole message in memory.
  */
 export function detachText(text: string): string {
-  return decoder.decode(encoder.encode(text));
+  const { length } = text;
+  if (length > scratch.length) return decoder.decode(encoder.encode(text));
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return decoder.decode(encoder.encode(text));
+    scratch[i] = code;
+  }
+  return decodeAscii(scratch, 0, length);
+}
+
+/** Strings of earlier bindings that many others have too. */
+const shared: string[] = new Array<string>(256).fill("");
+
+/** As `detachText`; one string for all of few values. */
+function shareText(text: string): string {
+  const { length } = text;
+  if (length === 0) return "";
+  const place = (7 * length + 11 * text.charCodeAt(length >> 1) + 13 * text.charCodeAt(length - 1)) & 255;
+  const known = shared[place]!;
+  if (known === text) return known;
+  const own = detachText(text);
+  shared[place] = own;
+  return own;
 }
 
 /** True if the two contacts name the same place by §19.1.4. */
 export function equalContact(a: string, b: string): boolean {
   if (a === b) return true;
+  if (differInCore(a, b)) return false;
   const [first, second] = [readUri(a), readUri(b)];
   return first !== undefined && second !== undefined && equalUri(first, second);
 }
+
+/**
+ * True if scheme, user, host and port are written in the one way they can be, and differently: then nothing behind them
+ * can make the URIs equal. Tells most contacts apart without taking them to pieces.
+ */
+function differInCore(a: string, b: string): boolean {
+  const end = coreEnd(a);
+  const other = coreEnd(b);
+  if (end < 0 || other < 0) return false;
+  if (end !== other) return true;
+  for (let i = end - 1; i >= 0; i--) if (a.charCodeAt(i) !== b.charCodeAt(i)) return true;
+  return false;
+}
+
+/**
+ * Where the first parameter or header of a SIP URI starts, or what looks like one in its user part; -1 where the same
+ * could be written in another way: capitals, escapes, brackets, zeros that begin a port.
+ */
+function coreEnd(uri: string): number {
+  const start = uri.startsWith("sip:") ? 4 : uri.startsWith("sips:") ? 5 : -1;
+  if (start < 0) return -1;
+  for (let i = start; i < uri.length; i++) {
+    const code = uri.charCodeAt(i);
+    if (code === SEMICOLON || code === QUESTION) return i;
+    if (code === PERCENT || code === OPEN_BRACKET || (code >= 0x41 && code <= 0x5a)) return -1;
+    if (code === COLON && uri.charCodeAt(i + 1) === ZERO) return -1;
+  }
+  return uri.length;
+}
+
+const PERCENT = 0x25;
+const ZERO = 0x30;
+const COLON = 0x3a;
+const SEMICOLON = 0x3b;
+const QUESTION = 0x3f;
+const OPEN_BRACKET = 0x5b;
 
 function readUri(text: string): Uri | undefined {
   try {
@@ -112,27 +172,28 @@ export function planChange(
   change: BindingChange,
   limits: { readonly maxBindings: number; readonly whenFull: WhenFull },
 ): ChangePlan {
-  const { now } = change;
-  const bindings = current.filter((binding) => binding.expiresAt > now);
-  if (change.contacts === "*") {
+  const { now, contacts } = change;
+  const bindings: Binding[] = [];
+  for (const binding of current) if (binding.expiresAt > now) bindings.push(binding);
+  if (contacts === "*") {
     // Step 6: a binding of the same Call-ID is removed only by a higher CSeq; otherwise all is aborted.
     return bindings.some((binding) => isOutOfOrder(binding, change))
-      ? { ok: false, reason: "out of order" }
+      ? outOfOrder
       : { ok: true, bindings: [] };
   }
   const before = bindings.length;
   // An address-of-record seen for the first time gets a string of its own; later bindings share it.
-  const key = current[0]?.aor ?? detachText(aor);
-  for (const contact of change.contacts) {
-    const index = bindings.findIndex((binding) => isSameBinding(binding, contact));
-    const known = bindings[index];
+  const key = current.length > 0 ? current[0]!.aor : detachText(aor);
+  for (const contact of contacts) {
+    const index = indexOfSame(bindings, contact);
+    const known = index < 0 ? undefined : bindings[index]!;
     if (known === undefined) {
       if (contact.expires > 0) bindings.push(makeBinding(key, contact, change, undefined));
       continue;
     }
     // Step 7: out-of-order requests of one user agent are ignored. What this request has just set is not
     // "out of order" if it names the contact twice: the later value counts.
-    if (current.includes(known) && isOutOfOrder(known, change)) return { ok: false, reason: "out of order" };
+    if (isOutOfOrder(known, change) && current.includes(known)) return outOfOrder;
     if (contact.expires === 0) bindings.splice(index, 1);
     else bindings[index] = makeBinding(key, contact, change, known);
   }
@@ -143,35 +204,55 @@ export function planChange(
   return { ok: true, bindings };
 }
 
+const outOfOrder: ChangePlan = { ok: false, reason: "out of order" };
+
 /**
- * Step 7 for what most requests are: the same user agent, by the same way, refreshes the only binding there is.
- * True if the change was that and has been made; false if it has to be planned.
+ * Step 7 for what most requests are: the same user agent, by the same way, refreshes what it has bound. True if the
+ * change was that and has been made; false if it has to be planned.
  */
-export function refreshInPlace(binding: Binding, change: BindingChange): boolean {
+export function refreshInPlace(bindings: readonly Binding[], change: BindingChange): boolean {
   const { contacts } = change;
   if (contacts.length !== 1 || contacts === "*") return false;
   const contact = contacts[0]!;
-  const isRefresh =
-    contact.uri === binding.contact &&
+  let found: Binding | undefined;
+  for (const binding of bindings) {
+    if (binding.expiresAt <= change.now) return false;
+    if (binding.contact === contact.uri) found = binding;
+  }
+  if (found === undefined || !isRefresh(found, contact, change)) return false;
+  const written: { -readonly [K in keyof Binding]: Binding[K] } = found;
+  written.cSeq = change.cSeq;
+  written.expiresAt = change.now + contact.expires * 1000;
+  written.updatedAt = change.now;
+  return true;
+}
+
+function isRefresh(binding: Binding, contact: ContactChange, change: BindingChange): boolean {
+  return (
     contact.expires > 0 &&
     change.callId === binding.callId &&
     change.cSeq > binding.cSeq &&
-    binding.expiresAt > change.now &&
     contact.q === binding.q &&
     change.flowId === binding.flowId &&
-    change.received === binding.received &&
+    equalOrigin(change.received, binding.received) &&
     change.userAgent === binding.userAgent &&
     change.path.length === 0 &&
     binding.path.length === 0 &&
     contact.instanceId === binding.instanceId &&
     contact.regId === binding.regId &&
-    contact.params === binding.params;
-  if (!isRefresh) return false;
-  const written: { -readonly [K in keyof Binding]: Binding[K] } = binding;
-  written.cSeq = change.cSeq;
-  written.expiresAt = change.now + contact.expires * 1000;
-  written.updatedAt = change.now;
-  return true;
+    contact.params === binding.params
+  );
+}
+
+function equalOrigin(a: ReceivedFrom | undefined, b: ReceivedFrom | undefined): boolean {
+  if (a === b) return true;
+  if (a === undefined || b === undefined) return false;
+  return a.port === b.port && a.address === b.address && a.transport === b.transport;
+}
+
+function indexOfSame(bindings: readonly Binding[], contact: ContactChange): number {
+  for (let i = 0; i < bindings.length; i++) if (isSameBinding(bindings[i]!, contact)) return i;
+  return -1;
 }
 
 /** RFC 5626 §6: with instance and reg-id these name the binding, without them the URI does. */
@@ -212,11 +293,11 @@ function makeBinding(
     q: contact.q,
     path: change.path.length === 0 ? noPath : change.path.map((route, i) => keep(known?.path[i], route)),
     flowId: change.flowId,
-    received: change.received,
-    userAgent: change.userAgent,
+    received: equalOrigin(known?.received, change.received) ? known?.received : change.received,
+    userAgent: change.userAgent === undefined ? undefined : shareText(change.userAgent),
     instanceId: contact.instanceId === undefined ? undefined : keep(known?.instanceId, contact.instanceId),
     regId: contact.regId,
-    params: contact.params === undefined ? undefined : keep(known?.params, contact.params),
+    params: contact.params === undefined ? undefined : shareText(contact.params),
     updatedAt: change.now,
   };
 }

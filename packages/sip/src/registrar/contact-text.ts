@@ -24,25 +24,16 @@ export function splitList(line: string): string[] {
   return values;
 }
 
-/** The URI of a contact as it was written. The value has been parsed before, so its form is known to be right. */
-export function uriTextOf(contact: string): string {
-  let position = 0;
-  // A display name in quotes may hold a bracket.
-  if (contact[0] === '"') {
-    position = 1;
-    while (position < contact.length && contact[position] !== '"')
-      position += contact[position] === "\\" ? 2 : 1;
-  }
-  const open = contact.indexOf("<", position);
-  if (open >= 0) return contact.slice(open + 1, contact.indexOf(">", open));
-  // §20: without brackets, parameters belong to the header field.
-  const semicolon = contact.indexOf(";");
-  return (semicolon < 0 ? contact : contact.slice(0, semicolon)).trim();
-}
-
 /** A delta-seconds; undefined if there is none or it is no number, so that the default counts. */
 export function readDelta(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d+$/.test(text) ? Math.min(Number(text), 0xffffffff) : undefined;
+  if (text === undefined || text === "") return undefined;
+  let value = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return Math.min(value, 0xffffffff);
 }
 
 /** §20.10: a malformed expires parameter counts as 3600. */

@@ -1,6 +1,7 @@
 // Bindings: §10.3 steps 6 and 7 as a table, expiry in virtual time, order of lookup, what calls can reach.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { nodeRandom as random } from "../node/index.ts";
 import type { Timer } from "../ports.ts";
 import type { BindingChange, ContactChange } from "./binding.ts";
 import { MemoryLocationService } from "./location-service.ts";
@@ -39,6 +40,7 @@ function setUp(options: { maxBindings?: number; whenFull?: "reject" | "replace o
   const seen: string[] = [];
   const locations = new MemoryLocationService({
     clock,
+    random,
     ...options,
     observer: {
       changed: (key, after, before, cause) => seen.push(`${key} ${before.length}→${after.length} ${cause}`),
@@ -138,6 +140,24 @@ for (const [title, ...steps] of [
     ],
   ],
   [
+    "contacts are compared by §19.1.4: a port with zeros in front, another port, none",
+    ["c", 1, [["sip:007@h:05070;lr", 60]], ["sip:007@h:05070;lr"]],
+    ["c", 2, [["sip:007@h:5070;lr", 60]], ["sip:007@h:5070;lr"]],
+    ["c", 3, [["sip:007@h:5071;lr", 60]], ["sip:007@h:5070;lr", "sip:007@h:5071;lr"]],
+    ["c", 4, [["sip:007@h;lr", 60]], ["sip:007@h:5070;lr", "sip:007@h:5071;lr", "sip:007@h;lr"]],
+  ],
+  [
+    "contacts are compared by §19.1.4: IPv6 in any case, semicolons in the user part, sips",
+    ["c", 1, [["sip:a;b@[2001:DB8::1]", 60]], ["sip:a;b@[2001:DB8::1]"]],
+    ["c", 2, [["sip:a;b@[2001:db8::1]", 60]], ["sip:a;b@[2001:db8::1]"]],
+    ["c", 3, [["sips:a;b@[2001:db8::1]", 60]], ["sip:a;b@[2001:db8::1]", "sips:a;b@[2001:db8::1]"]],
+  ],
+  [
+    "contacts are compared by RFC 3966 §4: visual separators do not count",
+    ["c", 1, [["tel:+1-201-555-0123", 60]], ["tel:+1-201-555-0123"]],
+    ["c", 2, [["tel:+12015550123", 60]], ["tel:+12015550123"]],
+  ],
+  [
     "contacts of other schemes, and with header fields",
     [
       "c",
@@ -234,6 +254,54 @@ test("expiry: by one timer, told to the observer, within a second", () => {
   clock.advance(3_600_000);
   assert.equal(locations.bindingCount, 0);
   assert.equal(clock.timers.size, 0);
+});
+
+test("one of two bindings refreshed again and again: the other one still expires", () => {
+  const { clock, locations, seen } = setUp();
+  locations.update(
+    aor,
+    change(clock.now(), "1", 1, [
+      ["sip:a@h", 60],
+      ["sip:b@h", 60],
+    ]),
+  );
+  for (let cSeq = 2; cSeq < 6; cSeq++) {
+    clock.advance(21_000);
+    const { length } = locations.lookup(aor);
+    const result = locations.update(aor, change(clock.now(), "1", cSeq, [["sip:a@h", 60]]));
+    assert.ok(result.ok && result.bindings.length === length);
+  }
+  assert.deepEqual(
+    seen.filter((line) => line.endsWith("expired")),
+    [`${aor} 2→1 expired`],
+  );
+  clock.advance(61_000);
+  assert.equal(locations.bindingCount, 0);
+});
+
+test("an observer that registers while bindings expire loses nothing", () => {
+  const clock = makeClock();
+  const other = "sip:bob@example.com";
+  const locations = new MemoryLocationService({
+    clock,
+    random,
+    observer: {
+      changed(_key, _after, _before, cause) {
+        if (cause !== "expired" || locations.lookup(other).length > 0) return;
+        locations.remove(other);
+        locations.update(other, change(clock.now(), "new", 1, [["sip:b@h", 60]]));
+      },
+    },
+  });
+  locations.update(aor, change(clock.now(), "a", 1, [["sip:a@h", 60]]));
+  locations.update(other, change(clock.now(), "b", 1, [["sip:b@h", 60]]));
+  clock.advance(61_000);
+  assert.deepEqual(
+    locations.lookup(other).map(({ callId }) => callId),
+    ["new"],
+  );
+  clock.advance(61_000);
+  assert.deepEqual(locations.lookup(aor), []);
 });
 
 test("an expired binding's CSeq no longer counts", () => {

@@ -1,6 +1,7 @@
 // The location service: address-of-record → bindings, RFC 3261 §10.3. The port, and the one that lives in memory.
 
-import type { Clock, MaybePromise, Timer } from "../ports.ts";
+import type { Clock, MaybePromise, Random, Timer } from "../ports.ts";
+import { TextTable } from "../transaction/index.ts";
 import {
   type Binding,
   type BindingChange,
@@ -35,6 +36,8 @@ export interface LocationObserver {
 
 export interface LocationServiceOptions {
   readonly clock: Clock;
+  /** So that nobody can choose names that are slow to find. */
+  readonly random: Random;
   /** Bindings per address-of-record. Default 32. */
   readonly maxBindings?: number;
   /** Default "reject". */
@@ -44,17 +47,25 @@ export interface LocationServiceOptions {
 
 const none: readonly Binding[] = [];
 
+/** What is bound to one address-of-record; a lone binding needs no array around it. */
+interface Entry {
+  /** The address-of-record. */
+  readonly key: string;
+  held: Binding | readonly Binding[];
+  /** The bucket it is in: the second of its first expiry, or an earlier one if that has been put off since. */
+  bucket: number;
+}
+
 /**
- * Bindings in memory. One map entry per address-of-record (a lone binding needs no array around it) and one
- * bucket per second of expiry; a single timer waits for the next bucket.
+ * Bindings in memory. One entry per address-of-record and one bucket per second of expiry; a single timer waits for the
+ * next bucket. A refresh leaves its entry where it is: the bucket, once due, puts it where it belongs by then.
  */
 export class MemoryLocationService implements LocationService {
   readonly #clock: Clock;
   readonly #limits: { readonly maxBindings: number; readonly whenFull: WhenFull };
   readonly #observer: LocationObserver | undefined;
-  readonly #bindings = new Map<string, Binding | readonly Binding[]>();
-  /** Second in which the first binding of an address-of-record expires → those addresses. */
-  readonly #buckets = new Map<number, Set<string>>();
+  readonly #entries: TextTable<Entry>;
+  readonly #buckets = new Map<number, Set<Entry>>();
   #timer: Timer | undefined;
   #timerBucket = Number.POSITIVE_INFINITY;
   #count = 0;
@@ -63,6 +74,7 @@ export class MemoryLocationService implements LocationService {
     this.#clock = options.clock;
     this.#limits = { maxBindings: options.maxBindings ?? 32, whenFull: options.whenFull ?? "reject" };
     this.#observer = options.observer;
+    this.#entries = new TextTable(options.random);
   }
 
   /** Bindings held, the expired ones of the current second included. */
@@ -72,21 +84,20 @@ export class MemoryLocationService implements LocationService {
 
   /** Addresses-of-record with at least one binding. */
   get aorCount(): number {
-    return this.#bindings.size;
+    return this.#entries.size;
   }
 
   update(aor: string, change: BindingChange): UpdateResult {
-    const before = this.held(aor);
-    const lone = before.length === 1 ? before[0] : undefined;
-    const oldBucket = bucketOf(before);
-    if (lone !== undefined && refreshInPlace(lone, change)) {
-      this.#move(lone.aor, oldBucket, bucketOf(before));
-      this.#observer?.changed(lone.aor, before, before, "registered");
+    const entry = this.#entries.get(aor);
+    const before = entry === undefined ? none : listOf(entry.held);
+    if (entry !== undefined && refreshInPlace(before, change)) {
+      this.#place(entry);
+      this.#observer?.changed(entry.key, before, before, "registered");
       return { ok: true, bindings: before };
     }
     const plan = planChange(aor, before, change, this.#limits);
     if (plan.ok && change.contacts.length > 0) {
-      this.#replace(aor, before, plan.bindings);
+      this.#replace(entry, before, plan.bindings);
       this.#observer?.changed(aor, plan.bindings, before, "registered");
     }
     return plan;
@@ -99,15 +110,17 @@ export class MemoryLocationService implements LocationService {
 
   /** Replaces all bindings of an address-of-record and tells the observer. */
   apply(aor: string, bindings: readonly Binding[], cause: "registered" | "expired" | "removed"): void {
-    const before = this.held(aor);
-    this.#replace(aor, before, bindings);
+    const entry = this.#entries.get(aor);
+    const before = entry === undefined ? none : listOf(entry.held);
+    this.#replace(entry, before, bindings);
     this.#observer?.changed(aor, bindings, before, cause);
   }
 
   lookup(aor: string): readonly Binding[] {
-    const held = this.#bindings.get(aor);
+    const entry = this.#entries.get(aor);
+    if (entry === undefined) return none;
+    const { held } = entry;
     const now = this.#clock.now();
-    if (held === undefined) return none;
     if (!isList(held)) return held.expiresAt > now ? [held] : none;
     return held
       .filter((binding) => binding.expiresAt > now)
@@ -125,8 +138,8 @@ export class MemoryLocationService implements LocationService {
   /** Every binding that has not expired, in no particular order. Changes meanwhile may or may not show. */
   *entries(): Generator<Binding> {
     const now = this.#clock.now();
-    for (const held of this.#bindings.values()) {
-      for (const binding of isList(held) ? held : [held]) if (binding.expiresAt > now) yield binding;
+    for (const { held } of this.#entries.values()) {
+      for (const binding of listOf(held)) if (binding.expiresAt > now) yield binding;
     }
   }
 
@@ -135,15 +148,16 @@ export class MemoryLocationService implements LocationService {
     const now = this.#clock.now();
     for (const binding of bindings) {
       if (binding.expiresAt <= now) continue;
-      const before = this.held(binding.aor);
-      this.#replace(binding.aor, before, [...before, binding]);
+      const entry = this.#entries.get(binding.aor);
+      const before = entry === undefined ? none : listOf(entry.held);
+      this.#replace(entry, before, [...before, binding]);
     }
   }
 
   /** All bindings of an address-of-record, expired ones included, unsorted; for stores. */
   held(aor: string): readonly Binding[] {
-    const held = this.#bindings.get(aor);
-    return held === undefined ? none : isList(held) ? held : [held];
+    const entry = this.#entries.get(aor);
+    return entry === undefined ? none : listOf(entry.held);
   }
 
   /** Stops the expiry timer. */
@@ -152,27 +166,48 @@ export class MemoryLocationService implements LocationService {
     this.#timer = undefined;
   }
 
-  #replace(aor: string, before: readonly Binding[], after: readonly Binding[]): void {
-    // The key is the binding's own copy of the string, not the caller's, which may be a piece of a message.
-    const key = after[0]?.aor ?? aor;
-    this.#move(key, bucketOf(before), bucketOf(after));
+  #replace(entry: Entry | undefined, before: readonly Binding[], after: readonly Binding[]): void {
     this.#count += after.length - before.length;
-    if (after.length === 0) this.#bindings.delete(key);
-    else this.#bindings.set(key, after.length === 1 ? after[0]! : after.slice());
+    if (after.length === 0) {
+      if (entry !== undefined) this.#delete(entry);
+      return;
+    }
+    const held = after.length === 1 ? after[0]! : after.slice();
+    if (entry !== undefined) {
+      entry.held = held;
+      this.#place(entry);
+      return;
+    }
+    // The key is the binding's own copy of the string, not the caller's, which may be a piece of a message.
+    const added: Entry = { key: after[0]!.aor, held, bucket: 0 };
+    this.#entries.add(added);
+    this.#enterBucket(added, bucketOf(held));
   }
 
-  #move(aor: string, from: number | undefined, to: number | undefined): void {
-    if (from === to) return;
-    if (from !== undefined) {
-      const set = this.#buckets.get(from);
-      if (set?.delete(aor) && set.size === 0) this.#buckets.delete(from);
-    }
-    if (to !== undefined) {
-      const set = this.#buckets.get(to);
-      if (set === undefined) this.#buckets.set(to, new Set([aor]));
-      else set.add(aor);
-      if (to < this.#timerBucket) this.#wait(to);
-    }
+  #delete(entry: Entry): void {
+    this.#entries.delete(entry.key);
+    this.#leaveBucket(entry);
+  }
+
+  /** Moves an entry to the bucket of its first expiry, if that comes before the one it is in. */
+  #place(entry: Entry): void {
+    const bucket = bucketOf(entry.held);
+    if (bucket >= entry.bucket) return;
+    this.#leaveBucket(entry);
+    this.#enterBucket(entry, bucket);
+  }
+
+  #enterBucket(entry: Entry, bucket: number): void {
+    entry.bucket = bucket;
+    const set = this.#buckets.get(bucket);
+    if (set === undefined) this.#buckets.set(bucket, new Set([entry]));
+    else set.add(entry);
+    if (bucket < this.#timerBucket) this.#wait(bucket);
+  }
+
+  #leaveBucket(entry: Entry): void {
+    const set = this.#buckets.get(entry.bucket);
+    if (set?.delete(entry) && set.size === 0) this.#buckets.delete(entry.bucket);
   }
 
   #wait(bucket: number): void {
@@ -186,13 +221,17 @@ export class MemoryLocationService implements LocationService {
 
   #expire(): void {
     const now = this.#clock.now();
-    for (const [bucket, addresses] of this.#buckets) {
+    for (const [bucket, entries] of this.#buckets) {
       if (bucket * 1000 > now) continue;
-      // What has not expired yet (several bindings, a coarse timer) moves on to a later bucket.
-      for (const aor of addresses) {
-        const held = this.held(aor);
+      this.#buckets.delete(bucket);
+      for (const entry of entries) {
+        // An observer may have removed it meanwhile.
+        if (this.#entries.get(entry.key) !== entry) continue;
+        const held = listOf(entry.held);
         const left = held.filter((binding) => binding.expiresAt > now);
-        if (left.length < held.length) this.apply(aor, left, "expired");
+        // What has not expired yet goes on to the bucket where it would by now.
+        if (left.length > 0) this.#enterBucket(entry, bucketOf(left));
+        if (left.length < held.length) this.apply(entry.key, left, "expired");
       }
     }
     let next = Number.POSITIVE_INFINITY;
@@ -203,10 +242,15 @@ export class MemoryLocationService implements LocationService {
 }
 
 /** The second at whose end nothing of the earliest binding is left. */
-function bucketOf(bindings: readonly Binding[]): number | undefined {
+function bucketOf(held: Binding | readonly Binding[]): number {
+  if (!isList(held)) return Math.ceil(held.expiresAt / 1000);
   let earliest = Number.POSITIVE_INFINITY;
-  for (const { expiresAt } of bindings) if (expiresAt < earliest) earliest = expiresAt;
-  return earliest === Number.POSITIVE_INFINITY ? undefined : Math.ceil(earliest / 1000);
+  for (const { expiresAt } of held) if (expiresAt < earliest) earliest = expiresAt;
+  return Math.ceil(earliest / 1000);
+}
+
+function listOf(held: Binding | readonly Binding[]): readonly Binding[] {
+  return isList(held) ? held : [held];
 }
 
 function isList(held: Binding | readonly Binding[]): held is readonly Binding[] {

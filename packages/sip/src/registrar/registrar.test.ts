@@ -22,7 +22,7 @@ function setUp(options: Partial<RegistrarOptions> = {}, limits: { maxBindings?: 
     now: () => clock.time,
     schedule: () => ({ cancel: () => {} }),
   };
-  const locations = new MemoryLocationService({ clock, ...limits });
+  const locations = new MemoryLocationService({ clock, random, ...limits });
   const registrar = new Registrar({
     ...{ locations, clock, isOurDomain: (host: string) => host === "example.com" },
     ...options,

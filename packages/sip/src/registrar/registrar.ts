@@ -4,6 +4,7 @@ import type { Challenger, DigestAlgorithm, Ha1Lookup } from "../auth/index.ts";
 import { optionTags, unknownTags } from "../core/index.ts";
 import {
   aorOf,
+  type ContactAsWritten,
   type HeaderInit,
   isSipUri,
   parseNameAddr,
@@ -14,15 +15,8 @@ import {
 import type { Clock, MaybePromise } from "../ports.ts";
 import type { IncomingRequest } from "../stack.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type Binding, type ContactChange, detachText, type ReceivedFrom } from "./binding.ts";
-import {
-  printBinding,
-  printOtherParams,
-  readContactExpires,
-  readDelta,
-  splitList,
-  uriTextOf,
-} from "./contact-text.ts";
+import type { Binding, BindingChange, ContactChange, ReceivedFrom } from "./binding.ts";
+import { printBinding, printOtherParams, readContactExpires, readDelta, splitList } from "./contact-text.ts";
 import type { LocationService, UpdateResult } from "./location-service.ts";
 
 export interface RegistrarOptions {
@@ -73,7 +67,6 @@ const supportedExtensions: ReadonlySet<string> = new Set(["path"]);
 /** More contacts in one request than any device has. */
 const maxContacts = 64;
 const maxUserAgentLength = 200;
-const maxInterned = 1000;
 
 /** Answers REGISTER. Give `handle` to the stack: `methods: new Map([["REGISTER", registrar.handle]])`. */
 export class Registrar {
@@ -81,9 +74,9 @@ export class Registrar {
   readonly #defaultExpires: number;
   readonly #minExpires: number;
   readonly #maxExpires: number;
-  /** Few values, many bindings: one string or object for all of them. */
-  readonly #userAgents = new Map<string, string>();
-  readonly #origins = new WeakMap<Flow, ReceivedFrom>();
+  /** Behind one proxy, many bindings come by one flow: they share the object. */
+  #lastFlow: Flow | undefined;
+  #lastOrigin: ReceivedFrom | undefined;
   #date = "";
   #dateSecond = Number.NaN;
 
@@ -178,12 +171,11 @@ export class Registrar {
       }
     }
     const now = this.#options.clock.now();
-    const lines = headers.rawAll("Contact");
     // Step 6: without Contact the request only asks (§10.2.3).
-    if (lines.length === 0) {
+    if (!headers.has("Contact")) {
       return next(locations.lookup(aor), (bindings) => this.#accept(incoming, bindings, path, now));
     }
-    const contacts = this.#readRefresh(headers, lines, aor) ?? this.#readContacts(request, lines, path);
+    const contacts = this.#readContacts(request, path);
     if ("status" in contacts) {
       incoming.respond(contacts.status, {
         ...(contacts.reason === undefined ? {} : { reasonPhrase: contacts.reason }),
@@ -191,52 +183,36 @@ export class Registrar {
       });
       return;
     }
-    const change = {
+    const change: BindingChange = {
       callId: request.callId,
-      cSeq: request.cSeq.sequence,
+      cSeq: request.cSeqNumber,
       contacts: contacts.list,
       path,
       now,
       flowId: flow.id,
       received: this.#originOf(flow),
-      userAgent: this.#userAgentOf(headers),
+      userAgent: headers.raw("User-Agent")?.slice(0, maxUserAgentLength),
     };
-    const update = () =>
-      next(locations.update(aor, change), (result) => {
-        if (!result.ok) return refuseChange(incoming, result);
-        this.#accept(incoming, result.bindings, path, now);
-        this.#options.onRegistered?.(result.bindings[0]?.aor ?? aor, result.bindings, request);
-      });
-    if (this.#options.rfc2543 !== true || contacts.list === "*") return update();
+    if (this.#options.rfc2543 !== true || contacts.list === "*") return this.#update(incoming, aor, change);
     const { list } = contacts;
     return next(locations.lookup(aor), (bindings) =>
-      hasConflict(bindings, list) ? refuse(incoming, 409) : update(),
+      hasConflict(bindings, list) ? refuse(incoming, 409) : this.#update(incoming, aor, change),
     );
   }
 
-  /**
-   * The short way of most requests: one contact, exactly as it is bound already and so known to be well formed,
-   * with nothing but an expiry. Undefined if this is not one of them.
-   */
-  #readRefresh(
-    headers: SipHeaders,
-    lines: readonly string[],
-    aor: string,
-  ): { list: ContactChange[] } | Refusal | undefined {
-    const [line = ""] = lines;
-    if (lines.length > 1 || !line.startsWith("<sip:")) return undefined;
-    const held = this.#options.locations.lookup(aor);
-    if (held instanceof Promise || held.length !== 1) return undefined;
-    const { contact, q, instanceId, params } = held[0]!;
-    if (q !== 1 || instanceId !== undefined || params !== undefined) return undefined;
-    if (line[contact.length + 1] !== ">" || !line.startsWith(contact, 1)) return undefined;
-    const rest = line.slice(contact.length + 2);
-    if (rest !== "" && !rest.startsWith(";expires=")) return undefined;
-    const own = rest === "" ? undefined : readDelta(rest.slice(9));
-    if (rest !== "" && own === undefined) return undefined;
-    const expires = own ?? readDelta(headers.raw("Expires")) ?? this.#defaultExpires;
-    if (this.#isTooBrief(expires)) return this.#tooBrief();
-    return { list: [{ uri: contact, expires: Math.min(expires, this.#maxExpires), q: 1 }] };
+  #update(incoming: IncomingRequest, aor: string, change: BindingChange): MaybePromise<void> {
+    const result = this.#options.locations.update(aor, change);
+    if (result instanceof Promise) return result.then((later) => this.#finish(incoming, aor, change, later));
+    this.#finish(incoming, aor, change, result);
+  }
+
+  #finish(incoming: IncomingRequest, aor: string, change: BindingChange, result: UpdateResult): void {
+    if (!result.ok) {
+      refuseChange(incoming, result);
+      return;
+    }
+    this.#accept(incoming, result.bindings, change.path, change.now);
+    this.#options.onRegistered?.(result.bindings[0]?.aor ?? aor, result.bindings, incoming.request);
   }
 
   /** §10.3 step 7: only what is shorter than an hour may be refused, and never a removal. */
@@ -251,42 +227,43 @@ export class Registrar {
   /** The Contact values with the expiry of each decided on, or the response that refuses them. */
   #readContacts(
     request: SipRequest,
-    lines: readonly string[],
     path: readonly string[],
-  ): { list: ContactChange[] | "*" } | Refusal {
+  ): { list: readonly ContactChange[] | "*" } | Refusal {
     const { headers } = request;
-    const values = headers.getAll("Contact");
-    const texts = lines.flatMap(splitList);
+    const values = headers.contactsAsWritten();
     const expiresHeader = readDelta(headers.raw("Expires"));
-    if (values.includes("*")) {
-      // Step 6: "*" stands alone, and only with an expiry of zero.
-      return values.length === 1 && expiresHeader === 0
-        ? { list: "*" }
-        : { status: 400, reason: "Contact * Needs Expires 0 and Stands Alone" };
-    }
-    if (values.length > maxContacts) return { status: 403, reason: "Too Many Contacts" };
     const list: ContactChange[] = [];
     let sips = 0;
     let added = 0;
     let hasRegId = false;
-    for (let i = 0; i < values.length; i++) {
-      const value = values[i];
-      if (value === undefined || value === "*") continue;
+    for (const value of values) {
+      if (value === "*") {
+        // Step 6: "*" stands alone, and only with an expiry of zero.
+        return values.length === 1 && expiresHeader === 0
+          ? { list: "*" }
+          : { status: 400, reason: "Contact * Needs Expires 0 and Stands Alone" };
+      }
+    }
+    if (values.length > maxContacts) return { status: 403, reason: "Too Many Contacts" };
+    for (const value of values as readonly ContactAsWritten[]) {
+      const { uri, q, params } = value;
+      const hasParams = params.size > 0;
       // Step 7: the contact's own parameter, else the header field, else our default.
-      const requested =
-        readContactExpires(value.params.get("expires")) ?? expiresHeader ?? this.#defaultExpires;
+      const own = hasParams ? readContactExpires(params.get("expires")) : undefined;
+      const requested = own ?? expiresHeader ?? this.#defaultExpires;
       if (this.#isTooBrief(requested)) return this.#tooBrief();
       if (requested > 0) {
         added++;
-        if (value.uri.scheme === "sips") sips++;
-        if (value.params.has("reg-id")) hasRegId = true;
+        if (value.isSips) sips++;
+        if (hasParams && params.has("reg-id")) hasRegId = true;
       }
       list.push({
-        uri: uriTextOf(texts[i] ?? ""),
+        uri,
         expires: Math.min(requested, this.#maxExpires),
-        q: value.q ?? 1,
-        instanceId: value.params.get("+sip.instance"),
-        params: printOtherParams(value.params),
+        q,
+        instanceId: hasParams ? params.get("+sip.instance") : undefined,
+        regId: undefined,
+        params: hasParams ? printOtherParams(params) : undefined,
       });
     }
     // RFC 5626 §6: with reg-id there is one contact per request.
@@ -325,22 +302,12 @@ export class Registrar {
   }
 
   #originOf(flow: Flow): ReceivedFrom {
-    let origin = this.#origins.get(flow);
-    if (origin === undefined) {
-      origin = { transport: flow.transport, address: flow.remote.address, port: flow.remote.port };
-      this.#origins.set(flow, origin);
+    if (this.#lastFlow !== flow) {
+      const { address, port } = flow.remote;
+      this.#lastFlow = flow;
+      this.#lastOrigin = { transport: flow.transport, address, port };
     }
-    return origin;
-  }
-
-  #userAgentOf(headers: SipHeaders): string | undefined {
-    const text = headers.raw("User-Agent")?.slice(0, maxUserAgentLength);
-    if (text === undefined) return undefined;
-    const known = this.#userAgents.get(text);
-    if (known !== undefined) return known;
-    const own = detachText(text);
-    if (this.#userAgents.size < maxInterned) this.#userAgents.set(own, own);
-    return own;
+    return this.#lastOrigin!;
   }
 }
 

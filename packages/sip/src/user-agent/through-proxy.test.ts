@@ -15,7 +15,7 @@ function proxyFor(bed: Testbed, contacts: readonly string[]): string {
   const { clock, network } = bed;
   const host = bed.host("proxy");
   const driver = new VirtualDriver(network, host.address);
-  const locations = new MemoryLocationService({ clock });
+  const locations = new MemoryLocationService({ clock, random: new SeededRandom(4) });
   const stack = new Stack({ sink: driver, clock, random: new SeededRandom(5) });
   driver.attach(stack);
   driver.listen({ transport: "UDP" });

@@ -2,9 +2,16 @@
 // and those of URIs in angle brackets: Alert-Info, Call-Info, Error-Info (§20.4, §20.9, §20.18).
 import { ParseError } from "../../errors.ts";
 import { GREATER, LESS, STAR, skipWhite } from "../grammar.ts";
-import { decodeNameAddr, type NameAddr, printNameAddr } from "../name-addr.ts";
-import { encodeText } from "../text.ts";
-import type { Uri } from "../uri.ts";
+import {
+  decodeNameAddr,
+  type NameAddr,
+  newNameAddrParts,
+  printNameAddr,
+  scanNameAddr,
+} from "../name-addr.ts";
+import { type Params, parseParams } from "../params.ts";
+import { cutAscii, encodeText } from "../text.ts";
+import { SIPS, type Uri } from "../uri.ts";
 
 /** A Contact value (§20.10). */
 export interface Contact extends NameAddr {
@@ -28,6 +35,38 @@ export function decodeContact(bytes: Uint8Array, start: number, end: number, fie
     q: q === undefined ? undefined : parseQ(q, field),
     expires: expires === undefined ? undefined : parseExpires(expires),
   } as Contact;
+}
+
+/** A Contact value that was checked, but whose URI was not taken apart: what a registrar keeps and lists. */
+export interface ContactAsWritten {
+  /** The URI without the brackets, escapes and case as they came. */
+  readonly uri: string;
+  readonly isSips: boolean;
+  /** 0 … 1; 1 if not given. */
+  readonly q: number;
+  readonly params: Params;
+}
+
+const transient = newNameAddrParts();
+
+/** As `decodeContact`. */
+export function decodeContactAsWritten(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  field: string,
+): ContactAsWritten | "*" {
+  if (bytes[start] === STAR && end === start + 1) return "*";
+  scanNameAddr(bytes, start, end, field, false, transient);
+  const { uri, paramsStart } = transient;
+  const params = parseParams(bytes, paramsStart, end, field);
+  const q = params.get("q");
+  return {
+    uri: cutAscii(bytes, uri.start, uri.end),
+    isSips: uri.scheme === SIPS,
+    q: q === undefined ? 1 : parseQ(q, field),
+    params,
+  };
 }
 
 /** qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] ). */
