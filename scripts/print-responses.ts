@@ -40,10 +40,14 @@ export async function printResponses(): Promise<string> {
   return lines.join("\n");
 }
 
-/** The file, and the line that the mutant's text stands in or begins in. */
-function place({ file, find }: Mutant): string {
+/** The file, and the line of the first difference that the mutant makes. */
+function place({ file, find, replace }: Mutant): string {
   const source = readFileSync(new URL(file, root), "utf8");
-  const at = source.indexOf(find) + find.length - find.trimStart().length;
+  let same = 0;
+  while (same < find.length && find[same] === replace[same]) same++;
+  const isSpace = (text: string | undefined) => text !== undefined && text.trim() === "";
+  while (isSpace(find[same])) same++;
+  const at = source.indexOf(find) + Math.min(same, find.length - 1);
   const [line = ""] = source.slice(source.lastIndexOf("\n", at) + 1).split("\n");
   const name = file.split("/").pop();
   return `[${name}](../${file}) \`${line.trim()}\``;
