@@ -37,7 +37,7 @@ export interface MediaSession {
   acceptAnswer(answer: string, isFinal: boolean): MaybePromise<void>;
   /** The first offer was refused, and the application has given this one to go out in its place. */
   replaceOffer?(offer: string): void;
-  /** Our last offer was refused: what was agreed before goes on (§8). */
+  /** Our last offer was refused, or our last answer came too late: what was agreed before goes on (§8). */
   rollback?(): void;
   /** What could be agreed on here, for the body of a refusal (RFC 3264 §9). */
   capabilities?(): string;
@@ -91,6 +91,7 @@ export class GivenMedia implements MediaSession {
   }
 
   async createAnswer(offer: string, direction: Direction): Promise<string> {
+    this.#before = this.#local;
     if (this.#local === undefined || typeof this.#source === "function") {
       return this.#take(await this.#ask(offer));
     }

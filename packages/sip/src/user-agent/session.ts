@@ -15,6 +15,7 @@ export class Session {
   #direction: Direction = "sendrecv";
   #directionBefore: Direction = "sendrecv";
   #local: string | undefined;
+  #localBefore: string | undefined;
   #remote: string | undefined;
   #stepsBefore: Promise<unknown> = Promise.resolve();
   #revision = 0;
@@ -73,6 +74,7 @@ export class Session {
       const offer = await this.#media.createOffer(offered);
       this.#directionBefore = this.#direction;
       this.#direction = direction;
+      this.#localBefore = this.#local;
       this.#local = offer;
       this.#revision++;
       this.#state = "offered";
@@ -101,11 +103,18 @@ export class Session {
     });
   }
 
-  /** @throws {NegotiationError} if the offer cannot be taken */
-  answer(offer: string): Promise<string> {
+  /**
+   * @param isRefused - asked when the answer is there: true if the offer has been refused meanwhile
+   * @throws {NegotiationError} if the offer cannot be taken
+   */
+  answer(offer: string, isRefused: () => boolean = () => false): Promise<string> {
     this.#answering++;
     return this.#step(async () => {
       const answer = await this.#media.createAnswer(offer, this.#direction);
+      if (isRefused()) {
+        this.#media.rollback?.();
+        throw new NegotiationError("the offer was refused meanwhile");
+      }
       this.#local = answer;
       this.#remote = offer;
       this.#revision++;
@@ -142,6 +151,7 @@ export class Session {
     return this.#step(() => {
       if (this.#state !== "offered") return;
       this.#direction = this.#directionBefore;
+      this.#local = this.#localBefore;
       this.#state = "stable";
       this.#media.rollback?.();
     });

@@ -206,6 +206,35 @@ describe("UPDATE", () => {
     await finish(bed, here);
   });
 
+  it("§5.2: who has to ask a person says 504 at once; the re-INVITE in its place waits for the answer", async () => {
+    const bed = new Testbed();
+    const alice = bed.agent("alice");
+    const bob = bed.agent("bob");
+    let there: Call | undefined;
+    bob.ua.onInvite((call) => {
+      there = call;
+      let asked = 0;
+      return call.answer(async () => {
+        // Only new offers need somebody's consent.
+        if (asked++ > 0) await new Promise<void>((resolve) => bed.clock.schedule(10_000, resolve));
+        return sdpOf("bob", 40_000 + asked);
+      });
+    });
+    const here = await bed.settle(alice.ua.invite(bob.uri, { sdp: sdpOf("alice") }));
+    const start = bed.clock.now();
+    await bed.settle(here.hold());
+    assert.deepEqual(
+      bed.sent
+        .filter(({ message, isLost }) => message.kind === "response" && !isLost && message.statusCode > 100)
+        .map(({ message }) => message.kind === "response" && `${message.statusCode} ${message.cSeq.method}`),
+      ["200 INVITE", "504 UPDATE", "200 INVITE"],
+    );
+    const refusal = bed.sent.find(({ message }) => message.kind === "response" && message.statusCode === 504);
+    assert.equal((refusal?.at ?? 0) + bed.start - start, 2001);
+    assert.deepEqual([here.isOnHold, there?.isHeldByPeer], [true, true]);
+    await finish(bed, here);
+  });
+
   for (const [phase, start] of [
     ["early", early],
     ["confirmed", established],

@@ -17,6 +17,9 @@ import { type CallContext, dialogHeaders, refusalOfOffer, sdpOf } from "./call-c
 import type { Deferred } from "./deferred.ts";
 import type { Session } from "./session.ts";
 
+/** The longest that an offer in an UPDATE waits for its answer, milliseconds. */
+const promptly = 2000;
+
 /** How one attempt to change the session came out. */
 export interface Outcome {
   readonly response: SipResponse;
@@ -205,14 +208,28 @@ export class Updates {
 
   async #answer(incoming: IncomingRequest, offer: string): Promise<void> {
     const { context, dialog, session } = this.#options;
+    let isLate = false;
+    // §5.2: who has to ask a person first says so at once, and the peer comes again with a re-INVITE, which can wait.
+    const timer = context.clock.schedule(promptly, () => {
+      isLate = true;
+      incoming.respond(this.#isClosed ? 481 : 504);
+      this.#incoming = undefined;
+      this.#options.onIdle();
+    });
     try {
-      const answer = await session().answer(offer);
+      const answer = await session().answer(offer, () => isLate);
       if (this.#isClosed) throw new NegotiationError("the call has ended");
       dialog.refreshTarget(incoming.request);
+      timer.cancel();
       this.#accept(incoming, answer);
       this.#incoming = undefined;
       this.#options.onAnswered(dialog);
     } catch (error) {
+      if (isLate) {
+        if (!(error instanceof NegotiationError)) context.reportError(error);
+        return;
+      }
+      timer.cancel();
       this.#incoming = undefined;
       if (this.#isClosed) incoming.respond(481);
       else if (error instanceof NegotiationError) {

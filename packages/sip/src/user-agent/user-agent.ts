@@ -276,8 +276,8 @@ export class UserAgent {
     const auth = this.#context.authSession();
     return await new Promise((resolve, reject) => {
       const abort = () => {
-        request.cancel();
         reject(signal?.reason);
+        request.cancel();
       };
       const request = this.#uac.send(
         plan,
