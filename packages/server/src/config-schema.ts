@@ -263,7 +263,14 @@ const limits = z.strictObject({
     .describe(
       "Seconds without a message or keep-alive after which a connection is closed. Less than registrations last, and phones without keep-alives cannot be called in between",
     ),
-  transactions: count.default(1_000_000).describe("Live transactions; above it new requests get 503"),
+  transactions: count
+    .default(1_000_000)
+    .describe("Live transactions; above it requests outside dialogs get 503, above a quarter more all do"),
+  requestsPerSource: count
+    .default(10_000)
+    .describe(
+      "Requests outside dialogs, and malformed ones, from one address in a second; more get 503, more than twice as many no answer. Not for `relay.peers`",
+    ),
   failedAuthPerSource: z
     .int()
     .min(1)
@@ -272,6 +279,24 @@ const limits = z.strictObject({
     .describe(
       "Wrong passwords for one user from one address in a minute (for all users together: ten times as many); after that requests with credentials for them get 403 from there, right or wrong",
     ),
+});
+
+const overload = z.strictObject({
+  maintenance: z
+    .boolean()
+    .default(false)
+    .describe("Calls that are up go on, requests outside dialogs get 503, and so does `/health`"),
+  eventLoopDelay: z
+    .int()
+    .min(10)
+    .max(60_000)
+    .default(1000)
+    .describe(
+      "Milliseconds that work may wait for its turn; while it waits longer, requests outside dialogs get 503",
+    ),
+  retryAfter: seconds
+    .default(10)
+    .describe("Seconds in the Retry-After of every 503 for want of room or time"),
 });
 
 const compat = z.strictObject({
@@ -343,6 +368,7 @@ export const configSchema = z.strictObject({
   admin: admin.prefault({}).describe("Administration of the running server"),
   trace: trace.prefault({}).describe("Messages of recent calls, for `offhook trace`"),
   limits: limits.prefault({}).describe("What one peer, or all together, may use"),
+  overload: overload.prefault({}).describe("When this server asks to be spared"),
   compat: compat.prefault({}).describe("Older rules, for older peers"),
   log: log.prefault({}).describe("What is written while running"),
 });

@@ -8,9 +8,9 @@ import type { ServerCertificates } from "@offhook/sip/node";
 import { Hono } from "hono";
 import type { Registry } from "prom-client";
 
-/** What `/health` tells; "draining" is answered with 503, so that load balancers go elsewhere. */
+/** What `/health` tells; anything but "ok" is answered with 503, so that load balancers go elsewhere. */
 export interface Health {
-  readonly status: "ok" | "draining";
+  readonly status: "ok" | "draining" | "maintenance" | "overloaded";
   readonly uptime: number;
   readonly listeners: readonly string[];
   readonly bindings: number;

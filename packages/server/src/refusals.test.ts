@@ -302,3 +302,31 @@ rowsFor("auth: { enabled: false }\naccounts: any", [
   ...twoActions,
   { title: "RFC 3261 has no action: 200", send: disagreeing, status: 200 },
 ]);
+
+const retryAfter = { "Retry-After": /^7$/ };
+rowsFor("auth: { enabled: false }\naccounts: any\noverload: { maintenance: true, retryAfter: 7 }", [
+  { title: "§21.5.4 in maintenance: 503", send: ["INVITE sip:bob@127.0.0.1"], status: 503, has: retryAfter },
+  { title: "§21.5.4 and not an INVITE", send: ["OPTIONS sip:127.0.0.1"], status: 503, has: retryAfter },
+  {
+    title: "but not in a dialog",
+    send: ["BYE sip:127.0.0.1", "To: <sip:127.0.0.1>;tag=x"],
+    status: 481,
+    not: ["Retry-After"],
+  },
+]);
+
+rowsFor("auth: { enabled: false }\naccounts: any\nlimits: { transactions: 2 }\noverload: { retryAfter: 7 }", [
+  { title: "room for one", send: ["MESSAGE sip:bob@127.0.0.1"], status: 480 },
+  { title: "room for two", send: ["INVITE sip:bob@127.0.0.1"], status: 480 },
+  { title: "§21.5.4 no room: 503", send: ["INVITE sip:bob@127.0.0.1"], status: 503, has: retryAfter },
+  { title: "but in a dialog", send: ["BYE sip:bob@127.0.0.1", "To: <sip:bob@127.0.0.1>;tag=x"], status: 480 },
+]);
+
+rowsFor(
+  "auth: { enabled: false }\naccounts: any\nlimits: { requestsPerSource: 1 }\nrelay: { peers: [127.0.0.1] }",
+  [
+    { title: "a peer may send", send: ["OPTIONS sip:127.0.0.1"], status: 200 },
+    { title: "as many requests", send: ["OPTIONS sip:127.0.0.1"], status: 200 },
+    { title: "as it likes", send: ["OPTIONS sip:127.0.0.1"], status: 200 },
+  ],
+);

@@ -33,12 +33,20 @@ import {
 } from "./config.ts";
 import { ensureDemoCertificate, makeDemoUsers } from "./demo.ts";
 import { Domains } from "./domains.ts";
-import { type HttpServer, type HttpsOptions, makeHttpApp, makeUpgradeApp, serveHttp } from "./http.ts";
+import {
+  type Health,
+  type HttpServer,
+  type HttpsOptions,
+  makeHttpApp,
+  makeUpgradeApp,
+  serveHttp,
+} from "./http.ts";
 import { makeLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
+import { OverloadWatch } from "./overload.ts";
 import { makeOwnAnswers } from "./own-requests.ts";
 import { PasswordThrottle, ThrottledChallenger } from "./password-throttle.ts";
-import { AccountDirectory, makeAdmission } from "./routing/index.ts";
+import { AccountDirectory, makeAdmission, PeerList } from "./routing/index.ts";
 import { loadSecret } from "./secret.ts";
 import { openStore, type Store } from "./store/index.ts";
 import { WebSocketGate } from "./websocket.ts";
@@ -92,7 +100,8 @@ export class OffhookServer {
   readonly #folder: string;
   #http: HttpServer | undefined;
   #admin: HttpServer | undefined;
-  #state: "ok" | "draining" = "ok";
+  #state: Health["status"] = "ok";
+  #watch: OverloadWatch | undefined;
 
   /** @throws {StartError} if a port is taken; other errors of store and configuration as they are */
   static async start(options: ServerOptions): Promise<OffhookServer> {
@@ -182,6 +191,7 @@ export class OffhookServer {
       tracedBytes: () => this.monitor.tracedBytes,
       connections: () => this.stack.connectionCount,
     });
+    const peers = new PeerList(config.relay.peers);
     this.stack = new Stack({
       sink: this.#driver,
       clock,
@@ -201,12 +211,28 @@ export class OffhookServer {
       },
       rfc2543: config.compat.rfc2543,
       maxTransactions: config.limits.transactions,
+      requestsPerSource: config.limits.requestsPerSource,
+      isTrustedSource: (address) => peers.has(address),
+      retryAfter: config.overload.retryAfter,
       observer: this.#observer(),
       onError: (error, incoming) =>
         log.error({ err: error, callId: incoming?.request.callId }, "request failed"),
     });
     this.#driver.attach(this.stack);
     this.#proxy = this.#makeRoles(options);
+    if (config.overload.maintenance) {
+      this.#state = "maintenance";
+      this.stack.isOverloaded = true;
+    } else if (options.world === undefined) {
+      this.#watch = new OverloadWatch({
+        ...{ clock, limit: config.overload.eventLoopDelay },
+        onChange: (isOverloaded) => {
+          this.stack.isOverloaded = isOverloaded;
+          this.#state = isOverloaded ? "overloaded" : "ok";
+          log.warn(isOverloaded ? "overloaded: requests outside dialogs get 503" : "no longer overloaded");
+        },
+      });
+    }
   }
 
   /** Addresses that SIP comes in by, e.g. "udp 127.0.0.1:5060". */
@@ -242,6 +268,7 @@ export class OffhookServer {
    * @param patience - milliseconds that requests under way have for their answer
    */
   async stop(patience: number = drainTime): Promise<void> {
+    this.#watch?.close();
     this.#state = "draining";
     for (const gate of this.#gates) gate.close();
     let timer: NodeJS.Timeout | undefined;
@@ -451,6 +478,7 @@ export class OffhookServer {
   readonly #closers: (() => void)[] = [];
 
   async #closeAll(): Promise<void> {
+    this.#watch?.close();
     await this.#driver.stop();
     this.#proxy.close();
     await this.#admin?.close();

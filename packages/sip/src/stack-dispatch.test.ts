@@ -339,6 +339,51 @@ test("above maxTransactions: 503 with Retry-After, without state, the same each 
   assert.deepEqual(refused, [503, 503]);
 });
 
+test("full: what belongs to a dialog is let in, up to a quarter more", () => {
+  const bench = new Bench({ roles: { isOurs: () => true, route: () => {} }, maxTransactions: 4 });
+  for (let i = 0; i < 5; i++) bench.receive(requestText("MESSAGE"));
+  bench.receive(requestText("BYE", { toTag: "x" }));
+  bench.receive(requestText("BYE", { toTag: "x" }));
+  assert.equal(bench.take(), "503 503");
+  assert.equal(bench.stack.transactionCount, 5);
+});
+
+test("§21.5.4 overload: 503 with Retry-After for INVITE and others until it is over, in a dialog never", () => {
+  const bench = new Bench({ roles: { isOurs: () => true, route: (incoming) => void incoming.respond(404) } });
+  bench.stack.isOverloaded = true;
+  for (const method of ["INVITE", "MESSAGE", "OPTIONS", "REGISTER"]) {
+    bench.receive(requestText(method));
+    assert.match(bench.sent[0]!.text, /\r\nRetry-After: 10\r\n/);
+    assert.equal(bench.take(), "503");
+  }
+  bench.receive(requestText("BYE", { toTag: "x" }));
+  bench.stack.isOverloaded = false;
+  bench.receive(requestText("MESSAGE"));
+  assert.equal(bench.take(), "404 404");
+});
+
+test("§21.5.4 rates: more requests of one source than allowed get 503, many more none; malformed ones count too", () => {
+  const refused: number[] = [];
+  const bench = new Bench({
+    roles: { isOurs: () => true, route: (incoming) => void incoming.respond(404) },
+    requestsPerSource: 2,
+    observer: { refused: (_request, status) => refused.push(status) },
+  });
+  const malformed = requestText("MESSAGE").replace("CSeq: 1 MESSAGE", "CSeq: 1 BYE");
+  for (const text of [malformed, ...Array.from({ length: 5 }, () => requestText("MESSAGE")), malformed]) {
+    bench.receive(text);
+  }
+  assert.equal(bench.take(), "400 404 503 503");
+  assert.equal(refused.length, 4);
+  bench.receive(requestText("BYE", { toTag: "x" }));
+  assert.equal(bench.take(), "404", "what belongs to a dialog does not count");
+  bench.receive(requestText("MESSAGE"), bench.flow("UDP", "192.0.2.99"));
+  assert.equal(bench.take(), "404", "another source does not mind");
+  bench.advance(1000);
+  bench.receive(requestText("MESSAGE"));
+  assert.equal(bench.take(), "404");
+});
+
 test("drain: new requests get 503, those in dialogs pass, and it resolves when all is over", async () => {
   const bench = new Bench({ roles: { isOurs: () => true, route: () => {} } });
   let held: IncomingRequest | undefined;

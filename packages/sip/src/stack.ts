@@ -33,6 +33,7 @@ import {
   isLiteralAddress,
   type Listener,
   locate,
+  SourceRates,
   type StackInput,
   type Target,
   type TransportCounts,
@@ -61,9 +62,19 @@ export interface StackOptions {
   rfc2543?: boolean;
   /** Letters and digits; first part of flow ids, so that several machines can share a store. Default "0". */
   nodeName?: string;
-  /** Above this number of transactions, new requests get 503 with Retry-After. Default 1 000 000. */
+  /**
+   * Above this number of transactions, new requests get 503 with Retry-After, those in dialogs only above a quarter
+   * more. Default 1 000 000.
+   */
   maxTransactions?: number;
-  /** Seconds in the Retry-After of those 503, and of the ones while draining. Default 10. */
+  /**
+   * New requests outside dialogs that one address may send in a second: more get 503, more than twice as many nothing.
+   * Default: no limit.
+   */
+  requestsPerSource?: number;
+  /** Addresses for which that does not count. */
+  isTrustedSource?(address: string): boolean;
+  /** Seconds in the Retry-After of all those 503, and of the ones while draining. Default 10. */
   retryAfter?: number;
   /** Requests longer than this many bytes go by TCP instead of UDP (§18.1.1). Default 1300; Infinity: never. */
   udpSizeLimit?: number;
@@ -109,6 +120,11 @@ export class Stack implements StackInput {
     this.#reportError = options.onError;
     this.roles = options.roles ?? noRoles;
     this.#ids = new UniqueIds(options.random, options.workerNumber);
+    const { requestsPerSource } = options;
+    const rates =
+      requestsPerSource === undefined
+        ? undefined
+        : new SourceRates(requestsPerSource, options.isTrustedSource?.bind(options));
     this.#transport = new TransportLayer({
       sink,
       user: {
@@ -127,6 +143,7 @@ export class Stack implements StackInput {
       random: options.random,
       ...(options.limits && { limits: options.limits }),
       ...(options.messageLimits && { messageLimits: options.messageLimits }),
+      ...(rates && { rates }),
       ...(options.rfc2543 !== undefined && { rfc2543: options.rfc2543 }),
       ...(options.nodeName !== undefined && { nodeName: options.nodeName }),
       ...(options.workerNumber !== undefined && { workerNumber: options.workerNumber }),
@@ -145,6 +162,7 @@ export class Stack implements StackInput {
       durations,
       maxTransactions: options.maxTransactions ?? 1_000_000,
       retryAfter: options.retryAfter ?? 10,
+      ...(rates && { rates }),
       ...(observer && { observer }),
       onError: (error) => this.#reportError?.(error, undefined),
       wake: (deadline) => {
@@ -351,6 +369,15 @@ export class Stack implements StackInput {
   /** Transactions that wait for a final response. */
   get unansweredCount(): number {
     return this.#transactions.unanswered;
+  }
+
+  /** While true, new requests get 503 with Retry-After; those in dialogs, ACK and CANCEL go on. */
+  get isOverloaded(): boolean {
+    return this.#transactions.isOverloaded;
+  }
+
+  set isOverloaded(value: boolean) {
+    this.#transactions.isOverloaded = value;
   }
 
   /**

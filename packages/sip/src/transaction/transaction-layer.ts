@@ -13,6 +13,7 @@ import {
   type SipResponse,
 } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
+import type { RateVerdict, SourceRates } from "../transport/source-rates.ts";
 import { InviteClient } from "./invite-client.ts";
 import { InviteServer } from "./invite-server.ts";
 import type {
@@ -62,8 +63,9 @@ export interface TransactionLayerOptions {
   now: () => number;
   ids: UniqueIds;
   durations: Durations;
-  /** Above this number of transactions new requests are refused. */
+  /** Above this number of transactions new requests are refused; those in dialogs only above a quarter more. */
   maxTransactions: number;
+  rates?: SourceRates;
   /** Seconds, for the Retry-After of refusals. */
   retryAfter: number;
   observer?: StackObserver;
@@ -75,8 +77,10 @@ export interface TransactionLayerOptions {
 
 export class TransactionLayer implements MachineSink {
   readonly durations: Durations;
-  /** True: requests outside dialogs are refused. */
+  /** True: requests outside dialogs are refused, for good. */
   isDraining = false;
+  /** True: they are refused for the time being. */
+  isOverloaded = false;
   readonly #options: TransactionLayerOptions;
   readonly #transport: TransactionTransport;
   readonly #user: TransactionLayerUser;
@@ -125,8 +129,11 @@ export class TransactionLayer implements MachineSink {
     const transaction = this.#servers.get(key);
     if (transaction !== undefined) transaction.receiveAgain(now);
     else if (method === "CANCEL") this.#receiveCancel(key, request, flow, now);
-    else if (this.#isFull || (this.isDraining && !request.hasToTag)) this.#refuse(request, flow, now);
-    else this.#addServer(key, request, flow, now);
+    else {
+      const verdict = request.hasToTag ? this.#verdictInDialog() : this.#verdict(flow, now);
+      if (verdict === "pass") this.#addServer(key, request, flow, now);
+      else this.#refuse(request, verdict, flow, now);
+    }
   }
 
   receiveResponse(response: SipResponse, flow: Flow, now: number): void {
@@ -283,8 +290,17 @@ export class TransactionLayer implements MachineSink {
 
   // --- Helpers --------------------------------------------------------------------------------------------
 
-  get #isFull(): boolean {
-    return this.size >= this.#options.maxTransactions;
+  /** §21.5.4: whether there is room for a request that would begin something. */
+  #verdict(flow: Flow, now: number): RateVerdict {
+    const { rates, maxTransactions } = this.#options;
+    const verdict = rates === undefined ? "pass" : rates.take(flow.remote.address, now);
+    if (verdict !== "pass") return verdict;
+    return this.isDraining || this.isOverloaded || this.size >= maxTransactions ? "refuse" : "pass";
+  }
+
+  /** What belongs to a dialog is let in as long as it can be: a BYE frees more than it takes. */
+  #verdictInDialog(): RateVerdict {
+    return this.size >= this.#options.maxTransactions * 1.25 ? "refuse" : "pass";
   }
 
   #addServer(key: string, borrowed: SipRequest, flow: Flow, now: number): ServerMachineView {
@@ -350,8 +366,9 @@ export class TransactionLayer implements MachineSink {
   }
 
   /** Without a transaction, so that a flood costs no memory. */
-  #refuse(request: SipRequest, flow: Flow, now: number): void {
-    this.#answerStatelessly(request, 503, [["Retry-After", this.#options.retryAfter]], flow, now);
+  #refuse(request: SipRequest, verdict: RateVerdict, flow: Flow, now: number): void {
+    if (verdict === "refuse")
+      this.#answerStatelessly(request, 503, [["Retry-After", this.#options.retryAfter]], flow, now);
     this.#observer?.refused?.(request, 503, flow, now);
   }
 

@@ -11,6 +11,7 @@ export {
   ServerLocator,
   type ServerLocatorOptions,
 } from "./server-locator.ts";
+export { SourceRates } from "./source-rates.ts";
 export type { SrvRecord } from "./srv.ts";
 export * from "./transport.ts";
 export { TransportLayer, type TransportLayerOptions } from "./transport-layer.ts";

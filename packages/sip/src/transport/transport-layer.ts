@@ -13,6 +13,7 @@ import type { FramingLimits, FramingUser } from "./framing.ts";
 import { CRLF, DOUBLE_CRLF, isDoubleCrlf, isKeepAlive } from "./keep-alive.ts";
 import { Listeners } from "./listeners.ts";
 import { datagramResponseTarget, streamResponseTarget, viaAdditions } from "./response-routing.ts";
+import type { SourceRates } from "./source-rates.ts";
 import type {
   StackInput,
   TransportCounts,
@@ -30,6 +31,8 @@ export interface TransportLayerOptions {
   messageLimits?: Limits;
   /** Requests without the Content-Length that they need get 411, which RFC 3261 has no longer, instead of 400. */
   rfc2543?: boolean;
+  /** Malformed requests count as requests of their source. */
+  rates?: SourceRates;
   /** Part of every flow id, with `nodeName`: which process of which machine holds the flow. Default 0. */
   workerNumber?: number;
   /** Letters and digits; default "0". */
@@ -59,6 +62,7 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
   readonly #framingLimits: FramingLimits;
   readonly #connections: Connections;
   readonly #datagramFlows: DatagramFlows;
+  readonly #rates: SourceRates | undefined;
   readonly #prefix: string;
   /** Tells the connections of this run from those of earlier ones. */
   readonly #run: string;
@@ -76,6 +80,7 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     this.#user = options.user;
     this.#messageLimits = options.messageLimits ?? defaultLimits;
     this.#framingLimits = { ...this.#messageLimits, rfc2543: options.rfc2543 ?? false };
+    this.#rates = options.rates;
     this.#connections = new Connections(this.limits);
     this.#prefix = `${options.nodeName ?? "0"}-${options.workerNumber ?? 0}`;
     this.#datagramFlows = new DatagramFlows(this.#prefix, this.limits.datagramFlows);
@@ -389,7 +394,8 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
       this.counts.malformedResponses++;
     } else {
       this.counts.malformedRequests++;
-      const answer = answerMalformed(bytes, error, flow.remote);
+      const isAnswered = this.#rates === undefined || this.#rates.take(flow.remote.address, now) === "pass";
+      const answer = isAnswered ? answerMalformed(bytes, error, flow.remote) : undefined;
       if (answer) this.send(this.responseFlow(answer.via, flow, now), answer.bytes);
     }
     this.#user.malformed(error, flow, now);
