@@ -115,8 +115,8 @@ export default scenario({
     producer: {
       title: "the limit of calls does not count",
       file: "packages/sip/src/user-agent/reception.ts",
-      find: "      incoming.respond(486);\n      return;",
-      replace: "",
+      find: "if (calls.size >= maxCalls)",
+      replace: "if (calls.size > maxCalls)",
     },
     reaction: {
       title: "a proxy sends up the first failure",

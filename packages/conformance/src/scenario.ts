@@ -66,8 +66,9 @@ export function triedAgain(code: number): Mutant {
   return {
     title: `a ${code} is tried again`,
     file: "packages/sip/src/core/reactions.ts",
-    find: "return table[statusCode] ?? final;",
-    replace: `return table[statusCode] ?? (statusCode === ${code} ? { kind: "wait, then retry", delay: () => 1 } : final);`,
+    find: "return table[statusCode] ?? ",
+    replace: `if (statusCode === ${code}) return { kind: "wait, then retry", delay: () => 1 };
+  return table[statusCode] ?? `,
   };
 }
 
