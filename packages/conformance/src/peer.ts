@@ -162,6 +162,11 @@ export class Peer implements Part {
     return `sip:${this.name}@${address}:${port}${parameter}`;
   }
 
+  /** The name in DNS that leads to it. */
+  get aor(): string {
+    return `sip:${this.name}@${this.name}.example`;
+  }
+
   /** Messages that came and were not expected yet. */
   get waiting(): readonly WireText[] {
     return this.#inbox;

@@ -17,6 +17,8 @@ export interface PhoneContext {
   readonly check: Checks;
   readonly transport: TransportName;
   readonly options: UserAgentOptions;
+  /** Undefined for a phone with media of its own. */
+  readonly makesSdp: (() => string) | undefined;
   wait(done: () => boolean): Promise<boolean>;
   settled<T>(name: string, promise: Promise<T>): Promise<T>;
 }
@@ -63,6 +65,17 @@ export class Phone implements Part {
   /** Registers with the server. */
   register(): Promise<Registration> {
     return this.#context.settled(`${this.name} registers`, this.ua.register());
+  }
+
+  /** Calls somebody; its media are the phone's own, or one stream of audio that nobody hears. */
+  call(target: string): Call {
+    const sdp = this.#context.makesSdp?.();
+    return this.ua.call(target, sdp === undefined ? {} : { sdp });
+  }
+
+  /** Answers in the same way; fulfilled when the ACK is here. */
+  answer(call: Call): Promise<void> {
+    return call.answer(this.#context.makesSdp?.() ?? {});
   }
 
   /** The next call that comes in, unanswered and not yet ringing. */

@@ -1,5 +1,6 @@
 // Plays scenarios and says what held.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TransportName } from "@offhook/sip/transport";
 import { CheckFailed } from "./check.ts";
 import type { TourLadder } from "./recording.ts";
@@ -72,6 +73,7 @@ export async function playAct(
   const { part, title, play } = planned;
   const started = performance.now();
   const stage = new Stage(options);
+  const neglected = new Neglected();
   let failure: Failure | undefined;
   try {
     await watched(play(stage), stage);
@@ -83,6 +85,9 @@ export async function playAct(
   } catch (error) {
     failure ??= failureOf(error);
   }
+  // A play that has failed looks after none of the promises that it has begun.
+  const [reason] = await neglected.end();
+  if (reason !== undefined) failure ??= failureOf(reason);
   const name = [`${story.code} ${part === "nearMiss" ? "near miss" : part}`, title]
     .filter(Boolean)
     .join(": ");
@@ -93,6 +98,23 @@ export async function playAct(
     ladder: stage.recording.ladder(name),
     duration: performance.now() - started,
   };
+}
+
+/** Promises that were rejected while nobody waited for them: they would end the process. */
+class Neglected {
+  readonly #reasons = new Map<Promise<unknown>, unknown>();
+  readonly #add = (reason: unknown, promise: Promise<unknown>) => void this.#reasons.set(promise, reason);
+  readonly #remove = (promise: Promise<unknown>) => void this.#reasons.delete(promise);
+
+  constructor() {
+    process.on("unhandledRejection", this.#add).on("rejectionHandled", this.#remove);
+  }
+
+  async end(): Promise<unknown[]> {
+    await nextTurn();
+    process.off("unhandledRejection", this.#add).off("rejectionHandled", this.#remove);
+    return [...this.#reasons.values()];
+  }
 }
 
 class Hung extends Error {}

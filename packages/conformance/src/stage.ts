@@ -171,6 +171,7 @@ export class Stage {
       ...{ driver, check: this.check, transport },
       wait: (done) => this.#wait(done),
       settled: (title, promise) => this.value(title, promise),
+      makesSdp: options.media === undefined ? () => sdpOf(name) : undefined,
       options: {
         aor: `sip:${name}@${home?.domain ?? `${name}.example`}`,
         transports: [{ runtime, transport, address }],
@@ -331,12 +332,28 @@ export class Stage {
     this.check.pass(name);
   }
 
-  /** A call from one phone to another, answered and acknowledged. */
-  async talk(caller: Phone, callee: Phone, sdp = sdpOf(caller.name)): Promise<[Call, Call]> {
-    const call = caller.ua.call(callee.aor, { sdp });
-    call.answered.catch(() => {});
+  /** A call that is answered and acknowledged, as the phones in it see it. Peers need no `to` for that. */
+  talk(caller: Phone, callee: Phone): Promise<[Call, Call]>;
+  talk(caller: Peer, callee: Phone): Promise<[Call]>;
+  talk(caller: Phone, callee: Peer): Promise<[Call]>;
+  async talk(caller: Phone | Peer, callee: Phone | Peer): Promise<Call[]> {
+    const content = (owner: string) => ["Content-Type: application/sdp", "", sdpOf(owner)];
+    const call = caller instanceof Phone ? caller.call(callee.aor) : undefined;
+    if (caller instanceof Peer) caller.request(`INVITE ${callee.aor}`, ...content(caller.name));
+    if (callee instanceof Peer) {
+      await callee.expect(`${callee.name} is called`, "INVITE {*}");
+      callee.reply("200 OK", ...content(callee.name));
+      await callee.expect(`${caller.name} hears the answer`, "ACK {*}");
+      return call === undefined ? [] : [call];
+    }
     const incoming = await callee.rings(`${callee.name} is called`);
-    await this.value(`${callee.name} answers`, incoming.answer(sdpOf(callee.name)));
+    const answering = callee.answer(incoming);
+    if (caller instanceof Peer) {
+      await caller.expect(`${callee.name} answers`, "SIP/2.0 200 OK\nCSeq: {*} INVITE");
+      caller.ack();
+    }
+    await this.value(`${callee.name} answers`, answering);
+    if (call === undefined) return [incoming];
     await this.value(`${caller.name} hears the answer`, call.answered);
     return [call, incoming];
   }
