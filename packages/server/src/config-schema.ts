@@ -330,6 +330,14 @@ const dns = z.strictObject({
     .min(1)
     .optional()
     .describe("Name servers to ask, as `192.0.2.1` or `192.0.2.1:5353`; default: the system's"),
+  timeout: z
+    .int()
+    .min(50)
+    .max(30_000)
+    .default(1500)
+    .describe(
+      "Milliseconds for an answer; asked once more, a name server has twice as long. Where nobody could say in time who is next, a request gets 504",
+    ),
 });
 
 /** The whole file. */

@@ -148,11 +148,11 @@ export class OffhookServer {
     this.#folder = options.folder;
     this.store = store;
     this.#log = log;
-    const { servers } = config.dns;
+    const { servers, timeout } = config.dns;
     this.#driver =
       options.world?.driver ??
       new NodeDriver({
-        ...(servers !== undefined && { dns: { servers } }),
+        dns: { timeout, ...(servers !== undefined && { servers }) },
         tls: clientTlsOptions(config.tls, options.folder),
         onError: (error) => log.error({ err: error }, "listening socket or certificates"),
       });

@@ -136,7 +136,11 @@ export class NegotiationError extends SipError {
 
 /** Bytes could not be brought to the peer: no way there, refused, broken, timed out. */
 export class TransportError extends SipError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Somebody who had to be asked first (DNS) did not answer in time. */
+  readonly isTimeout: boolean;
+
+  constructor(message: string, options: ErrorOptions & { isTimeout?: boolean } = {}) {
     super("SIP_TRANSPORT", message, options);
+    this.isTimeout = options.isTimeout ?? false;
   }
 }

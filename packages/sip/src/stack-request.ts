@@ -1,7 +1,7 @@
 // One request of a transaction user on its way out: target after target until somebody answers
 // (RFC 3263 §4.3), UDP or TCP by size (§18.1.1), CANCEL (§9.1).
 
-import { StateError, TransportError } from "./errors.ts";
+import { ParseError, StateError, TransportError } from "./errors.ts";
 import type { Uri } from "./message/index.ts";
 import {
   type HeaderInit,
@@ -164,6 +164,8 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     this.#noteFailure(now);
     // §8.2.6.1: a 100 comes from the next hop itself, so with the connection all is lost that was known of the request.
     if (this.#hasNext && !this.#isBeyondNextHop) this.#tryNext(now);
+    // An answer came, and it was of no use: nothing better will.
+    else if (error instanceof ParseError) this.#fail({ kind: "malformed", error }, now);
     // §18.2.2: the answer to an INVITE that was taken may still come by another connection.
     else if (this.method === "INVITE" && this.state === "proceeding") return;
     else this.#fail({ kind: this.#someTimedOut ? "timeout" : "transport", error }, now);

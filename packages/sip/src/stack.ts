@@ -130,6 +130,7 @@ export class Stack implements StackInput {
       user: {
         receiveRequest: (request, flow, now) => this.#receiveRequest(request, flow, now),
         receiveResponse: (response, flow, now) => this.#receiveResponse(response, flow, now),
+        brokenResponse: (response, error, now) => this.#transactions.receiveBroken(response, error, now),
         malformed: (error, flow, now) => observer?.malformed?.(error, flow, now),
         flowFailed: (flow, error, now) => {
           observer?.flowFailed?.(flow, error, now);

@@ -273,7 +273,7 @@ export class UacRequest implements RequestUser {
     this.#client ??= client;
     if (this.#isDone) return;
     // §8.1.3.1: a timeout counts as 408, a failure of the transport as 503.
-    const kind = failure.kind === "unresolved" ? "transport" : failure.kind;
+    const kind = failure.kind === "unresolved" || failure.kind === "malformed" ? "transport" : failure.kind;
     const statusCode = { timeout: 408, transport: 503, canceled: 487 }[kind];
     const response = failure.response ?? makeResponse(this.sent, statusCode);
     const origin: Origin = failure.response === undefined ? kind : "peer";

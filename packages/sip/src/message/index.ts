@@ -50,7 +50,12 @@ export { type HeaderName, type HeaderPrintable, type HeaderValue, headerEntries 
 export { SipHeaders } from "./headers.ts";
 export { printHost, printHostPort } from "./host.ts";
 export { defaultLimits, type Limits } from "./limits.ts";
-export { answerMalformed, type MalformedAnswer } from "./malformed.ts";
+export {
+  answerMalformed,
+  type BrokenResponse,
+  type MalformedAnswer,
+  readBrokenResponse,
+} from "./malformed.ts";
 export { type SipMessage, SipRequest, SipResponse } from "./message.ts";
 export {
   ACK,

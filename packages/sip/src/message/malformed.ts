@@ -17,6 +17,35 @@ export interface MalformedAnswer {
   readonly via: Via;
 }
 
+/** A final response that cannot be used, and what finds the request that it answers. */
+export interface BrokenResponse {
+  readonly via: Via;
+  readonly statusCode: number;
+  /** Of its CSeq; undefined if that is what is broken. */
+  readonly method: string | undefined;
+}
+
+/**
+ * A malformed final response, if it can still be told what it answers and that it is one: then it is as good as an
+ * answer from somebody who cannot speak SIP. Undefined for one that was cut short (§18.3), and for all else.
+ */
+export function readBrokenResponse(bytes: Uint8Array, error: ParseError): BrokenResponse | undefined {
+  if (!namesDialog.has(error.field)) return undefined;
+  forgetHead();
+  let start = 0;
+  while (start < bytes.length && (bytes[start] === CR || bytes[start] === LF)) start++;
+  const status = /^SIP\/2\.0 ([2-6]\d\d)(?: |$)/i.exec(
+    decodeAscii(bytes, start, Math.min(bytes.length, start + 12)),
+  );
+  const { vias, cSeq } = collectFields(bytes, start);
+  const via = vias[0] === undefined ? undefined : readVia(vias[0]);
+  if (status === null || via === undefined) return undefined;
+  return { via, statusCode: Number(status[1]), method: /^\d+\s+([^\s]+)$/.exec(cSeq ?? "")?.[1] };
+}
+
+/** What a proxy must have to send a response on, and a user agent to know its dialog. */
+const namesDialog: ReadonlySet<string> = new Set(["From", "To", "Call-ID", "CSeq"]);
+
 /** How much of the head is looked at. */
 const mostBytes = 65536;
 const mostFields = 256;

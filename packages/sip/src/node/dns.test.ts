@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import type { TransportError } from "../errors.ts";
 import { parseUri } from "../message/index.ts";
 import { SeededRandom } from "../testing/index.ts";
 import { locate, type Reach, type Target } from "../transport/index.ts";
@@ -144,7 +145,11 @@ for (const [reply, error] of failures) {
   const what = typeof reply === "string" ? reply : "no record";
   test(`RFC 3263 §4.2, SRV gets ${what}: the address is tried, the error says why`, async (t) => {
     const { server, clock, find } = await setup(t, { "SRV _sip._udp.b.example": reply });
-    await assert.rejects(find("sip:b.example;transport=udp"), error);
+    await assert.rejects(find("sip:b.example;transport=udp"), (failure: TransportError) => {
+      assert.match(failure.message, error);
+      if (reply !== "garbage") assert.equal(failure.isTimeout, reply === "silence");
+      return true;
+    });
     server.zone = { ...server.zone, "A b.example": [a("b.example", "192.0.2.1")] };
     clock.at += 60_000;
     assert.equal(await find("sip:b.example;transport=udp"), "UDP 192.0.2.1 5060");

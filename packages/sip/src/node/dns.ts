@@ -186,7 +186,8 @@ class DnsRecords implements NameRecords {
       const code = (error as { code?: unknown }).code;
       if (code === "ENOTFOUND" || code === "ENODATA")
         return { value: [], lifetime: this.#times.negativeTime };
-      throw new TransportError(reasons.get(code) ?? String(code ?? error), { cause: error });
+      const isTimeout = code === "ETIMEOUT" || code === "EAI_AGAIN";
+      throw new TransportError(reasons.get(code) ?? String(code ?? error), { cause: error, isTimeout });
     }
   }
 
@@ -252,5 +253,5 @@ const reasons: ReadonlyMap<unknown, string> = new Map([
   ["EBADRESP", "the answer is malformed"],
   ["EFORMERR", "the name server did not understand"],
   ["ECANCELLED", "given up"],
-  ["EAI_AGAIN", "no name server is reachable"],
+  ["EAI_AGAIN", "no name server has answered"],
 ]);

@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { TransportError } from "../errors.ts";
+import { makeResponse, SipRequest } from "../message/index.ts";
 import type { RouteProgram } from "./route.ts";
 import { find, header, names, request, type Sent, Testbed } from "./testbed.test.kit.ts";
 
@@ -100,6 +102,89 @@ test("RFC 3263, a name without address: 500", () => {
 });
 
 // --- What goes up at once ------------------------------------------------------------------------------------
+
+for (const method of ["INVITE", "MESSAGE"]) {
+  test(`§21.5.5, nobody who could say where the next hop is answers in time, ${method}: 504`, () => {
+    const bed = new Testbed({
+      route: (_r, context) => void context.addTargets([{ uri: "sip:bob@slow.test" }]),
+    });
+    bed.receive("10.0.0.9:5060", request(method));
+    bed.resolve("slow.test", new TransportError("no answer in time", { isTimeout: true }));
+    assert.deepEqual(toAlice(bed.take()), [504]);
+  });
+}
+
+test("§21.4.9, an INVITE whose Expires runs out meanwhile: 408; once it is sent, Expires is the callee's business", () => {
+  const bed = new Testbed({
+    route: (_r, context) =>
+      void context.addTargets([{ uri: "sip:bob@slow.test" }, { uri: "sip:bob@10.0.0.2:5060" }]),
+  });
+  bed.receive("10.0.0.9:5060", request("INVITE", { headers: ["Expires: 5"] }));
+  const [invite] = branchesOf(bed.take(), "INVITE");
+  bed.respond(invite as Sent, 180);
+  bed.advance(5000);
+  assert.deepEqual(names(bed.take()), []);
+  assert.deepEqual(toAlice(bed.respond(invite as Sent, 486)), [486]);
+  const alone = new Testbed({
+    route: (_r, context) => void context.addTargets([{ uri: "sip:bob@slow.test" }]),
+  });
+  alone.receive("10.0.0.9:5060", request("INVITE", { headers: ["Expires: 5"] }));
+  alone.advance(4999);
+  assert.deepEqual(toAlice(alone.take()), []);
+  alone.advance(1);
+  assert.deepEqual(toAlice(alone.take()), [408]);
+});
+
+// What is broken in a response of the callee, and what the caller gets.
+const brokenResponses: readonly (readonly [title: string, RegExp, string, number | undefined])[] = [
+  ["To", /^To: .*$/m, "To: <sip:bob", 502],
+  ["From", /^From: .*$/m, "From: ???", 502],
+  ["no Call-ID", /^Call-ID: .*\r\n/m, "X-Call-ID: x\r\n", 502],
+  ["no CSeq", /^CSeq: .*\r\n/m, "", 502],
+  ["another method's CSeq", /^CSeq: .*$/m, "CSeq: 1", 502],
+  ["cut short (§18.3): dropped", /^Content-Length: 0$/m, "Content-Length: 10", undefined],
+];
+for (const method of ["INVITE", "MESSAGE"]) {
+  for (const [title, find, replace, final] of brokenResponses) {
+    test(`§21.5.3, ${method}, a final response that cannot be used, ${title}: ${final ?? "nothing"}`, () => {
+      const bed = new Testbed({ route: forkTo(1) });
+      bed.receive("10.0.0.9:5060", request(method));
+      const [copy] = branchesOf(bed.take(), method);
+      assert.ok(copy?.message instanceof SipRequest);
+      const text = new TextDecoder().decode(makeResponse(copy.message, 200, { toTag: "b" }).bytes);
+      assert.match(text, find);
+      bed.receive(copy.flow, text.replace(find, replace));
+      assert.deepEqual(toAlice(bed.take()), final === undefined ? [] : [final]);
+      assert.deepEqual(bed.errors, []);
+    });
+  }
+}
+
+test("§21.5.3, a response of nobody's, or not the last one, that cannot be used: dropped", () => {
+  const bed = new Testbed({ route: forkTo(1) });
+  bed.receive("10.0.0.9:5060", request("INVITE"));
+  const [copy] = branchesOf(bed.take()) as [Sent];
+  assert.ok(copy.message instanceof SipRequest);
+  const broken = (statusCode: number) =>
+    new TextDecoder()
+      .decode(makeResponse(copy.message as SipRequest, statusCode, { toTag: "b" }).bytes)
+      .replace(/^To: .*$/m, "To: <sip:");
+  bed.receive(copy.flow, broken(200).replace(/branch=z9hG4bK[^;\r]*/, "branch=z9hG4bKx"));
+  bed.receive(copy.flow, broken(180));
+  assert.deepEqual(names(bed.take()), []);
+  assert.deepEqual(toAlice(bed.respond(copy, 486)), [486]);
+});
+
+test("§16.7 step 6, a branch that answers nonsense does not hide another one's answer", () => {
+  const bed = new Testbed({ route: forkTo(1, 1) });
+  bed.receive("10.0.0.9:5060", request("INVITE"));
+  const [first, second] = branchesOf(bed.take(), "INVITE") as [Sent, Sent];
+  assert.ok(first.message instanceof SipRequest);
+  bed.respond(first, 180);
+  const text = new TextDecoder().decode(makeResponse(first.message, 603, { toTag: "b" }).bytes);
+  bed.receive(first.flow, text.replace(/^To: .*$/m, "To: <sip:"));
+  assert.deepEqual(toAlice(bed.respond(second, 486)), [486]);
+});
 
 test("§17.2.1, §16.7 step 5: 100 from here at once, theirs stays, other 1xx pass", () => {
   const bed = new Testbed({ route: forkTo(1) });

@@ -1,7 +1,8 @@
 // The response context: one request, its branches, and when their responses go back. RFC 3261 §16.7 to §16.10,
 // RFC 5393 §5.3.3 (breadth), RFC 5626 §5.3.1 (another flow).
 
-import { ParseError } from "../errors.ts";
+import { secondsOf } from "../core/index.ts";
+import { ParseError, TransportError } from "../errors.ts";
 import {
   draftForward,
   type HeaderInit,
@@ -69,6 +70,14 @@ class LateAnswers implements BranchOwner {
 
   branchFailed(): void {}
   branchTimedOut(): void {}
+}
+
+/** What is neither the next hop's silence nor its absence. */
+function failureOf({ kind, error }: RequestFailure): number | undefined {
+  // §21.5.3: it answered, but nothing that could be sent on.
+  if (kind === "malformed") return 502;
+  // §21.5.5: whoever knows where it is (DNS) did not say so in time.
+  return kind === "unresolved" && error instanceof TransportError && error.isTimeout ? 504 : undefined;
 }
 
 export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
@@ -307,6 +316,16 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       listener: plan.listener,
       ...(this.#loopMark === undefined ? undefined : { branchSuffix: this.#loopMark }),
     });
+    if (this.#isInvite && branch.client.state === "locating") this.#expireWhileLocating(branch);
+  }
+
+  /** §21.5.5, §21.4.9: nobody has the INVITE yet who could mind its Expires, so we do. */
+  #expireWhileLocating(branch: Branch): void {
+    const seconds = secondsOf(this.request.headers.raw("Expires"));
+    if (seconds === undefined || branch.ringTimer !== undefined) return;
+    branch.ringTimer = this.#settings.clock.schedule(seconds * 1000, () => {
+      if (branch.client?.state === "locating") branch.cancel();
+    });
   }
 
   /** A branch has its final response: its timers stop, its breadth is free. False if that was so before. */
@@ -361,7 +380,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     // §16.6 step 7: no answer counts as 408; §16.9: an address that cannot be reached, as 503.
     const statusCode = failure.kind === "timeout" || failure.kind === "canceled" ? 408 : 503;
     if (this.#tryOtherFlow(branch, statusCode === 503 ? 430 : 408)) return;
-    this.#best.addStatus(statusCode);
+    this.#best.addStatus(failureOf(failure) ?? statusCode);
     this.#goOn();
   }
 

@@ -1,8 +1,9 @@
 // The transaction layer, RFC 3261 §17: finds the transaction of each message, makes those that are missing,
 // keeps their timers, and passes on what belongs to none.
 
-import { TransportError } from "../errors.ts";
+import { type ParseError, TransportError } from "../errors.ts";
 import {
+  type BrokenResponse,
   CANCEL,
   type HeaderInit,
   methodNames,
@@ -155,6 +156,16 @@ export class TransactionLayer implements MachineSink {
     const trying = after === 100 && transaction.flow.isReliable;
     if (after >= 200 || (before <= 100 && !trying && transaction.method === "INVITE"))
       this.#unwatch(transaction.flow, transaction);
+  }
+
+  /** A final response that cannot be used ends the transaction that it answers: there will be no better one. */
+  receiveBroken({ via, method }: BrokenResponse, error: ParseError, now: number): void {
+    const transaction =
+      via.branch === undefined
+        ? undefined
+        : this.#clients.get(clientKey(via.branch, method === "CANCEL" ? method : ""));
+    if (transaction === undefined || (method !== undefined && method !== transaction.method)) return;
+    if (transaction.statusCode < 200) transaction.transportError(error, now);
   }
 
   /** The flow cannot carry what was given to it, or has ended. */

@@ -132,9 +132,11 @@ export interface Roles {
 export interface RequestFailure {
   /**
    * "timeout": at least one target did not answer (§8.1.3.1: as a 408). "transport": every target failed
-   * (as a 503). "unresolved": the next hop's name has no address. "canceled": given up before anything was sent.
+   * (as a 503). "unresolved": the next hop's name has no address, or nobody who could say so answered in time (its
+   * error is a TransportError with `isTimeout`). "malformed": the final response could not be used. "canceled":
+   * given up before anything was sent.
    */
-  readonly kind: "timeout" | "transport" | "unresolved" | "canceled";
+  readonly kind: "timeout" | "transport" | "unresolved" | "malformed" | "canceled";
   readonly error?: Error;
   /** The 503 of a target tried earlier, if there was one. */
   readonly response?: SipResponse;

@@ -71,6 +71,8 @@ class Search {
   /** What was asked in vain: "SRV _sip._udp.example.com: none". */
   readonly #vain: string[] = [];
   #firstError: unknown;
+  /** Somebody who was asked may yet have known. */
+  #hasTimedOut = false;
   /** Some SRV record has named a server. */
   #hasServers = false;
   #lookups = 0;
@@ -98,6 +100,7 @@ class Search {
     if (targets.length > 0) return targets;
     throw new TransportError(`no SIP server found for ${host} (${this.#vain.join("; ")})`, {
       cause: this.#firstError,
+      isTimeout: this.#hasTimedOut,
     });
   }
 
@@ -190,6 +193,7 @@ class Search {
       return records;
     } catch (error) {
       this.#firstError ??= error;
+      if (error instanceof TransportError && error.isTimeout) this.#hasTimedOut = true;
       this.#note(`${type} ${name}: ${error instanceof Error ? error.message : String(error)}`);
       return [];
     }

@@ -3,7 +3,14 @@
 
 import { ParseError, TransportError } from "../errors.ts";
 import type { Limits, SipMessage, SipRequest, Via } from "../message/index.ts";
-import { answerMalformed, defaultLimits, parseMessage, printHostPort, splice } from "../message/index.ts";
+import {
+  answerMalformed,
+  defaultLimits,
+  parseMessage,
+  printHostPort,
+  readBrokenResponse,
+  splice,
+} from "../message/index.ts";
 import type { Random } from "../ports.ts";
 import { defaultPort } from "./address.ts";
 import { Connection, Connections } from "./connections.ts";
@@ -392,6 +399,9 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
   #malformed(bytes: Uint8Array, error: ParseError, flow: Flow, now: number): void {
     if (isResponse(bytes)) {
       this.counts.malformedResponses++;
+      const broken = readBrokenResponse(bytes, error);
+      if (broken !== undefined && this.#isOurs({ host: broken.via.host, port: broken.via.port }, flow))
+        this.#user.brokenResponse?.(broken, error, now);
     } else {
       this.counts.malformedRequests++;
       const isAnswered = this.#rates === undefined || this.#rates.take(flow.remote.address, now) === "pass";

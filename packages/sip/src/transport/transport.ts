@@ -2,7 +2,7 @@
 // stack (input), and the layer above (user). RFC 3261 §18.
 
 import type { ParseError } from "../errors.ts";
-import type { SipRequest, SipResponse, Uri } from "../message/index.ts";
+import type { BrokenResponse, SipRequest, SipResponse, Uri } from "../message/index.ts";
 import type { Endpoint, Flow, Listener, Target, TransportName } from "./flow.ts";
 
 /** A name to look up, RFC 3263 §4; literal addresses never get here (see `locate`). */
@@ -93,6 +93,8 @@ export interface TransportUser {
   receiveResponse(response: SipResponse, flow: Flow, now: number): void;
   /** Something came that is not a SIP message, or breaks its rules. Requests were answered if they can be. */
   malformed(error: ParseError, flow: Flow, now: number): void;
+  /** A final response that cannot be used, as far as it could be read; `malformed` follows. */
+  brokenResponse?(response: BrokenResponse, error: ParseError, now: number): void;
   /**
    * What was sent on this flow may not have arrived: it could not be opened, broke, or refused a datagram.
    * Never called from within a call of the user's own. A connection is closed by then, a UDP flow goes on.
