@@ -2,6 +2,7 @@
 // Without it one leaked socket would hang the run after a green summary, or be hidden by --test-force-exit.
 
 import { after } from "node:test";
+import { openSockets } from "@offhook/udp-batch";
 
 // Pipes and terminals are our own stdio; file and DNS requests end by themselves; CloseReq is a close under way.
 const harmless = new Set(["PipeWrap", "TTYWrap", "CloseReq", "FSReqPromise", "FSReqCallback", "Immediate"]);
@@ -20,5 +21,6 @@ after(async () => {
 });
 
 function open() {
-  return process.getActiveResourcesInfo().filter((name) => !harmless.has(name));
+  const sockets = Array.from({ length: openSockets() }, () => "BatchSocket");
+  return [...process.getActiveResourcesInfo().filter((name) => !harmless.has(name)), ...sockets];
 }

@@ -1,4 +1,5 @@
-// Set-up of a checkout: installs what the lockfile names when it differs from what was installed last.
+// Set-up of a checkout: installs what the lockfile names when it differs from what was installed last, and compiles
+// packages/udp-batch where there is a compiler.
 // Every npm script and `npx offhook` runs this first. Plain JavaScript for the system's Node, 20.12 or newer.
 
 import { spawn, spawnSync } from "node:child_process";
@@ -16,6 +17,7 @@ import {
 } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { build, canBuild, isBuilt } from "../packages/udp-batch/build.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
@@ -38,19 +40,37 @@ class SetupError extends Error {}
 export async function setup() {
   checkOwnVersion();
   const wanted = fingerprint();
-  if (installed() === wanted) return;
-  const unlock = await lock(() => installed() === wanted);
+  const isDone = () => installed() === wanted && (isBuilt() || !canBuild(headers()));
+  if (isDone()) return;
+  const unlock = await lock(isDone);
   try {
     // Another command may have done it all while this one waited.
-    if (installed() === wanted) return;
-    console.error("offhook: installing what package-lock.json names …");
-    await install();
-    checkPinnedNode();
-    mkdirSync(modules, { recursive: true });
-    writeFileSync(stampFile, wanted);
+    if (installed() !== wanted) {
+      console.error("offhook: installing what package-lock.json names …");
+      await install();
+      checkPinnedNode();
+      mkdirSync(modules, { recursive: true });
+      writeFileSync(stampFile, wanted);
+    }
+    if (!isDone()) compile();
   } finally {
     unlock();
   }
+}
+
+/** Sockets in batches are a matter of speed only: where they cannot be compiled, node:dgram does their work. */
+function compile() {
+  const problem = build(headers());
+  console.error(
+    problem === undefined
+      ? "offhook: compiled packages/udp-batch, for UDP in batches"
+      : `offhook: UDP goes by node:dgram, as packages/udp-batch could not be compiled: ${problem.split("\n", 1)[0]}`,
+  );
+}
+
+/** Folders with the headers of the pinned Node. */
+function headers() {
+  return Object.values(nodePackages).map((name) => join(modules, name, "include", "node"));
 }
 
 /** Path of the Node that runs the TypeScript sources: the pinned one, else this one if it is new enough. */
