@@ -18,6 +18,7 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { isAvailable, whyUnavailable } from "@offhook/udp-batch";
 
 const run = promisify(execFile);
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -25,6 +26,7 @@ const folder = mkdtempSync(join(tmpdir(), "offhook-packed-"));
 const modules = join(folder, "node_modules");
 const packages = {
   sip: "@offhook/sip",
+  "udp-batch": "@offhook/udp-batch",
   server: "@offhook/server",
   conformance: "@offhook/conformance",
   cli: "offhook",
@@ -117,4 +119,24 @@ test("packed: a phone by subpath imports", async () => {
   );
   const { stdout } = await run(process.execPath, [file], { cwd: folder });
   assert.equal(stdout, "1\n");
+});
+
+test("packed: UDP in batches comes with its source, and as it was compiled", {
+  skip: !isAvailable && whyUnavailable,
+}, async () => {
+  const place = join(modules, "@offhook/udp-batch");
+  const open = `import { NodeDriver } from "@offhook/sip/node";
+    import { Stack } from "@offhook/sip/stack";
+    const driver = new NodeDriver();
+    driver.attach(new Stack({ sink: driver, clock: driver.clock, random: { bytes: (n) => new Uint8Array(n) } }));
+    await driver.listen({ transport: "UDP", address: "127.0.0.1" });
+    console.log(driver.listeners[0].isBatched);
+    await driver.stop();`;
+  writeFileSync(join(folder, "listen.mjs"), open);
+  const isBatched = async () => (await run(process.execPath, ["listen.mjs"], { cwd: folder })).stdout;
+  assert.equal(await isBatched(), "true\n");
+  rmSync(join(place, "build"), { recursive: true });
+  assert.equal(await isBatched(), "false\n");
+  await run(process.execPath, [join(place, "build.mjs")], { cwd: folder });
+  assert.equal(await isBatched(), "true\n");
 });

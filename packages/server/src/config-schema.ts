@@ -73,6 +73,12 @@ const listenerKeys = z.strictObject({
   bufferSize: bytes
     .default(4_194_304)
     .describe("UDP: bytes of receive and send buffer to ask the system for"),
+  batch: z
+    .enum(["auto", "on", "off"])
+    .default("auto")
+    .describe(
+      "UDP: whether datagrams are read and sent in batches, which takes less CPU (`@offhook/udp-batch`, Linux). `auto`: where it is compiled; `on` refuses to start where it is not",
+    ),
 });
 
 const listener = listenerKeys.transform((keys) => ({
@@ -352,8 +358,8 @@ export const configSchema = z.strictObject({
     .array(listener)
     .min(1)
     .default([
-      { transport: "udp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304 },
-      { transport: "tcp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304 },
+      { transport: "udp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto" },
+      { transport: "tcp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto" },
     ])
     .describe("Sockets that SIP comes in by; default: UDP and TCP 127.0.0.1:5060"),
   tls: outboundTls.prefault({}).describe("TLS connections that we open"),

@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { Rejected } from "@offhook/sip";
 import { udpWire } from "@offhook/sip/node";
 import { WirePeer } from "@offhook/sip/testing";
+import { isAvailable, openSockets } from "@offhook/udp-batch";
 import { RemoteAdministration } from "./admin.ts";
 import { parseConfig } from "./config.ts";
 import { makePhone, sdp, startServer } from "./server.test.kit.ts";
@@ -244,4 +245,25 @@ test("shutdown: a registration in the file survives it", async (t) => {
   t.after(() => second.stop());
   assert.equal(second.store.locations.memory.bindingCount, 1);
   assert.equal(second.store.accounts.count, 1);
+});
+
+test("listeners[].batch: on, off, and by itself where it is compiled", async (t) => {
+  const before = openSockets();
+  const opened = async (batch: string) => {
+    const { server } = await startServer(
+      t,
+      undefined,
+      `  - { transport: udp, host: "::1", port: 0, ${batch} }`,
+    );
+    const count = openSockets() - before;
+    await server.stop();
+    assert.equal(openSockets(), before);
+    return count;
+  };
+  // The server of these tests has one more UDP listener, which is "auto".
+  const automatic = isAvailable ? 1 : 0;
+  assert.equal(await opened("batch: off"), automatic);
+  assert.equal(await opened("batch: auto"), 2 * automatic);
+  if (isAvailable) assert.equal(await opened("batch: on"), 2);
+  else await assert.rejects(opened("batch: on"), /udp \[?::1\]?:0 .*UDP in batches is not possible: /);
 });

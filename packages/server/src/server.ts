@@ -391,7 +391,7 @@ export class OffhookServer {
 
   async #listen(socket: string | undefined): Promise<void> {
     const { config } = this;
-    for (const { transport, host, port, advertise, bufferSize, tls } of config.listeners) {
+    for (const { transport, host, port, advertise, bufferSize, batch, tls } of config.listeners) {
       try {
         if (transport === "ws" || transport === "wss") {
           const http = await serveHttp(makeUpgradeApp(), { host, port }, this.#certificatesOf(tls));
@@ -401,6 +401,7 @@ export class OffhookServer {
         }
         const listener = await this.#driver.listen({
           ...{ transport: transport.toUpperCase() as TransportName, address: host, port, bufferSize },
+          ...(batch === "auto" ? {} : { batch: batch === "on" }),
           ...(advertise === undefined ? {} : { advertise }),
           ...(tls === undefined ? {} : { tls: tlsOptions(tls, this.#folder) }),
         });

@@ -7,6 +7,7 @@ import type { ClientRequest, RequestFailure, Roles } from "../stack.ts";
 import { Stack, type StackOptions } from "../stack.ts";
 import { VirtualClock, WirePeer } from "../testing/index.ts";
 import type { Flow, Listener } from "../transport/index.ts";
+import { udpKinds } from "./batched-udp.test.kit.ts";
 import { NodeDriver } from "./driver.ts";
 import { nodeRandom } from "./random.ts";
 import { tcpWire, udpWire, type Wire } from "./wire.ts";
@@ -80,29 +81,24 @@ const options = (via: string, ...more: string[]) =>
   ].join("\n");
 
 for (const transport of ["UDP", "TCP"] as const) {
-  for (const address of ["127.0.0.1", "::1"]) {
-    test(`driver: a request and its response over ${transport} and ${address}`, async () => {
-      const alice = node();
-      const bob = node();
-      await alice.driver.listen({ transport, address });
-      const listener = await bob.driver.listen({ transport, address });
-      assert.equal(listener.address, address);
-      assert.ok(listener.port > 0);
-      const outcome = await ask(alice.stack, uriOf(listener));
-      assert.ok("status" in outcome && outcome.status === 200);
-      assert.equal(outcome.flow.transport, transport);
-    });
+  for (const { name, batch, skip } of transport === "UDP" ? udpKinds : udpKinds.slice(0, 1)) {
+    const by = transport === "UDP" ? `UDP by ${name}` : transport;
+    for (const address of ["127.0.0.1", "::1"]) {
+      test(`driver: a request and its response over ${by} and ${address}`, { skip }, async () => {
+        const alice = node();
+        const bob = node();
+        await alice.driver.listen({ transport, address, batch });
+        const listener = await bob.driver.listen({ transport, address, batch });
+        assert.equal(bob.driver.listeners[0]?.isBatched, transport === "UDP" ? batch : undefined);
+        assert.equal(listener.address, address);
+        assert.ok(listener.port > 0);
+        const outcome = await ask(alice.stack, uriOf(listener));
+        assert.ok("status" in outcome && outcome.status === 200);
+        assert.equal(outcome.flow.transport, transport);
+      });
+    }
   }
 }
-
-test("driver: names are looked up; localhost reaches a listener of the family that we have", async () => {
-  const { driver, stack } = node();
-  const listener = await driver.listen({ transport: "UDP", address: "127.0.0.1" });
-  const outcome = await ask(stack, `sip:localhost:${listener.port}`);
-  assert.ok("status" in outcome && outcome.status === 200);
-  const unknown = await ask(stack, "sip:no-such-host.invalid");
-  assert.ok("failure" in unknown && unknown.failure.kind === "unresolved");
-});
 
 test("driver: ECONNREFUSED over TCP is a failure of the request, nothing else", async () => {
   const { driver, stack, errors } = node();
@@ -113,103 +109,6 @@ test("driver: ECONNREFUSED over TCP is a failure of the request, nothing else", 
   const next = await ask(stack, uriOf(listener));
   assert.ok("status" in next && next.status === 200);
   assert.deepEqual(errors, []);
-});
-
-test("driver: a datagram that the system refuses is a failure of the request", async () => {
-  const { driver, stack } = node({ udpSizeLimit: 1_000_000 });
-  const listener = await driver.listen({ transport: "UDP", address: "127.0.0.1" });
-  // EMSGSIZE: no UDP datagram is as long as this.
-  const outcome = await ask(stack, uriOf(listener), "x".repeat(70_000));
-  assert.ok("failure" in outcome && outcome.failure.kind === "transport");
-  const next = await ask(stack, uriOf(listener));
-  assert.ok("status" in next && next.status === 200);
-});
-
-test("driver: UDP to a port where nobody listens disturbs nobody", async () => {
-  const { driver, stack, errors } = node();
-  const listener = await driver.listen({ transport: "UDP", address: "127.0.0.1" });
-  const lost = ask(stack, "sip:127.0.0.1:1");
-  const outcome = await ask(stack, uriOf(listener));
-  assert.ok("status" in outcome && outcome.status === 200);
-  assert.deepEqual(errors, []);
-  await driver.stop();
-  void lost;
-});
-
-test("driver: a port of 0 or out of range in a Via or URI never throws", async () => {
-  const { driver } = node();
-  const listener = await driver.listen({ transport: "UDP", address: "127.0.0.1" });
-  const peer = new WirePeer(await udpWire(), { remote: listener });
-  cleanups.push(() => peer.close());
-  peer.send(options("SIP/2.0/UDP 127.0.0.1:0;branch=z9hG4bKa"));
-  peer.send(options("SIP/2.0/UDP 127.0.0.1;maddr=255.255.255.255;branch=z9hG4bKb"));
-  peer.send(options("SIP/2.0/UDP {host}:{port};branch=z9hG4bKc"));
-  await peer.expect("SIP/2.0 200 OK\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bKc");
-});
-
-test("driver: a busy port rejects with the system's error, and the driver goes on", async () => {
-  const { driver } = node();
-  for (const transport of ["UDP", "TCP"] as const) {
-    const { port } = await driver.listen({ transport, address: "127.0.0.1" });
-    await assert.rejects(driver.listen({ transport, address: "127.0.0.1", port }), /EADDRINUSE/);
-    // IPv6 sockets take IPv6 only: the same port for both families is no conflict.
-    await driver.listen({ transport, address: "::1", port });
-  }
-  await assert.rejects(driver.listen({ transport: "UDP", address: "198.51.100.1" }), /EADDRNOTAVAIL/);
-  assert.equal(driver.listeners.length, 4);
-});
-
-test("driver: UDP buffers as asked for, what was granted is told", async () => {
-  const { driver } = node();
-  await driver.listen({ transport: "UDP", address: "127.0.0.1", bufferSize: 65_536 });
-  const [entry] = driver.listeners;
-  assert.ok((entry?.bufferSizes?.receive ?? 0) >= 65_536);
-  assert.ok((entry?.bufferSizes?.send ?? 0) >= 65_536);
-});
-
-test("driver: a wildcard listener knows the host's addresses and shows the right one", async () => {
-  const { driver, stack } = node();
-  const listener = await driver.listen({ transport: "UDP", address: "0.0.0.0" });
-  assert.ok(listener.localAddresses?.some(({ address }) => address === "127.0.0.1"));
-  const outcome = await ask(stack, `sip:127.0.0.1:${listener.port}`);
-  assert.ok("status" in outcome);
-  assert.equal(stack.sentBy(outcome.flow), `127.0.0.1:${listener.port}`);
-});
-
-test("driver: bad input of all kinds, and a good request is still answered", async () => {
-  const { driver } = node();
-  const udp = await driver.listen({ transport: "UDP", address: "127.0.0.1" });
-  const tcp = await driver.listen({ transport: "TCP", address: "127.0.0.1" });
-  const datagrams = new WirePeer(await udpWire(), { remote: udp });
-  const streams: WirePeer[] = [];
-  for (let i = 0; i < 5; i++) streams.push(new WirePeer(await tcpWire(tcp)));
-  cleanups.push(() => Promise.all([datagrams, ...streams].map((peer) => peer.close())));
-  const [half, long, noise, odd, pinging] = streams as [WirePeer, WirePeer, WirePeer, WirePeer, WirePeer];
-
-  half.sendBytes("OPTIONS sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0");
-  await half.close();
-  long.send(options("SIP/2.0/TCP {host}:{port};branch=z9hG4bKlong", `X: ${"x".repeat(70_000)}`));
-  await long.expect("SIP/2.0 513 {*}");
-  noise.sendBytes("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
-  assert.equal(await noise.receive(), undefined);
-  assert.ok(noise.wire.isClosed);
-  odd.send(options("SIP/2.0/TCP {host}:{port};branch=z9hG4bKodd").replace("CSeq: 1", "CSeq: one"));
-  await odd.expect("SIP/2.0 400 {*}\nVia: SIP/2.0/TCP {host}:{port};branch=z9hG4bKodd");
-  pinging.sendBytes("\r\n\r\n");
-  assert.equal((await pinging.receive())?.text, "\r\n");
-  datagrams.sendBytes("\r\n\r\n");
-  datagrams.sendBytes("\0\0\0\0");
-  datagrams.sendBytes("SIP/2.0 banana\r\n\r\n");
-  datagrams.send(options("SIP/2.0/UDP {host}:{port};branch=z9hG4bKbig", `X: ${"x".repeat(60_000)}`));
-  await datagrams.expect("SIP/2.0 513 {*}");
-  for (const [peer, name] of [
-    [datagrams, "UDP"],
-    [odd, "TCP"],
-    [pinging, "TCP"],
-  ] as const) {
-    peer.send(options(`SIP/2.0/${name} {host}:{port};branch=z9hG4bKgood`));
-    await peer.expect("SIP/2.0 200 OK");
-  }
 });
 
 test("driver: silent connections are bounded, and the phone that speaks is served", async () => {
@@ -279,17 +178,142 @@ test("driver: a peer that resets the connection: a failure of the request, and t
   assert.ok("status" in next && next.status === 200);
 });
 
-test("driver: stop flushes, closes everything, and leaves nothing open", async () => {
-  const { driver, stack } = node();
-  const other = node();
-  await driver.listen({ transport: "TCP", address: "127.0.0.1" });
-  await driver.listen({ transport: "UDP", address: "127.0.0.1" });
-  const listener = await other.driver.listen({ transport: "TCP", address: "127.0.0.1" });
-  await ask(stack, uriOf(listener));
-  await driver.stop();
-  await other.driver.stop();
-  // Node's own account lags by a turn or two.
-  await until(() => !process.getActiveResourcesInfo().some((name) => /^(TCP|UDP)/.test(name)));
-  await assert.rejects(driver.listen({ transport: "UDP", address: "127.0.0.1" }), /stopped/);
-  await driver.stop();
-});
+for (const { name, batch, skip } of udpKinds) {
+  test(`driver, UDP by ${name}: names are looked up; localhost reaches a listener of the family that we have`, {
+    skip,
+  }, async () => {
+    const { driver, stack } = node();
+    const listener = await driver.listen({ transport: "UDP", batch, address: "127.0.0.1" });
+    const outcome = await ask(stack, `sip:localhost:${listener.port}`);
+    assert.ok("status" in outcome && outcome.status === 200);
+    const unknown = await ask(stack, "sip:no-such-host.invalid");
+    assert.ok("failure" in unknown && unknown.failure.kind === "unresolved");
+  });
+
+  test(`driver, UDP by ${name}: a datagram that the system refuses is a failure of the request`, {
+    skip,
+  }, async () => {
+    const { driver, stack } = node({ udpSizeLimit: 1_000_000 });
+    const listener = await driver.listen({ transport: "UDP", batch, address: "127.0.0.1" });
+    // EMSGSIZE: no UDP datagram is as long as this.
+    const outcome = await ask(stack, uriOf(listener), "x".repeat(70_000));
+    assert.ok("failure" in outcome && outcome.failure.kind === "transport");
+    const next = await ask(stack, uriOf(listener));
+    assert.ok("status" in next && next.status === 200);
+  });
+
+  test(`driver, UDP by ${name}: UDP to a port where nobody listens disturbs nobody`, { skip }, async () => {
+    const { driver, stack, errors } = node();
+    const listener = await driver.listen({ transport: "UDP", batch, address: "127.0.0.1" });
+    const lost = ask(stack, "sip:127.0.0.1:1");
+    const outcome = await ask(stack, uriOf(listener));
+    assert.ok("status" in outcome && outcome.status === 200);
+    assert.deepEqual(errors, []);
+    await driver.stop();
+    void lost;
+  });
+
+  test(`driver, UDP by ${name}: a port of 0 or out of range in a Via or URI never throws`, {
+    skip,
+  }, async () => {
+    const { driver } = node();
+    const listener = await driver.listen({ transport: "UDP", batch, address: "127.0.0.1" });
+    const peer = new WirePeer(await udpWire(), { remote: listener });
+    cleanups.push(() => peer.close());
+    peer.send(options("SIP/2.0/UDP 127.0.0.1:0;branch=z9hG4bKa"));
+    peer.send(options("SIP/2.0/UDP 127.0.0.1;maddr=255.255.255.255;branch=z9hG4bKb"));
+    peer.send(options("SIP/2.0/UDP {host}:{port};branch=z9hG4bKc"));
+    await peer.expect("SIP/2.0 200 OK\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bKc");
+  });
+
+  test(`driver, UDP by ${name}: a busy port rejects with the system's error, and the driver goes on`, {
+    skip,
+  }, async () => {
+    const { driver } = node();
+    for (const transport of ["UDP", "TCP"] as const) {
+      const { port } = await driver.listen({ transport, batch, address: "127.0.0.1" });
+      await assert.rejects(driver.listen({ transport, batch, address: "127.0.0.1", port }), /EADDRINUSE/);
+      // IPv6 sockets take IPv6 only: the same port for both families is no conflict.
+      await driver.listen({ transport, batch, address: "::1", port });
+    }
+    await assert.rejects(
+      driver.listen({ transport: "UDP", batch, address: "198.51.100.1" }),
+      /EADDRNOTAVAIL/,
+    );
+    assert.equal(driver.listeners.length, 4);
+  });
+
+  test(`driver, UDP by ${name}: UDP buffers as asked for, what was granted is told`, { skip }, async () => {
+    const { driver } = node();
+    await driver.listen({ transport: "UDP", batch, address: "127.0.0.1", bufferSize: 65_536 });
+    const [entry] = driver.listeners;
+    assert.ok((entry?.bufferSizes?.receive ?? 0) >= 65_536);
+    assert.ok((entry?.bufferSizes?.send ?? 0) >= 65_536);
+  });
+
+  test(`driver, UDP by ${name}: a wildcard listener knows the host's addresses and shows the right one`, {
+    skip,
+  }, async () => {
+    const { driver, stack } = node();
+    const listener = await driver.listen({ transport: "UDP", batch, address: "0.0.0.0" });
+    assert.ok(listener.localAddresses?.some(({ address }) => address === "127.0.0.1"));
+    const outcome = await ask(stack, `sip:127.0.0.1:${listener.port}`);
+    assert.ok("status" in outcome);
+    assert.equal(stack.sentBy(outcome.flow), `127.0.0.1:${listener.port}`);
+  });
+
+  test(`driver, UDP by ${name}: bad input of all kinds, and a good request is still answered`, {
+    skip,
+  }, async () => {
+    const { driver } = node();
+    const udp = await driver.listen({ transport: "UDP", batch, address: "127.0.0.1" });
+    const tcp = await driver.listen({ transport: "TCP", address: "127.0.0.1" });
+    const datagrams = new WirePeer(await udpWire(), { remote: udp });
+    const streams: WirePeer[] = [];
+    for (let i = 0; i < 5; i++) streams.push(new WirePeer(await tcpWire(tcp)));
+    cleanups.push(() => Promise.all([datagrams, ...streams].map((peer) => peer.close())));
+    const [half, long, noise, odd, pinging] = streams as [WirePeer, WirePeer, WirePeer, WirePeer, WirePeer];
+
+    half.sendBytes("OPTIONS sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 127.0");
+    await half.close();
+    long.send(options("SIP/2.0/TCP {host}:{port};branch=z9hG4bKlong", `X: ${"x".repeat(70_000)}`));
+    await long.expect("SIP/2.0 513 {*}");
+    noise.sendBytes("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
+    assert.equal(await noise.receive(), undefined);
+    assert.ok(noise.wire.isClosed);
+    odd.send(options("SIP/2.0/TCP {host}:{port};branch=z9hG4bKodd").replace("CSeq: 1", "CSeq: one"));
+    await odd.expect("SIP/2.0 400 {*}\nVia: SIP/2.0/TCP {host}:{port};branch=z9hG4bKodd");
+    pinging.sendBytes("\r\n\r\n");
+    assert.equal((await pinging.receive())?.text, "\r\n");
+    datagrams.sendBytes("\r\n\r\n");
+    datagrams.sendBytes("\0\0\0\0");
+    datagrams.sendBytes("SIP/2.0 banana\r\n\r\n");
+    datagrams.send(options("SIP/2.0/UDP {host}:{port};branch=z9hG4bKbig", `X: ${"x".repeat(60_000)}`));
+    await datagrams.expect("SIP/2.0 513 {*}");
+    for (const [peer, name] of [
+      [datagrams, "UDP"],
+      [odd, "TCP"],
+      [pinging, "TCP"],
+    ] as const) {
+      peer.send(options(`SIP/2.0/${name} {host}:{port};branch=z9hG4bKgood`));
+      await peer.expect("SIP/2.0 200 OK");
+    }
+  });
+
+  test(`driver, UDP by ${name}: stop flushes, closes everything, and leaves nothing open`, {
+    skip,
+  }, async () => {
+    const { driver, stack } = node();
+    const other = node();
+    await driver.listen({ transport: "TCP", address: "127.0.0.1" });
+    await driver.listen({ transport: "UDP", batch, address: "127.0.0.1" });
+    const listener = await other.driver.listen({ transport: "TCP", address: "127.0.0.1" });
+    await ask(stack, uriOf(listener));
+    await driver.stop();
+    await other.driver.stop();
+    // Node's own account lags by a turn or two.
+    await until(() => !process.getActiveResourcesInfo().some((name) => /^(TCP|UDP)/.test(name)));
+    await assert.rejects(driver.listen({ transport: "UDP", batch, address: "127.0.0.1" }), /stopped/);
+    await driver.stop();
+  });
+}

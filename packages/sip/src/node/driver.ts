@@ -27,7 +27,7 @@ import {
 import { MessageListener } from "./messages.ts";
 import { acceptStream, connectStream, TcpListener } from "./tcp.ts";
 import { connectTls, TlsClient, TlsListener } from "./tls.ts";
-import { UdpSocket } from "./udp.ts";
+import { openUdp } from "./udp.ts";
 
 export interface NodeDriverOptions {
   /** Default: the process's own. Tests pass one that they move. */
@@ -127,11 +127,11 @@ export class NodeDriver implements TransportSink {
     return socket;
   }
 
-  /** Listeners that are open, with the UDP buffer sizes that the system granted. */
-  get listeners(): readonly { listener: Listener; bufferSizes?: { receive: number; send: number } }[] {
-    return Array.from(this.#sockets.values(), (socket) => ({
-      listener: socket.listener,
-      ...(socket instanceof UdpSocket && { bufferSizes: socket.bufferSizes }),
+  /** Listeners that are open; for UDP with the buffer sizes that the system granted, and if they work in batches. */
+  get listeners(): readonly Pick<ListenerSocket, "listener" | "bufferSizes" | "isBatched">[] {
+    return Array.from(this.#sockets.values(), ({ listener, bufferSizes, isBatched = false }) => ({
+      listener,
+      ...(bufferSizes !== undefined && { bufferSizes, isBatched }),
     }));
   }
 
@@ -183,7 +183,7 @@ export class NodeDriver implements TransportSink {
       return;
     }
     const socket = this.#sockets.get(flow.listener.id);
-    if (socket instanceof UdpSocket) socket.send(flow, bytes);
+    if (socket?.send !== undefined) socket.send(flow, bytes);
     else
       this.#later((stack, now) => stack.sendFailed(flow, new TransportError("the listener is closed"), now));
   }
@@ -238,7 +238,7 @@ export class NodeDriver implements TransportSink {
   async #open(id: number, options: ListenOptions): Promise<ListenerSocket> {
     switch (options.transport) {
       case "UDP":
-        return await UdpSocket.open(this.#host, id, options);
+        return await openUdp(this.#host, id, options);
       case "TCP":
         return await TcpListener.open(this.#host, id, options, (socket, listener) => {
           const stream = acceptStream(this.#host, socket, listener, () => stream && this.#forget(stream));

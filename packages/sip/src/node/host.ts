@@ -2,7 +2,7 @@
 
 import { networkInterfaces } from "node:os";
 import type { Clock } from "../ports.ts";
-import type { Listener, LocalAddress, StackInput, TransportName } from "../transport/index.ts";
+import type { Flow, Listener, LocalAddress, StackInput, TransportName } from "../transport/index.ts";
 import { isIpv6, isWildcard } from "../transport/index.ts";
 import type { TlsListenOptions } from "./certificate-files.ts";
 
@@ -31,6 +31,11 @@ export interface ListenOptions {
   connectionReuse?: boolean;
   /** UDP: receive and send buffer to ask the system for, in bytes. Default 4 MB. */
   bufferSize?: number;
+  /**
+   * UDP: whether datagrams are received and sent in batches, by the package `@offhook/udp-batch`. Default: if it is
+   * installed and runs here. `true` rejects with the reason if not; `false` is node:dgram in any case.
+   */
+  batch?: boolean;
 }
 
 /** A connection's socket, kept in its flow's `handle`. */
@@ -46,6 +51,12 @@ export interface FlowSocket {
 /** An open listening socket. */
 export interface ListenerSocket {
   readonly listener: Listener;
+  /** UDP: what the system granted of the buffers asked for, in bytes. */
+  readonly bufferSizes?: { readonly receive: number; readonly send: number };
+  /** UDP: by `@offhook/udp-batch`. */
+  readonly isBatched?: boolean;
+  /** UDP: to `flow.remote`. */
+  send?(flow: Flow, bytes: Uint8Array): void;
   /** Stops listening; connections that it accepted go on. Resolves once everything has ended. */
   close(): Promise<void>;
 }

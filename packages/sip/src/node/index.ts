@@ -29,6 +29,7 @@ export {
   type TransportOptions,
   tcp,
   tls,
+  type UdpTransportOptions,
   udp,
 } from "./transports.ts";
 export {

@@ -25,8 +25,16 @@ export const nodeRuntime: Runtime = {
   createDriver: () => new NodeDriver(),
 };
 
+export interface UdpTransportOptions extends TransportOptions {
+  /**
+   * Whether datagrams are received and sent in batches, by the package `@offhook/udp-batch`. Default: if it is
+   * installed and runs here. With `true` opening fails, saying why, if it cannot be; `false` is node:dgram.
+   */
+  batch?: boolean;
+}
+
 /** SIP over UDP. */
-export function udp(options: TransportOptions = {}): Transport {
+export function udp(options: UdpTransportOptions = {}): Transport {
   return { runtime: nodeRuntime, transport: "UDP", address: "0.0.0.0", ...options };
 }
 

@@ -1,9 +1,10 @@
-// UDP sockets by node:dgram.
+// UDP sockets: by batches if it can be (batched-udp.ts), else by node:dgram.
 
 import { createSocket, type Socket } from "node:dgram";
 import { TransportError } from "../errors.ts";
 import type { Flow, Listener } from "../transport/index.ts";
 import { isIpv6 } from "../transport/index.ts";
+import { BatchedUdpSocket, loadBatchModule } from "./batched-udp.ts";
 import {
   describeListener,
   type ListenerSocket,
@@ -29,10 +30,23 @@ interface SendCheck {
   due: number;
 }
 
-/** One bound UDP socket. */
-export class UdpSocket implements ListenerSocket {
+/** Binds. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL …). */
+export async function openUdp(
+  host: SocketHost,
+  id: number,
+  options: ListenOptions,
+): Promise<UdpSocket | BatchedUdpSocket> {
+  const { batch, bufferSize = BUFFER_SIZE } = options;
+  const sized = { ...options, bufferSize };
+  const module = batch === false ? "not wanted" : await loadBatchModule();
+  if (typeof module !== "string") return new BatchedUdpSocket(module, host, id, sized);
+  if (batch === true) throw new TransportError(`UDP in batches is not possible: ${module}`);
+  return UdpSocket.open(host, id, sized);
+}
+
+/** One socket of node:dgram. */
+class UdpSocket implements ListenerSocket {
   readonly listener: Listener;
-  /** What the system granted of the buffers asked for, in bytes. */
   readonly bufferSizes: { readonly receive: number; readonly send: number };
   readonly #host: SocketHost;
   readonly #socket: Socket;
@@ -52,11 +66,14 @@ export class UdpSocket implements ListenerSocket {
     socket.on("error", (error) => host.report(error));
   }
 
-  /** Binds. Rejects with the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL …). */
-  static async open(host: SocketHost, id: number, options: ListenOptions): Promise<UdpSocket> {
+  static async open(
+    host: SocketHost,
+    id: number,
+    options: ListenOptions & { bufferSize: number },
+  ): Promise<UdpSocket> {
+    const { bufferSize } = options;
     const ipv6 = isIpv6(options.address);
     const family = ipv6 ? 6 : 4;
-    const bufferSize = options.bufferSize ?? BUFFER_SIZE;
     const socket = createSocket({
       type: ipv6 ? "udp6" : "udp4",
       ipv6Only: ipv6,

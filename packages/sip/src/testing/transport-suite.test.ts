@@ -1,5 +1,6 @@
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { udpKinds } from "../node/batched-udp.test.kit.ts";
 import { NodeDriver } from "../node/driver.ts";
 import { makeCertificate } from "../node/make-certificate.ts";
 import { tcpWire, tlsWire } from "../node/wire.ts";
@@ -36,7 +37,7 @@ function virtualWorld(
   };
 }
 
-function realWorld(transport: Carried, address: string): SuiteWorld {
+function realWorld(transport: Carried, address: string, batch = false): SuiteWorld {
   return {
     transport,
     side() {
@@ -44,7 +45,7 @@ function realWorld(transport: Carried, address: string): SuiteWorld {
       return {
         sink: driver,
         attach: (stack) => driver.attach(stack),
-        listen: () => driver.listen({ transport, address, ...(transport === "TLS" && { tls: pair }) }),
+        listen: () => driver.listen({ transport, address, batch, ...(transport === "TLS" && { tls: pair }) }),
         stop: () => driver.stop(),
         now: () => driver.clock.now(),
       };
@@ -71,8 +72,6 @@ const worlds: [string, Carried | "WS", () => SuiteWorld][] = [
     () => virtualWorld("TCP", "fd00::", { jitter: 5, loss: 0.1, pieces: 300 }),
   ],
   ["memory, messages over a connection", "WS", () => virtualWorld("WS", "10.0.0.", { latency: 5 })],
-  ["udp, IPv4", "UDP", () => realWorld("UDP", "127.0.0.1")],
-  ["udp, IPv6", "UDP", () => realWorld("UDP", "::1")],
   ["tcp, IPv4", "TCP", () => realWorld("TCP", "127.0.0.1")],
   ["tcp, IPv6", "TCP", () => realWorld("TCP", "::1")],
   ["tls, IPv4", "TLS", () => realWorld("TLS", "127.0.0.1")],
@@ -81,4 +80,15 @@ const worlds: [string, Carried | "WS", () => SuiteWorld][] = [
 
 for (const [name, transport, makeWorld] of worlds) {
   for (const { title, run } of transportSuite(transport, makeWorld)) test(`${name}: ${title}`, run);
+}
+
+for (const { name, batch, skip } of udpKinds) {
+  for (const [family, address] of [
+    ["IPv4", "127.0.0.1"],
+    ["IPv6", "::1"],
+  ] as const) {
+    for (const { title, run } of transportSuite("UDP", () => realWorld("UDP", address, batch))) {
+      test(`udp by ${name}, ${family}: ${title}`, { skip }, run);
+    }
+  }
 }

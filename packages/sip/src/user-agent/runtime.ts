@@ -17,6 +17,8 @@ export interface Transport {
   readonly advertise?: { readonly host: string; readonly port?: number };
   /** For the driver alone: certificates and whom to trust. */
   readonly tls?: object;
+  /** For the driver alone: how UDP is done. */
+  readonly batch?: boolean;
 }
 
 /** Runs a stack on sockets. */
@@ -29,6 +31,7 @@ export interface StackDriver extends TransportSink {
     port?: number;
     advertise?: { host: string; port?: number };
     tls?: object;
+    batch?: boolean;
   }): MaybePromise<Listener>;
   /** Has this called each time the network is there again after it was gone, where that can be known. */
   onOnline?(listener: () => void): void;
