@@ -9,7 +9,7 @@ import type { SipRequest, SipResponse } from "./message.ts";
 import { parseNameAddr } from "./name-addr.ts";
 import { isToken } from "./params.ts";
 import { bodyBytes, checkLine, type HeaderInit, printHeaders, printHeaderValue } from "./serialize.ts";
-import { applyEdits, collectEdits, type ForwardEdits } from "./splice.ts";
+import { applyEdits, collectEdits, type Edit, type ForwardEdits } from "./splice.ts";
 import { encodeText } from "./text.ts";
 import { parseUri, printUri, type Uri } from "./uri.ts";
 
@@ -27,7 +27,9 @@ export interface RequestDraft {
   readonly method: string;
   readonly requestUri: Uri;
   /** The URI of the first Route value. */
-  readonly topRoute?: Uri;
+  readonly topRoute?: Uri | undefined;
+  /** If it is at hand: for whoever looks on. */
+  readonly callId?: string;
   /** The whole request with that Via value on top. */
   withVia(via: string): Uint8Array;
 }
@@ -104,24 +106,43 @@ function routeUri(text: string): Uri {
   }
 }
 
-/** The request as a proxy sends it on: its bytes with the edits (§16.6). */
-export function draftForward(request: SipRequest, edits: ForwardEdits): RequestDraft {
-  const collected = collectEdits(request, edits);
-  const requestUri = edits.requestUri === undefined ? request.requestUri : uriOf(edits.requestUri);
-  const topRoute = topRouteAfter(request, edits);
-  return {
-    method: request.method,
-    requestUri,
-    ...(topRoute === undefined ? {} : { topRoute }),
-    withVia(via) {
-      const at = request.layout.headersStart;
-      const push = { start: at, end: at, text: `Via: ${checkLine(via, "Via")}\r\n` };
-      // On top: behind the edits of the start line, before all others at the same place.
-      let place = 0;
-      while (place < collected.length && collected[place]!.start < at) place++;
-      return applyEdits(request, [...collected.slice(0, place), push, ...collected.slice(place)]);
-    },
-  };
+/**
+ * The request as a proxy sends it on: its bytes with the edits (§16.6).
+ * @param requestUri that of the edits, if it is at hand as a value
+ */
+export function draftForward(request: SipRequest, edits: ForwardEdits, requestUri?: Uri): RequestDraft {
+  return new ForwardDraft(request, edits, requestUri);
+}
+
+class ForwardDraft implements RequestDraft {
+  readonly requestUri: Uri;
+  readonly #request: SipRequest;
+  readonly #edits: ForwardEdits;
+  readonly #collected: readonly Edit[];
+
+  constructor(request: SipRequest, edits: ForwardEdits, requestUri: Uri | undefined) {
+    this.#request = request;
+    this.#edits = edits;
+    this.#collected = collectEdits(request, edits);
+    this.requestUri =
+      requestUri ?? (edits.requestUri === undefined ? request.requestUri : uriOf(edits.requestUri));
+  }
+
+  get method(): string {
+    return this.#request.method;
+  }
+
+  get callId(): string {
+    return this.#request.callId;
+  }
+
+  get topRoute(): Uri | undefined {
+    return topRouteAfter(this.#request, this.#edits);
+  }
+
+  withVia(via: string): Uint8Array {
+    return applyEdits(this.#request, this.#collected, checkLine(via, "Via"));
+  }
 }
 
 function topRouteAfter(request: SipRequest, edits: ForwardEdits): Uri | undefined {

@@ -14,6 +14,8 @@ import { type ForwardEdits, splice } from "./splice.ts";
 /** A response ready to be sent. */
 export interface OutgoingResponse {
   readonly statusCode: number;
+  /** If it is at hand: for whoever looks on. */
+  readonly callId?: string;
   readonly bytes: Uint8Array;
 }
 
@@ -57,7 +59,7 @@ export function printResponse(
   const bytes = responseBytes(request, statusCode, options);
   // The copied parts were checked when the request came: only these headers can be wrong, or be there twice.
   if (options.headers?.some(([name]) => isChecked(headerIdOf(name)))) parsed(bytes);
-  return { statusCode, bytes };
+  return { statusCode, callId: request.callId, bytes };
 }
 
 function isChecked(id: number): boolean {
@@ -127,7 +129,8 @@ export function forwardResponse(
   edits?: Pick<ForwardEdits, "add" | "remove">,
 ): OutgoingResponse {
   if (!hasFurtherVia(response)) throw new ParseError("Via", "nobody further on");
-  return { statusCode: response.statusCode, bytes: splice(response, { popVia: true, ...edits }) };
+  const bytes = splice(response, { popVia: true, ...edits });
+  return { statusCode: response.statusCode, callId: response.callId, bytes };
 }
 
 function hasFurtherVia({ bytes, index, layout }: SipResponse): boolean {

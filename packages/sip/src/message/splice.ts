@@ -45,7 +45,7 @@ export interface Edits extends ForwardEdits {
 }
 
 /** The bytes in [start, end) are replaced by `text`. */
-interface Edit {
+export interface Edit {
   readonly start: number;
   readonly end: number;
   readonly text: string;
@@ -96,12 +96,24 @@ function inOrder(list: Edit[]): Edit[] {
   return list;
 }
 
-/** Writes the message with edits that `collectEdits` made for it. */
-export function applyEdits(message: SipMessage, edits: readonly Edit[]): Uint8Array {
+/** Writes the message with edits that `collectEdits` made for it, and one Via value more on top. */
+export function applyEdits(message: SipMessage, edits: readonly Edit[], via = ""): Uint8Array {
   const { bytes, layout } = message;
   writer.start();
   let at = layout.startLineStart;
-  for (const { start, end, text } of edits) {
+  let i = 0;
+  if (via !== "") {
+    // Behind the edits of the start line, before all others at the same place.
+    for (; i < edits.length && edits[i]!.start < layout.headersStart; i++) {
+      const { start, end, text } = edits[i]!;
+      writer.bytes(bytes, at, start).text(text);
+      at = end;
+    }
+    writer.bytes(bytes, at, layout.headersStart).text("Via: ").text(via).text("\r\n");
+    at = layout.headersStart;
+  }
+  for (; i < edits.length; i++) {
+    const { start, end, text } = edits[i]!;
     // Two edits that take the same bytes away (remove and removeRoutes, say) count once.
     if (start > at) writer.bytes(bytes, at, start);
     writer.text(text);

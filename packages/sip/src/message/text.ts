@@ -50,6 +50,24 @@ export function readFrom(bytes: Uint8Array, headEnd: number): void {
   headText = port(bytes, 0, headEnd);
 }
 
+/** Text that is being read as if it had come as bytes; overwritten by the next. */
+export const textBytes: Uint8Array = new Uint8Array(512);
+
+/** Puts a text into `textBytes`, and makes `cutAscii` quick for it; false if it is not short ASCII. */
+export function readText(text: string): boolean {
+  const { length } = text;
+  if (length > textBytes.length) return false;
+  headBytes = undefined;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return false;
+    textBytes[i] = code;
+  }
+  headBytes = textBytes;
+  headText = text;
+  return true;
+}
+
 /** The buffers may hold something else from now on. */
 export function forgetHead(): void {
   headBytes = undefined;
@@ -172,8 +190,17 @@ function decodeUtf8Exactly(bytes: Uint8Array, length: number): string {
 
 const hex = "0123456789ABCDEF";
 
+function needsNoEscape(text: string, allowed: number, not: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f || (classes[code]! & allowed) === 0) return false;
+  }
+  return not === "" || !text.includes(not);
+}
+
 /** Escapes what the class (`USER`, `URI_PARAM`, …) does not allow, as %HH of its UTF-8 bytes. */
 export function escapeUri(text: string, allowed: number, not: string = ""): string {
+  if (needsNoEscape(text, allowed, not)) return text;
   let out = "";
   for (const character of text) {
     const code = character.codePointAt(0)!;

@@ -26,7 +26,7 @@ import {
 import { decodeHost, isHostPlain, printHostPort, skipHost } from "./host.ts";
 import { noParams, type Params } from "./params.ts";
 import { checkTelUri, parseTelUri, printTelUri, type TelUri } from "./tel-uri.ts";
-import { cutAscii, decodeAscii, decodeEscaped, encodeText, escapeUri } from "./text.ts";
+import { cutAscii, decodeAscii, decodeEscaped, encodeText, escapeUri, readText, textBytes } from "./text.ts";
 
 /** A SIP or SIPS URI. Escapes are undone in all parts; a byte that is no UTF-8 stands as U+DC80…U+DCFF. */
 export interface SipUri {
@@ -355,6 +355,7 @@ function decodeUriHeaders(bytes: Uint8Array, start: number, end: number): Readon
 
 /** Reads a URI from text or bytes. Throws ParseError. */
 export function parseUri(text: string | Uint8Array): Uri {
+  if (typeof text === "string" && readText(text)) return decodeUri(textBytes, 0, text.length, "URI");
   const bytes = typeof text === "string" ? encodeText(text) : text;
   return decodeUri(bytes, 0, bytes.length, "URI");
 }

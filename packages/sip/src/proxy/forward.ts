@@ -51,9 +51,13 @@ export interface Forwarding {
   readonly flow: Flow | undefined;
   readonly addresses: ProxyTarget["addresses"];
   readonly nextHop: Uri | undefined;
+  /** The Request-URI of the edits, where it had to be read. */
+  readonly requestUri: Uri | undefined;
   /** Leave by this one, if it can reach the target. */
   readonly listener: Listener | undefined;
 }
+
+type Way = Omit<Forwarding, "edits" | "requestUri">;
 
 /**
  * Plans one copy.
@@ -109,6 +113,7 @@ export function planForward(
 
   let flow: Flow | undefined;
   let addresses: ProxyTarget["addresses"];
+  let requestUriRead: Uri | undefined;
   if (nextHop === undefined) {
     flow = target.flow;
     if (flow === undefined) addresses = target.addresses;
@@ -120,6 +125,7 @@ export function planForward(
     }
     if (flow === undefined && addresses === undefined) {
       nextHop = typeof requestUri === "string" ? parseUri(requestUri) : requestUri;
+      if (edits.requestUri === requestUri) requestUriRead = nextHop;
     }
   }
   // Step 7: a SIPS Request-URI makes the next hop's URI count as SIPS.
@@ -148,7 +154,7 @@ export function planForward(
   // RFC 3327 §5.2.
   if (edits.path !== undefined && settings.requirePath)
     edits.add = [...(edits.add ?? []), ["Require", "path"]];
-  return { edits, flow, addresses, nextHop, listener };
+  return { edits, flow, addresses, nextHop, requestUri: requestUriRead, listener };
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -176,7 +182,7 @@ function recordRoutes(
   settings: ForwardSettings,
   request: SipRequest,
   arrival: Flow,
-  plan: Omit<Forwarding, "edits">,
+  plan: Way,
   isSecure: boolean,
 ): string[] {
   const { flow } = plan;
@@ -196,7 +202,7 @@ function recordRoutes(
 function leavingFlow(
   settings: ForwardSettings,
   arrival: Flow,
-  { addresses, nextHop, listener: preferred }: Omit<Forwarding, "edits">,
+  { addresses, nextHop, listener: preferred }: Way,
 ): Flow {
   const first = addresses?.[0];
   const transport = first?.transport ?? transportOf(nextHop);

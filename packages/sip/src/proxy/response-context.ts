@@ -306,7 +306,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
         branch.ringTimer = clock.schedule(target.ringTime, () => branch.cancel());
       }
     }
-    branch.client = stack.request(draftForward(request, plan.edits), {
+    branch.client = stack.request(draftForward(request, plan.edits, plan.requestUri), {
       user: branch,
       ...(plan.flow !== undefined
         ? { flow: plan.flow }

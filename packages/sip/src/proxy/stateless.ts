@@ -47,7 +47,7 @@ export function forwardStatelessly(
       ? { branch: statelessBranch(settings.key, request.topVia, request) }
       : undefined),
   };
-  settings.stack.sendStateless(draftForward(request, plan.edits), options);
+  settings.stack.sendStateless(draftForward(request, plan.edits, plan.requestUri), options);
 }
 
 /**
