@@ -106,7 +106,7 @@ export class LocalAdministration implements Administration {
     const going = [...(this.#monitor?.list() ?? [])].filter((call) => !call.isOver);
     const records = await this.#store.calls.list({ limit });
     return [
-      ...going.map((call) => ({ ...listed(summarize(call)), isTraced: call.messages !== undefined })),
+      ...going.map((call) => ({ ...listed(summarize(call)), isTraced: call.trace !== undefined })),
       ...records.map((record) => this.#fromRecord(record)),
     ]
       .sort((a, b) => b.startedAt - a.startedAt)
@@ -119,7 +119,7 @@ export class LocalAdministration implements Administration {
         "traces are kept by a running server, and none answers on the admin socket",
       );
     }
-    const traced = [...this.#monitor.list()].filter((call) => call.messages !== undefined);
+    const traced = [...this.#monitor.list()].filter((call) => call.trace !== undefined);
     const found =
       name === "last"
         ? traced.slice(-1)
@@ -145,7 +145,7 @@ export class LocalAdministration implements Administration {
     const state = answeredAt === undefined ? "failed" : "ended";
     return {
       ...{ id, callId, caller, callee, startedAt, answeredAt, endedAt, status, state },
-      isTraced: kept?.id === id && kept.messages !== undefined,
+      isTraced: kept?.id === id && kept.trace !== undefined,
     };
   }
 

@@ -5,8 +5,9 @@ import { aorOf, INVITE, type SipMessage, type SipRequest, type Uri } from "@offh
 import { nodeRandom } from "@offhook/sip/node";
 import { TextTable } from "@offhook/sip/transaction";
 import type { Flow } from "@offhook/sip/transport";
-import { Call, TracedMessage } from "./call.ts";
-import { callIdOf, hasCallId, hasCSeqMethod, reasonPhraseOf, statusCodeOf } from "./raw-message.ts";
+import { Call } from "./call.ts";
+import { MessageTrace, TraceBlocks } from "./message-trace.ts";
+import { callIdOf, hasCSeqMethod, reasonPhraseOf, statusCodeOf } from "./raw-message.ts";
 
 /** What a call does, told once each: started (first INVITE that was not only challenged), ringing, … */
 export type CallEvent = "ringing" | "answered" | "failed" | "ended";
@@ -24,12 +25,6 @@ export interface CallMonitorOptions {
 /** Calls that are followed without their messages, at most: those that never end would else fill the memory. */
 const maxFollowed = 200_000;
 
-/**
- * Kept messages are copied into blocks of this many bytes: far cheaper than an array for each, and what goes in
- * together is mostly forgotten together. A block lives as long as the last message in it.
- */
-const blockSize = 8192;
-
 export class CallMonitor {
   readonly #options: CallMonitorOptions;
   /** Every call that is followed or traced. */
@@ -41,13 +36,12 @@ export class CallMonitor {
   readonly #maxUnproven: number;
   /** Begins the ids of this process's calls, so that they differ from those in the records of earlier ones. */
   readonly #series: string;
+  readonly #blocks = new TraceBlocks();
   #lastNumber = 0;
   #bytes = 0;
   #activeCount = 0;
   /** The call that the last message belonged to: what is sent nearly always follows from what came. */
   #current: Call | undefined;
-  #block = new Uint8Array(0);
-  #blockUsed = 0;
 
   constructor(options: CallMonitorOptions) {
     this.#options = options;
@@ -90,41 +84,29 @@ export class CallMonitor {
       if (method === "BYE" && call.state === "answered") this.#end(call, message, now);
       else if (method === "INVITE" && call.state === "challenged") call.state = "calling";
     }
-    if (call.messages !== undefined) this.#keep(call, false, flow, message.bytes, now);
+    if (call.trace !== undefined) this.#keep(call, call.trace, false, flow, message.bytes, now);
   }
 
   /** Observer: bytes went out. */
-  sent(bytes: Uint8Array, flow: Flow, now: number): void {
+  sent(bytes: Uint8Array, flow: Flow, now: number, known?: string): void {
     if (this.#calls.size === 0) return;
-    const call = this.#callOf(bytes);
+    const callId = known ?? callIdOf(bytes);
+    if (callId === undefined) return;
+    const call = callId === this.#current?.callId ? this.#current : this.#calls.get(callId);
     if (call === undefined) return;
-    if (call.messages !== undefined) this.#keep(call, true, flow, bytes, now);
+    if (call.trace !== undefined) this.#keep(call, call.trace, true, flow, bytes, now);
     if (call.state === "calling" || call.state === "ringing") {
       const status = statusCodeOf(bytes);
       if (status > 100 && hasCSeqMethod(bytes, "INVITE")) this.#progress(call, status, bytes, now);
     }
   }
 
-  #callOf(bytes: Uint8Array): Call | undefined {
-    const current = this.#current;
-    if (current !== undefined && hasCallId(bytes, current.callId)) return current;
-    const callId = callIdOf(bytes);
-    return callId === undefined ? undefined : this.#calls.get(callId);
-  }
-
   #begin(invite: SipRequest, callId: string, now: number): Call {
     const { from, to } = invite;
-    // Strings of its own: a call outlives the message.
+    // A call outlives the message: strings that share its memory (Call-ID does not) must not keep it.
     const id = `${this.#series}-${++this.#lastNumber}`;
-    const call = new Call(
-      id,
-      own(callId),
-      own(addressOf(from.uri)),
-      own(addressOf(to.uri)),
-      invite.fromTag,
-      now,
-    );
-    if (this.#options.calls > 0) call.messages = [];
+    const call = new Call(id, callId, own(addressOf(from.uri)), own(addressOf(to.uri)), invite.fromTag, now);
+    if (this.#options.calls > 0) call.trace = new MessageTrace(this.#blocks, now);
     this.#calls.add(call);
     this.#unproven.add(call);
     if (this.#unproven.size > this.#maxUnproven) this.#forget(first(this.#unproven));
@@ -141,7 +123,7 @@ export class CallMonitor {
       return;
     }
     if (this.#unproven.delete(call)) {
-      if (call.messages !== undefined) this.#proven.add(call);
+      if (call.trace !== undefined) this.#proven.add(call);
       while (this.#proven.size > this.#options.calls) this.#dropTrace(first(this.#proven));
     }
     if (status < 200) {
@@ -173,7 +155,7 @@ export class CallMonitor {
 
   /** A call that is over stays known only as long as its messages. */
   #release(call: Call): void {
-    if (call.messages === undefined) this.#remove(call);
+    if (call.trace === undefined) this.#remove(call);
   }
 
   #remove(call: Call): void {
@@ -181,15 +163,12 @@ export class CallMonitor {
     if (this.#current === call) this.#current = undefined;
   }
 
-  #keep(call: Call, isSent: boolean, flow: Flow, bytes: Uint8Array, at: number): void {
-    const { messages } = call;
-    if (messages === undefined) return;
-    if (messages.length >= this.#options.messagesPerCall) {
+  #keep(call: Call, trace: MessageTrace, isSent: boolean, flow: Flow, bytes: Uint8Array, at: number): void {
+    if (trace.count >= this.#options.messagesPerCall) {
       call.omitted++;
       return;
     }
-    messages.push(this.#traced(isSent, flow, bytes, at));
-    call.messageBytes += bytes.length;
+    trace.add(isSent, flow, bytes, at);
     this.#bytes += bytes.length;
     while (this.#bytes > this.#options.bytes) {
       const oldest = first(this.#unproven.size > 0 ? this.#unproven : this.#proven);
@@ -199,25 +178,14 @@ export class CallMonitor {
     }
   }
 
-  #traced(isSent: boolean, flow: Flow, bytes: Uint8Array, at: number): TracedMessage {
-    const { length } = bytes;
-    if (length > blockSize) return new TracedMessage(at, isSent, flow, Uint8Array.from(bytes), 0, length);
-    if (this.#blockUsed + length > this.#block.length) {
-      this.#block = new Uint8Array(blockSize);
-      this.#blockUsed = 0;
-    }
-    const start = this.#blockUsed;
-    this.#blockUsed += length;
-    this.#block.set(bytes, start);
-    return new TracedMessage(at, isSent, flow, this.#block, start, this.#blockUsed);
-  }
-
   #dropTrace(call: Call | undefined): void {
     if (call === undefined) return;
     this.#proven.delete(call);
-    this.#bytes -= call.messageBytes;
-    call.messageBytes = 0;
-    call.messages = undefined;
+    if (call.trace !== undefined) {
+      this.#bytes -= call.trace.byteCount;
+      call.trace.release();
+      call.trace = undefined;
+    }
     if (call.isOver) this.#remove(call);
   }
 

@@ -1,34 +1,6 @@
 // One call as the server saw it: who, when, how it went, and its messages while they are kept.
 
-import type { Endpoint, Flow, TransportName } from "@offhook/sip/transport";
-
-/** One message of a call. */
-export class TracedMessage {
-  /** Milliseconds since the Unix epoch. */
-  readonly at: number;
-  readonly isSent: boolean;
-  readonly transport: TransportName;
-  /** The other end. Not the flow: it would keep its socket. */
-  readonly remote: Endpoint;
-  readonly #block: Uint8Array;
-  readonly #start: number;
-  readonly #end: number;
-
-  /** Its bytes are block[start, end). */
-  constructor(at: number, isSent: boolean, flow: Flow, block: Uint8Array, start: number, end: number) {
-    this.at = at;
-    this.isSent = isSent;
-    this.transport = flow.transport;
-    this.remote = flow.remote;
-    this.#block = block;
-    this.#start = start;
-    this.#end = end;
-  }
-
-  get bytes(): Uint8Array {
-    return this.#block.subarray(this.#start, this.#end);
-  }
-}
+import type { MessageTrace, TracedMessage } from "./message-trace.ts";
 
 /** "challenged": asked for a password and not heard of since; "failed" and "ended" are final. */
 export type CallState = "calling" | "ringing" | "challenged" | "answered" | "failed" | "ended";
@@ -52,9 +24,8 @@ export class Call {
   /** Last status sent to the caller for the INVITE; 0 before the first. */
   status = 0;
   reasonPhrase = "";
-  /** Undefined once they were dropped to make room. */
-  messages: TracedMessage[] | undefined;
-  messageBytes = 0;
+  /** Undefined once it was dropped to make room. */
+  trace: MessageTrace | undefined = undefined;
   /** Messages not kept because the call had its share. */
   omitted = 0;
 
@@ -72,6 +43,11 @@ export class Call {
     this.callee = callee;
     this.callerTag = callerTag;
     this.startedAt = now;
+  }
+
+  /** Its messages, oldest first, while they are kept. */
+  get messages(): readonly TracedMessage[] | undefined {
+    return this.trace?.messages();
   }
 
   /** What it is found by. */
@@ -104,7 +80,7 @@ export interface CallSummary {
 
 export function summarize(call: Call): CallSummary {
   const { id, callId, caller, callee, state, startedAt, ringingAt, answeredAt, endedAt, endedBy } = call;
-  const { status, reasonPhrase, messages } = call;
+  const { status, reasonPhrase, trace } = call;
   return {
     ...{
       id,
@@ -120,6 +96,6 @@ export function summarize(call: Call): CallSummary {
       status,
       reasonPhrase,
     },
-    messages: messages?.length ?? 0,
+    messages: trace?.count ?? 0,
   };
 }

@@ -9,12 +9,6 @@ export function callIdOf(bytes: Uint8Array): string | undefined {
   return findHeader(bytes, "call-id", "i");
 }
 
-/** True if this is the message's Call-ID; makes no string. */
-export function hasCallId(bytes: Uint8Array, callId: string): boolean {
-  const start = findValue(bytes, "call-id", "i");
-  return start >= 0 && startsWith(bytes, start, callId) && bytes[start + callId.length] === CR;
-}
-
 /** True if the CSeq names this method. */
 export function hasCSeqMethod(bytes: Uint8Array, method: string): boolean {
   let at = findValue(bytes, "cseq", undefined);

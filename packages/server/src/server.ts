@@ -289,9 +289,9 @@ export class OffhookServer {
         metrics.received(message);
         monitor.received(message, flow, now);
       },
-      sent: (bytes, flow, now) => {
+      sent: (bytes, flow, now, callId) => {
         metrics.sent(bytes);
-        monitor.sent(bytes, flow, now);
+        monitor.sent(bytes, flow, now, callId);
       },
       malformed: (error, flow) => {
         metrics.malformed();

@@ -1,6 +1,7 @@
 // The messages of a call as people and programs read them: a ladder, with secrets taken out. Formatted only here.
 
-import type { Call, TracedMessage } from "./call.ts";
+import type { Call } from "./call.ts";
+import type { TracedMessage } from "./message-trace.ts";
 import { findHeader } from "./raw-message.ts";
 
 /** One arrow of the ladder. */

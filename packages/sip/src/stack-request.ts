@@ -81,6 +81,10 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     this.method = draft.method;
   }
 
+  get callId(): string | undefined {
+    return this.#draft?.callId;
+  }
+
   get sent(): SipRequest | undefined {
     if (this.#sent === undefined && this.#bytes !== undefined) {
       const message = parseMessage(this.#bytes);

@@ -440,9 +440,14 @@ export class Stack implements StackInput {
     const { memory, udpSizeLimit } = this.#host;
     if (target?.transport === "UDP" && bytes.length > udpSizeLimit && !memory.isWithoutTcp(target, now)) {
       const stream = this.#transport.flowTo({ ...target, transport: "TCP" }, now, options.listener);
-      this.#transactions.send(stream, draft.withVia(this.#transport.via(stream, branch + suffix)), now);
+      this.#transactions.send(
+        stream,
+        draft.withVia(this.#transport.via(stream, branch + suffix)),
+        now,
+        draft.callId,
+      );
     } else {
-      this.#transactions.send(flow, bytes, now);
+      this.#transactions.send(flow, bytes, now, draft.callId);
     }
   }
 

@@ -143,7 +143,7 @@ export class InviteClient
     const { durations } = this.sink;
     switch (action) {
       case "send":
-        this.sink.send(this.flow, this.bytes!, now);
+        this.sink.send(this.flow, this.bytes!, now, this.user.callId);
         break;
       case "resend":
         this.sink.resent("INVITE", 0, now);

@@ -66,8 +66,8 @@ export interface MachineSink {
   now(): number;
   /** A fresh local tag. */
   newTag(): string;
-  /** Bytes to the flow of the transaction: requests, ACKs, and a server's resends. */
-  send(flow: Flow, bytes: Uint8Array, now: number): void;
+  /** Bytes to the flow of the transaction: requests, ACKs, and a server's resends. `callId` if it is at hand. */
+  send(flow: Flow, bytes: Uint8Array, now: number, callId?: string): void;
   /** A response by the Via of the transaction's request (§18.2.2); returns the flow that took it. */
   sendResponse(transaction: ServerMachineView, response: OutgoingResponse, now: number): Flow;
   /** (Re)starts a timer; its owner's `fire` is called when it ends. */
@@ -205,6 +205,8 @@ export interface ServerMachineView extends Transaction, ServerTransaction {
 
 /** What a client transaction tells its user. */
 export interface ClientTransactionUser {
+  /** The Call-ID of its request, if it knows it. */
+  readonly callId?: string | undefined;
   receiveResponse(response: SipResponse, flow: Flow, now: number): void;
   /** No (final) response within 64·T1: timer B, timer F, or an INVITE that its CANCEL did not end (§9.1). */
   timeout(now: number): void;

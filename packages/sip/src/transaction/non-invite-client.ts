@@ -111,7 +111,7 @@ export class NonInviteClient
     const { durations } = this.sink;
     switch (action) {
       case "send":
-        this.sink.send(this.flow, this.bytes!, now);
+        this.sink.send(this.flow, this.bytes!, now, this.user.callId);
         break;
       case "resend":
         this.sink.resent(this.method, 0, now);

@@ -242,9 +242,9 @@ export class TransactionLayer implements MachineSink {
     return this.#options.ids.tag();
   }
 
-  send(flow: Flow, bytes: Uint8Array, now: number): void {
+  send(flow: Flow, bytes: Uint8Array, now: number, callId?: string): void {
     this.#transport.send(flow, bytes);
-    this.#observer?.sent?.(bytes, flow, now);
+    this.#observer?.sent?.(bytes, flow, now, callId);
   }
 
   sendResponse(transaction: ServerMachineView, response: OutgoingResponse, now: number): Flow {
@@ -252,7 +252,7 @@ export class TransactionLayer implements MachineSink {
     const flow = this.#transport.sendResponse(transaction.request!, arrival, response.bytes, now);
     // §18.2.2: the connection that brought the INVITE is gone, another one is being made.
     if (flow !== arrival && flow.isReliable && transaction.isInvite) this.#watch(flow, transaction);
-    this.#observer?.sent?.(response.bytes, flow, now);
+    this.#observer?.sent?.(response.bytes, flow, now, response.callId);
     if (response.statusCode >= 200) this.#answered();
     return flow;
   }
@@ -393,7 +393,7 @@ export class TransactionLayer implements MachineSink {
   ): void {
     const response = printResponse(request, statusCode, { toTag: statelessTag(request), headers });
     const by = this.#transport.sendResponse(request, flow, response.bytes, now);
-    this.#observer?.sent?.(response.bytes, by, now);
+    this.#observer?.sent?.(response.bytes, by, now, response.callId);
   }
 
   #watch(flow: Flow, transaction: Transaction): void {
