@@ -131,6 +131,22 @@ test("§8.2.6, a response, repeats Via, From, To, Call-ID, CSeq and gets a tag",
   assert.equal(response.statusCode, 486);
 });
 
+// Timestamp of the request, seconds that the 100 is late, Timestamp of the 100
+const timestamps: [string, number | undefined, string][] = [
+  ["5", undefined, "5"],
+  ["54.2", 0.2, "54.2 0.2"],
+  ["54", 3.5, "54 3.5"],
+  ["54 0.1", 0.2, "54 0.1"],
+];
+for (const [sent, delay, expected] of timestamps) {
+  test(`§8.2.6.1, a 100 ${delay ?? 0} s after Timestamp: ${sent}`, () => {
+    const text = decode(invite.bytes).replace("Timestamp: 5\r\n", `Timestamp: ${sent}\r\n`);
+    const request = parseMessage(encode(text)) as SipRequest;
+    const answer = makeResponse(request, 100, delay === undefined ? {} : { delay });
+    assert.equal(answer.headers.raw("Timestamp"), expected);
+  });
+}
+
 test("§8.2.6.1, a 100, repeats Timestamp", () => {
   assert.match(
     decode(makeResponse(invite, 100).bytes),

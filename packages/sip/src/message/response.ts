@@ -28,6 +28,8 @@ export interface ResponseOptions {
   readonly body?: Uint8Array | string;
   /** Content-Type of the body, if it is not among `headers`. */
   readonly contentType?: string;
+  /** Seconds that a 100 comes after its request, for its Timestamp. Default 0: at once. */
+  readonly delay?: number;
 }
 
 const unlimited = {
@@ -95,7 +97,7 @@ function responseBytes(request: SipRequest, statusCode: number, options: Respons
   copyFields(request, CALL_ID);
   copyFields(request, CSEQ);
   // §8.2.6.1: a 100 repeats the Timestamp.
-  if (statusCode === 100) copyFields(request, timestamp);
+  if (statusCode === 100) copyTimestamp(request, options.delay ?? 0);
   writer.text(tail);
   if (body !== undefined) writer.bytes(body, 0, body.length);
   return writer.finish();
@@ -107,6 +109,13 @@ function copyFields(request: SipRequest, id: number): void {
   for (let i = 0; i < fieldCount(index); i++) {
     if (idOf(index, i) === id) writer.bytes(bytes, lineStart(index, i), lineEnd(index, i));
   }
+}
+
+/** §8.2.6.1: with the delay behind it, if the response did not come at once. */
+function copyTimestamp(request: SipRequest, delay: number): void {
+  const at = delay > 0 ? request.headers.raw("Timestamp") : undefined;
+  if (at === undefined || !/^[\d.]+$/.test(at)) copyFields(request, timestamp);
+  else writer.text(`Timestamp: ${at} ${delay}\r\n`);
 }
 
 function copyTo(request: SipRequest, toTag: string | undefined): void {

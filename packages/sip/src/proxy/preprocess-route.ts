@@ -3,7 +3,7 @@
 import { isSipUri, type NameAddr, type SipRequest, type SipUri, type Uri } from "../message/index.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { HashKey } from "./keyed-hash.ts";
-import { isSigned, type RecordedRoute, verifyRoute } from "./record-route.ts";
+import { isPathValue, isSigned, type RecordedRoute, verifyRoute } from "./record-route.ts";
 
 /** What preprocessing found. The message itself is not touched: forwarding applies this as edits. */
 export interface RouteDecision {
@@ -26,6 +26,8 @@ export interface RouteDecision {
   readonly flowId: string | undefined;
   /** True if that flow was named by a Path: then there is no other way (RFC 5626 §5.3.1). */
   readonly isPath: boolean;
+  /** True if a Path value of ours was changed, or made up (RFC 5626 §5.3.1). */
+  readonly isForged: boolean;
 }
 
 const noRoutes: readonly NameAddr[] = [];
@@ -40,6 +42,7 @@ export const untouched: RouteDecision = {
   leaveBy: undefined,
   flowId: undefined,
   isPath: false,
+  isForged: false,
 };
 
 /** What preprocessing must know of this proxy. */
@@ -63,6 +66,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
   let tookLast = false;
   let isRecorded = false;
   let isPath = false;
+  let isForged = false;
   let flowId: string | undefined;
   let leaveBy: SipUri | undefined;
   /** Outside a dialog a value seen in one before is worth nothing: the relay rules are asked again. */
@@ -102,6 +106,8 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
       follow(recorded, uri);
     } else if (popped > 0) {
       break;
+    } else if (isPathValue(uri)) {
+      isForged = true;
     }
     popped++;
   }
@@ -118,6 +124,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
     // Further Route values name the next hop; a flow of ours would lead past it.
     flowId: remaining.length === 0 ? flowId : undefined,
     isPath: isPath && remaining.length === 0,
+    isForged,
   };
 }
 

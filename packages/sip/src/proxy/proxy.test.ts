@@ -280,6 +280,18 @@ test("RFC 3327 §5.2, a REGISTER for another registrar gets our Path, and calls 
   );
   // The INVITE under way has failed with the flow.
   assert.deepEqual(names(bed.take()), ["430 10.0.0.7:5060", "500 10.0.0.7:5060"]);
+  // And one that was tampered with leads nobody anywhere.
+  for (const method of ["INVITE", "MESSAGE", "ACK"]) {
+    bed.receive(
+      "10.0.0.7:5060",
+      request(method, {
+        uri: "sip:anybody@10.0.0.3",
+        via: "SIP/2.0/UDP 10.0.0.7:5060",
+        headers: [`Route: ${path.replace(/down=[^;>]*/, "down=0-0-1-10.0.0.3_5060")}`],
+      }),
+    );
+    assert.deepEqual(names(bed.take()), method === "ACK" ? [] : ["403 10.0.0.7:5060"]);
+  }
   bed.receive("10.0.0.9:5060", request("REGISTER", { uri: "sip:10.0.0.7" }));
   assert.deepEqual(header(find(bed.take(), "REGISTER"), "Path"), []);
 });

@@ -153,6 +153,11 @@ export class ProxyServer {
   preprocess(incoming: IncomingRequest): IncomingRequest | undefined {
     const { request } = incoming;
     const decision = preprocessRoute(request, incoming.flow, this.#identity);
+    if (decision.isForged) {
+      // RFC 5626 §5.3.1.
+      incoming.respond(403, { reasonPhrase: "Invalid Flow Token" });
+      return undefined;
+    }
     if (decision.popped === 0 && !decision.tookLast && decision.requestUri === undefined) return incoming;
     const requestUri = decision.requestUri ?? request.requestUri;
     if (

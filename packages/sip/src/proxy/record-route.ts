@@ -43,6 +43,11 @@ export function isSigned(uri: SipUri): boolean {
   return uri.params.has(signatureParam);
 }
 
+/** Whether it looks like a Path value of ours, whose signature decides. */
+export function isPathValue(uri: SipUri): boolean {
+  return uri.params.has("ob") && uri.params.has(signatureParam);
+}
+
 /**
  * Checks the signature of a Route value against the dialog of the request. The side that sent the recording request
  * is known by its tag, so direction comes with the check. Undefined: not ours, of another dialog, or changed.

@@ -142,7 +142,7 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
         if (this.state === "accepted") this.forgetResponse();
         break;
       case "send 100":
-        this.sendResponse(printResponse(this.request!, 100), now);
+        this.sendResponse(printResponse(this.request!, 100, { delay: durations.trying / 1000 }), now);
         break;
       case "resend":
         this.resendResponse(now);

@@ -101,7 +101,10 @@ export class NonInviteServer extends ServerMachine<
         this.sendResponse(input as OutgoingResponse, now);
         break;
       case "send 100":
-        this.sendResponse(printResponse(this.request!, 100), now);
+        this.sendResponse(
+          printResponse(this.request!, 100, { delay: durations.tryingNonInvite / 1000 }),
+          now,
+        );
         break;
       case "resend":
         this.resendResponse(now);
