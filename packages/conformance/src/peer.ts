@@ -231,9 +231,9 @@ export class Peer implements Part {
     this.#send(composeText(text, this.#known()), undefined);
   }
 
-  /** Sends these bytes, whatever they are, and never again. */
-  sendBytes(bytes: Uint8Array | string): void {
-    const flow = this.#flowToRemote();
+  /** Sends these bytes, whatever they are, and never again; as an answer by the way that the request came. */
+  sendBytes(bytes: Uint8Array | string, answering?: Arrived): void {
+    const flow = answering === undefined ? this.#flowToRemote() : (answering.flow as PeerFlow);
     this.#transmit(flow, typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
   }
 

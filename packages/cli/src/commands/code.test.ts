@@ -142,3 +142,11 @@ for (const [query, exitCode] of mistakes) {
     });
   });
 }
+
+test("code 499, not registered: what it is treated as", async () => {
+  await assert.rejects(run("499"), {
+    message: "499 is not registered; who receives it treats it as 400 Bad Request (RFC 3261 §8.1.3.2)",
+  });
+  await assert.rejects(run("185"), /treats it as 183 Session Progress/);
+  await assert.rejects(run("700"), /700 is not a SIP response code/);
+});

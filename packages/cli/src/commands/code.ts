@@ -1,7 +1,14 @@
 // `offhook code [query]`: the reference of response codes in the terminal, as cards, a table, JSON or CSV, in English
 // or 繁體中文.
 import { styleText } from "node:util";
-import { catalogue, causeOfStatus, causesLeadingTo, type ResponseClass } from "@offhook/sip/responses";
+import {
+  catalogue,
+  causeOfStatus,
+  causesLeadingTo,
+  type ResponseClass,
+  reasonPhrase,
+  treatedAs,
+} from "@offhook/sip/responses";
 import {
   type CodeText,
   type CodeTexts,
@@ -59,6 +66,10 @@ function languageNamed(name: string): Language {
 }
 
 function noMatch(query: string): string {
+  if (/^[1-6]\d\d$/.test(query)) {
+    const code = treatedAs(Number(query));
+    return `${query} is not registered; who receives it treats it as ${code} ${reasonPhrase(code)} (RFC 3261 §8.1.3.2)`;
+  }
   return /^\d{3}$/.test(query)
     ? `${query} is not a SIP response code; \`offhook code\` lists all ${catalogue.length}`
     : `no response code matches "${query}"; \`offhook code\` lists all ${catalogue.length}`;

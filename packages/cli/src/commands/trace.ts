@@ -1,6 +1,6 @@
 // `offhook trace <call>`: the messages of a call as a ladder, and why it failed in words.
 
-import { factsOf } from "@offhook/sip/responses";
+import { reasonPhrase, treatedAs } from "@offhook/sip/responses";
 import { en } from "@offhook/sip/responses/text/en";
 import { Command } from "commander";
 import { withAdministration } from "../administration.ts";
@@ -32,7 +32,9 @@ function reason(messages: readonly { summary: string; cSeq: string; from: string
     ({ summary, cSeq, from }) => from === "server" && cSeq.endsWith("INVITE") && /^[3-6]\d\d /.test(summary),
   );
   const code = Number(refusal?.summary.slice(0, 3));
-  const facts = factsOf(code);
-  if (refusal === undefined || code === 401 || code === 407 || facts === undefined) return undefined;
-  return `${clean(refusal.summary)}: ${en[facts.code].meaning}`;
+  if (refusal === undefined || code === 401 || code === 407) return undefined;
+  const known = treatedAs(code);
+  // §8.1.3.2.
+  const note = known === code ? "" : `not registered, treated as ${known} ${reasonPhrase(known)}. `;
+  return `${clean(refusal.summary)}: ${note}${en[known].meaning}`;
 }

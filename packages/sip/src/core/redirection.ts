@@ -8,6 +8,7 @@ import {
   type HeaderInit,
   isSipUri,
   type SipResponse,
+  type SipUri,
   type Uri,
 } from "../message/index.ts";
 import { maxRedirectGenerations, maxRedirectTargets } from "./retry-guard.ts";
@@ -66,15 +67,22 @@ export class Redirection {
     const params = new Map(candidate.uri.params);
     // §19.1.5: the Request-URI is the Contact without method and headers.
     params.delete("method");
-    const requestUri: Uri = { ...candidate.uri, params, headers: new Map() };
+    const requestUri: SipUri = { ...candidate.uri, params, headers: new Map() };
     const added: HeaderInit[] = [];
     for (const [name, value] of candidate.uri.headers) {
       if (!dangerous.has(name)) added.push([name, value]);
     }
     const names = new Set(added.map(([name]) => name));
     const headers = plan.headers.filter(([name]) => !names.has(name.toLowerCase()));
-    return { ...plan, requestUri, headers: [...headers, ...added] };
+    return { ...withoutNextHop(plan, requestUri), requestUri, headers: [...headers, ...added] };
   }
+}
+
+/** §8.1.2: where the first request went says nothing of this target; only the transport that it was given stays. */
+function withoutNextHop({ nextHop, ...plan }: RequestPlan, target: SipUri): RequestPlan {
+  const transport = nextHop !== undefined && isSipUri(nextHop) ? nextHop.params.get("transport") : undefined;
+  if (transport === undefined || target.params.has("transport")) return plan;
+  return { ...plan, nextHop: { ...target, params: new Map([...target.params, ["transport", transport]]) } };
 }
 
 /** The Contacts of a response but "*"; none if they cannot be read. */
