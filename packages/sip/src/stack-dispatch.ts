@@ -39,9 +39,7 @@ export class Incoming implements IncomingRequest {
     // §8.2.6.2: every response but the 100 has a To tag, the same for the whole transaction.
     const toTag =
       options?.toTag ?? (this.request.hasToTag || statusCode === 100 ? undefined : transaction.toTag);
-    return transaction.respond(
-      printResponse(this.request, statusCode, { ...options, ...(toTag && { toTag }) }),
-    );
+    return transaction.respond(printResponse(this.request, statusCode, options, toTag));
   }
 
   withRequest(request: SipRequest): IncomingRequest {

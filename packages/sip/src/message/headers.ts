@@ -118,8 +118,7 @@ export class SipHeaders {
     if (known !== undefined) return (known as unknown[]).slice();
     readFrom(this.#bytes, this.#headEnd);
     const { isList, parse, name: field } = headerEntry(id);
-    const values: unknown[] = [];
-    this.#eachValue(id, isList, parse, field, values);
+    const values = this.#allValues(id, isList, parse, field);
     this.#keep(key, values);
     return values.slice();
   }
@@ -127,31 +126,31 @@ export class SipHeaders {
   /** All Contact values with their URIs as they were written. Throws ParseError if one is malformed. */
   contactsAsWritten(): (ContactAsWritten | "*")[] {
     readFrom(this.#bytes, this.#headEnd);
-    const values: (ContactAsWritten | "*")[] = [];
-    this.#eachValue(contactId, true, decodeContactAsWritten, "Contact", values);
-    return values;
+    return this.#allValues(contactId, true, decodeContactAsWritten, "Contact");
   }
 
-  /** Appends what `parse` makes of each value of a header field. */
-  #eachValue<T>(id: number, isList: boolean, parse: HeaderParser<T>, field: string, values: T[]): void {
+  /** What `parse` makes of each value of a header field. */
+  #allValues<T>(id: number, isList: boolean, parse: HeaderParser<T>, field: string): T[] {
     const index = this.#index;
     const bytes = this.#bytes;
+    let values: T[] | undefined;
     for (let i = 0; i < fieldCount(index); i++) {
       if (idOf(index, i) !== id) continue;
       const start = valueStart(bytes, index, i);
       const end = valueEnd(bytes, index, i, start);
       if (!isList) {
-        values.push(parse(bytes, start, end, field));
+        values = append(values, parse(bytes, start, end, field));
         continue;
       }
       if (isBlank(bytes, start, end)) continue;
       for (let p = start; ; ) {
         const stop = elementEnd(bytes, p, end);
-        values.push(parse(bytes, p, trimmedEnd(bytes, p, stop), field));
+        values = append(values, parse(bytes, p, trimmedEnd(bytes, p, stop), field));
         if (stop >= end) break;
         p = skipWhite(bytes, stop + 1, end);
       }
     }
+    return values ?? [];
   }
 
   #keep(key: number, value: unknown): void {
@@ -209,6 +208,13 @@ export class SipHeaders {
     const start = valueStart(this.#bytes, this.#index, at);
     return decodeText(this.#bytes, start, valueEnd(this.#bytes, this.#index, at, start));
   }
+}
+
+/** Nearly always there is one value, for which an array made to grow would be far too large. */
+function append<T>(values: T[] | undefined, value: T): T[] {
+  if (values === undefined) return [value];
+  values.push(value);
+  return values;
 }
 
 /** `end` moved back over white space, not below `start`. */

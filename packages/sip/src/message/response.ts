@@ -8,7 +8,7 @@ import { fieldCount, firstField, idOf, lineEnd, lineStart } from "./headers.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { isToken } from "./params.ts";
 import { parseMessage } from "./parse.ts";
-import { bodyBytes, checkLine, type HeaderInit, printHeaders } from "./serialize.ts";
+import { bodyBytes, checkLine, checkName, type HeaderInit, printHeaderValue } from "./serialize.ts";
 import { type ForwardEdits, splice } from "./splice.ts";
 
 /** A response ready to be sent. */
@@ -49,23 +49,32 @@ export function makeResponse(
   statusCode: number,
   options: ResponseOptions = {},
 ): SipResponse {
-  return parsed(responseBytes(request, statusCode, options));
+  return parsed(responseBytes(request, statusCode, options, options.toTag));
 }
 
-/** As `makeResponse`, for sending only: the bytes, without reading them again. */
+/** As `makeResponse`, for sending only: the bytes, without reading them again. `toTag` may stand apart from the others. */
 export function printResponse(
   request: SipRequest,
   statusCode: number,
-  options: ResponseOptions = {},
+  options: ResponseOptions = noOptions,
+  toTag: string | undefined = options.toTag,
 ): OutgoingResponse {
-  const bytes = responseBytes(request, statusCode, options);
+  const bytes = responseBytes(request, statusCode, options, toTag);
   // The copied parts were checked when the request came: only these headers can be wrong, or be there twice.
-  if (options.headers?.some(([name]) => isChecked(headerIdOf(name)))) parsed(bytes);
+  if (options.headers !== undefined && hasChecked(options.headers)) parsed(bytes);
   return { statusCode, callId: request.callId, bytes };
 }
 
-function isChecked(id: number): boolean {
-  return id > 0 && id <= LAST_CHECKED;
+const noOptions: ResponseOptions = {};
+const noHeaders: readonly HeaderInit[] = [];
+
+/** True if one of them is among those that the parser itself looks at. */
+function hasChecked(headers: readonly HeaderInit[]): boolean {
+  for (const header of headers) {
+    const id = headerIdOf(header[0]);
+    if (id > 0 && id <= LAST_CHECKED) return true;
+  }
+  return false;
 }
 
 function parsed(bytes: Uint8Array): SipResponse {
@@ -78,19 +87,20 @@ function parsed(bytes: Uint8Array): SipResponse {
   }
 }
 
-function responseBytes(request: SipRequest, statusCode: number, options: ResponseOptions): Uint8Array {
+function responseBytes(
+  request: SipRequest,
+  statusCode: number,
+  options: ResponseOptions,
+  toTag: string | undefined,
+): Uint8Array {
   if (!Number.isInteger(statusCode) || statusCode < 100 || statusCode > 699) {
     throw new ArgumentError("a status code is 100 … 699");
   }
   const phrase = checkLine(options.reasonPhrase ?? reasonPhrase(statusCode), "the reason phrase");
-  const { toTag, headers = [], contentType } = options;
+  const { headers = noHeaders, contentType } = options;
   if (toTag !== undefined && !isToken(toTag)) throw new ArgumentError("a tag is a token");
   const body = bodyBytes(options.body);
-  // All printing before the shared writer is in use.
-  let tail = printHeaders(headers);
-  if (contentType !== undefined) tail += `Content-Type: ${checkLine(contentType, "Content-Type")}\r\n`;
-  tail += `Content-Length: ${body?.length ?? 0}\r\n\r\n`;
-  writer.start().text(`SIP/2.0 ${statusCode} ${phrase}\r\n`);
+  writer.start().text("SIP/2.0 ").text(String(statusCode)).text(" ").text(phrase).text("\r\n");
   copyFields(request, VIA);
   copyFields(request, FROM);
   copyTo(request, toTag);
@@ -98,7 +108,16 @@ function responseBytes(request: SipRequest, statusCode: number, options: Respons
   copyFields(request, CSEQ);
   // §8.2.6.1: a 100 repeats the Timestamp.
   if (statusCode === 100) copyTimestamp(request, options.delay ?? 0);
-  writer.text(tail);
+  // Piece by piece: text put together first would have to be copied twice. No value's printer uses the writer.
+  for (const header of headers) {
+    const name = checkName(header[0]);
+    writer.text(name).text(": ").text(printHeaderValue(name, header[1])).text("\r\n");
+  }
+  if (contentType !== undefined) {
+    writer.text("Content-Type: ").text(checkLine(contentType, "Content-Type")).text("\r\n");
+  }
+  if (body === undefined) writer.text("Content-Length: 0\r\n\r\n");
+  else writer.text(`Content-Length: ${body.length}\r\n\r\n`);
   if (body !== undefined) writer.bytes(body, 0, body.length);
   return writer.finish();
 }
@@ -126,7 +145,7 @@ function copyTo(request: SipRequest, toTag: string | undefined): void {
     return;
   }
   const { toEnd } = request.layout;
-  writer.bytes(bytes, lineStart(index, i), toEnd).text(`;tag=${toTag}\r\n`);
+  writer.bytes(bytes, lineStart(index, i), toEnd).text(";tag=").text(toTag).text("\r\n");
 }
 
 /**

@@ -60,11 +60,14 @@ function printTyped(id: number, name: string, value: HeaderInitValue): string {
 /** `Name: value` lines with their line ends. */
 export function printHeaders(headers: readonly HeaderInit[]): string {
   let out = "";
-  for (const [name, value] of headers) {
-    if (!isToken(name)) throw new ArgumentError(`"${name.replace(/[^\x20-\x7e]/g, "?")}" is no header name`);
-    out += `${name}: ${printHeaderValue(name, value)}\r\n`;
-  }
+  for (const [name, value] of headers) out += `${checkName(name)}: ${printHeaderValue(name, value)}\r\n`;
   return out;
+}
+
+/** Throws ArgumentError if the name of a header field is no token (§25.1). */
+export function checkName(name: string): string {
+  if (isToken(name)) return name;
+  throw new ArgumentError(`"${name.replace(/[^\x20-\x7e]/g, "?")}" is no header name`);
 }
 
 /** Body text or bytes as bytes. */

@@ -56,10 +56,11 @@ export interface OwnIdentity {
  * @throws {ParseError} for a Route value that cannot be read
  */
 export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIdentity): RouteDecision {
-  const uriText = request.requestUriText;
-  const hasRoute = request.headers.has("Route");
-  // The common case by two looks at the text: no Route, and no parameter that could concern us.
-  if (!hasRoute && !uriText.includes(";")) return untouched;
+  const received = request.requestUri;
+  const { hasRoute } = request;
+  const hasParams = isSipUri(received) && received.params.size > 0;
+  // The common case: no Route, and no parameter that could concern us.
+  if (!hasRoute && !hasParams) return untouched;
 
   let routes = hasRoute ? request.headers.getAll("Route") : noRoutes;
   let requestUri: Uri | undefined;
@@ -78,8 +79,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
     flowId = recorded.flowId ?? flowId;
   };
 
-  const received = request.requestUri;
-  if (isSipUri(received) && uriText.includes(";")) {
+  if (hasParams) {
     // §16.4: our Record-Route value in the Request-URI comes from a strict router; the last Route value
     // is where the request really goes.
     if (routes.length > 0 && isSigned(received) && self.isOurs(received)) {

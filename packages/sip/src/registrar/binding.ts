@@ -173,8 +173,7 @@ export function planChange(
   limits: { readonly maxBindings: number; readonly whenFull: WhenFull },
 ): ChangePlan {
   const { now, contacts } = change;
-  const bindings: Binding[] = [];
-  for (const binding of current) if (binding.expiresAt > now) bindings.push(binding);
+  const bindings = liveOf(current, now);
   if (contacts === "*") {
     // Step 6: a binding of the same Call-ID is removed only by a higher CSeq; otherwise all is aborted.
     return bindings.some((binding) => isOutOfOrder(binding, change))
@@ -202,6 +201,14 @@ export function planChange(
     bindings.splice(indexOfOldest(bindings), 1);
   }
   return { ok: true, bindings };
+}
+
+/** Those that have not expired, in an array of their own. */
+function liveOf(bindings: readonly Binding[], now: number): Binding[] {
+  for (const binding of bindings) {
+    if (binding.expiresAt <= now) return bindings.filter(({ expiresAt }) => expiresAt > now);
+  }
+  return bindings.slice();
 }
 
 const outOfOrder: ChangePlan = { ok: false, reason: "out of order" };

@@ -139,25 +139,32 @@ export class Registrar {
     const to = request.to.uri;
     // RFC 4475 §3.3.4 (unksm2): bindings exist only for sip and sips addresses.
     if (!isSipUri(to)) return refuse(incoming, 400, "To Is Not a SIP Address");
-    const { authorize = mayChangeOwn, addressOfRecord = aorOf, isOurDomain, authentication } = this.#options;
+    const { authorize = mayChangeOwn, isOurDomain, authentication } = this.#options;
     // A name is somebody in one realm only: alice of one domain is not alice of another.
     if (user !== undefined && isOurDomain(to.host) && authentication !== undefined) {
       const { requestUri } = request;
       const asked = isSipUri(requestUri) ? realmOf(authentication, requestUri.host) : undefined;
       if (asked !== realmOf(authentication, to.host)) return refuse(incoming, 403, "Another Domain's User");
     }
-    return next(authorize(user, to, request), (isAllowed) => {
-      if (!isAllowed) return refuse(incoming, 403);
-      if (!isOurDomain(to.host)) return refuse(incoming, 404);
-      return next(addressOfRecord(to), (aor) => {
-        if (aor === undefined) return refuse(incoming, 404);
-        return this.#register(incoming, aor);
-      });
-    });
+    const isAllowed = authorize(user, to, request);
+    return isAllowed instanceof Promise
+      ? isAllowed.then((allowed) => this.#identify(incoming, to, allowed))
+      : this.#identify(incoming, to, isAllowed);
+  }
+
+  #identify(incoming: IncomingRequest, to: SipUri, isAllowed: boolean): MaybePromise<void> {
+    const { addressOfRecord = aorOf, isOurDomain } = this.#options;
+    if (!isAllowed) return refuse(incoming, 403);
+    if (!isOurDomain(to.host)) return refuse(incoming, 404);
+    const aor = addressOfRecord(to);
+    return aor instanceof Promise
+      ? aor.then((found) => this.#register(incoming, found))
+      : this.#register(incoming, aor);
   }
 
   /** Steps 6 to 8. */
-  #register(incoming: IncomingRequest, aor: string): MaybePromise<void> {
+  #register(incoming: IncomingRequest, aor: string | undefined): MaybePromise<void> {
+    if (aor === undefined) return refuse(incoming, 404);
     const { request, flow } = incoming;
     const { headers } = request;
     const { locations } = this.#options;
@@ -232,20 +239,19 @@ export class Registrar {
     const { headers } = request;
     const values = headers.contactsAsWritten();
     const expiresHeader = readDelta(headers.raw("Expires"));
-    const list: ContactChange[] = [];
+    if (values.includes("*")) {
+      // Step 6: "*" stands alone, and only with an expiry of zero.
+      return values.length === 1 && expiresHeader === 0
+        ? { list: "*" }
+        : { status: 400, reason: "Contact * Needs Expires 0 and Stands Alone" };
+    }
+    if (values.length > maxContacts) return { status: 403, reason: "Too Many Contacts" };
+    const list = new Array<ContactChange>(values.length);
     let sips = 0;
     let added = 0;
     let hasRegId = false;
-    for (const value of values) {
-      if (value === "*") {
-        // Step 6: "*" stands alone, and only with an expiry of zero.
-        return values.length === 1 && expiresHeader === 0
-          ? { list: "*" }
-          : { status: 400, reason: "Contact * Needs Expires 0 and Stands Alone" };
-      }
-    }
-    if (values.length > maxContacts) return { status: 403, reason: "Too Many Contacts" };
-    for (const value of values as readonly ContactAsWritten[]) {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as ContactAsWritten;
       const { uri, q, params } = value;
       const hasParams = params.size > 0;
       // Step 7: the contact's own parameter, else the header field, else our default.
@@ -257,14 +263,14 @@ export class Registrar {
         if (value.isSips) sips++;
         if (hasParams && params.has("reg-id")) hasRegId = true;
       }
-      list.push({
+      list[i] = {
         uri,
         expires: Math.min(requested, this.#maxExpires),
         q,
         instanceId: hasParams ? params.get("+sip.instance") : undefined,
         regId: undefined,
         params: hasParams ? printOtherParams(params) : undefined,
-      });
+      };
     }
     // RFC 5626 §6: with reg-id there is one contact per request.
     if (hasRegId && added > 1) return { status: 400, reason: "Several Contacts with reg-id" };
@@ -283,11 +289,12 @@ export class Registrar {
     path: readonly string[],
     now: number,
   ): void {
-    const headers: HeaderInit[] = [];
-    for (const binding of bindings) headers.push(["Contact", printBinding(binding, now)]);
+    const headers = new Array<HeaderInit>(bindings.length + path.length + 1);
+    let count = 0;
+    for (const binding of bindings) headers[count++] = ["Contact", printBinding(binding, now)];
     // RFC 3327 §5.3: shows the phone which proxies have put themselves in between.
-    for (const route of path) headers.push(["Path", route]);
-    headers.push(["Date", this.#dateAt(now)]);
+    for (const route of path) headers[count++] = ["Path", route];
+    headers[count] = ["Date", this.#dateAt(now)];
     incoming.respond(200, { headers });
   }
 
