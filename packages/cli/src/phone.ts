@@ -2,12 +2,14 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { redact } from "@offhook/server/trace";
-import { Rejected, TransportError } from "@offhook/sip";
+import { explain, Rejected, TransportError } from "@offhook/sip";
+import type { AutomaticRetry } from "@offhook/sip/core";
 import { type AudioSource, parseWav, printWav, recordingSource, toneSource } from "@offhook/sip/media";
 import { isSipUri, parseNameAddr, type SipUri } from "@offhook/sip/message";
 import { audio, tcp, udp } from "@offhook/sip/node";
+import { type Codec, pcma, pcmu, telephoneEvent } from "@offhook/sip/sdp";
 import type { StackObserver } from "@offhook/sip/stack";
-import { UserAgent } from "@offhook/sip/user-agent";
+import { UserAgent, type UserAgentOptions } from "@offhook/sip/user-agent";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { CliError } from "./cli-error.ts";
 import { readPassword } from "./prompt.ts";
@@ -32,6 +34,7 @@ export interface SoundOptions {
   readonly play?: string;
   readonly record?: string;
   readonly duration?: number;
+  readonly codecs?: readonly Codec[];
 }
 
 export function addPhoneOptions(command: Command): Command {
@@ -60,7 +63,22 @@ export function addSoundOptions(command: Command): Command {
     .option("--level <dBov>", "its level", wholeNumber(-90, 0), -18)
     .option("--play <file.wav>", "send this instead: 16 bit, one channel, 8000 samples a second")
     .option("--record <file.wav>", "write what arrives there")
-    .option("-d, --duration <seconds>", "hang up after that time", seconds);
+    .option("-d, --duration <seconds>", "hang up after that time", seconds)
+    .addOption(
+      new Option("--codecs <names>", "in order of preference: pcmu,pcma")
+        .argParser(codecs)
+        .default(undefined),
+    );
+}
+
+function codecs(text: string): readonly Codec[] {
+  const known: Readonly<Record<string, Codec>> = { pcmu, pcma };
+  const chosen = text.split(",").map((name) => {
+    const codec = known[name.trim().toLowerCase()];
+    if (codec === undefined) throw new InvalidArgumentError("The codecs are pcmu and pcma.");
+    return codec;
+  });
+  return [...chosen, telephoneEvent];
 }
 
 export function wholeNumber(least: number, most: number): (text: string) => number {
@@ -74,6 +92,7 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
 }
 
 export function seconds(text: string): number {
+  if (text === "0") return 0;
   const value = Number(text);
   if (!(value > 0 && value <= 86_400)) throw new InvalidArgumentError("It must be a number of seconds.");
   return value;
@@ -114,6 +133,7 @@ export class Sound {
         this.#playing === undefined
           ? toneSource({ frequency: this.#options.tone, level: this.#options.level })
           : recordingSource(this.#playing, { loop: true }),
+      ...(this.#options.codecs === undefined ? {} : { codecs: this.#options.codecs }),
       ...(this.#options.record === undefined
         ? {}
         : { onAudio: (samples: Int16Array) => void this.#recorded.push(samples.slice()) }),
@@ -139,7 +159,7 @@ export function makePhone(
   identity: SipUri,
   options: PhoneOptions,
   password: string | undefined,
-  more: Pick<ConstructorParameters<typeof UserAgent>[0], "media" | "accepts" | "outboundProxy">,
+  more: Partial<UserAgentOptions>,
 ): UserAgent {
   const socket = {
     ...(options.port === undefined ? {} : { port: options.port }),
@@ -154,6 +174,7 @@ export function makePhone(
     aor: `sip:${identity.user === undefined ? "" : `${encodeURIComponent(identity.user)}@`}${hostOf(identity)}`,
     transports: options.transport === "tcp" ? [tcp(socket)] : [udp(socket), tcp(socket)],
     product: "offhook",
+    ...(options.json ? {} : { onRetry: showRetry }),
     ...(password === undefined
       ? {}
       : { credentials: { user: options.user ?? identity.user ?? "", password } }),
@@ -191,7 +212,7 @@ export async function withPhone<T>(
       return await work(phone);
     } catch (error) {
       const isAsked = error instanceof Rejected && (error.statusCode === 401 || error.statusCode === 407);
-      if (!isAsked || password !== undefined) throw explained(error, password !== undefined);
+      if (!isAsked || password !== undefined) throw await explained(error, password !== undefined);
       await phone.stop();
       const aor = phone.aor.uri;
       password = await readPassword(undefined, `Password of ${options.user ?? aor.user} at ${aor.host}: `);
@@ -201,15 +222,27 @@ export async function withPhone<T>(
   }
 }
 
+/** "421 Extension Required: trying again". */
+function showRetry({ response: { statusCode, reasonPhrase }, delay }: AutomaticRetry): void {
+  // That a server asks for the password is what passwords are for.
+  if (statusCode === 401 || statusCode === 407) return;
+  const when = delay === 0 ? "trying again" : `trying again in ${(delay / 1000).toFixed(1)} s`;
+  console.log(clean(`${statusCode} ${reasonPhrase}: ${when}`));
+}
+
 /** The failure in words that fit one line. */
-function explained(error: unknown, hadPassword: boolean): unknown {
+async function explained(error: unknown, hadPassword: boolean): Promise<unknown> {
   if (error instanceof Rejected) {
     const { statusCode, response, origin } = error;
     if (origin === "timeout") return new CliError("nobody answers there (no response within 32 s)", 1);
     if (origin === "transport") return new CliError(`cannot be reached: ${causeOf(error)}`, 1);
-    const wrong =
-      hadPassword && (statusCode === 401 || statusCode === 407) ? "; the password is not right" : "";
-    return new CliError(clean(`${statusCode} ${response.reasonPhrase}${wrong}`), 1);
+    const title = `${statusCode} ${response.reasonPhrase}`;
+    if (hadPassword && (statusCode === 401 || statusCode === 407)) {
+      return new CliError(clean(`${title}; the password is not right`), 1);
+    }
+    const { meaning, said } = await explain(error);
+    const quoted = said.length === 0 ? "" : ` It says: ${said.join("; ")}`;
+    return new CliError(clean(`${title}: ${meaning}${quoted}`), 1);
   }
   if (error instanceof TransportError) return new CliError(error.message, 1);
   const { code, message } = error as NodeJS.ErrnoException;

@@ -14,18 +14,23 @@ import {
   seconds,
   withPhone,
 } from "../phone.ts";
+import { addRefusalOptions, type RefusalOptions, refusalsOf } from "../refusals.ts";
 import { aborted, showKeys, stopSignal, talk } from "../talk.ts";
 import { clean } from "../text-table.ts";
 
-interface Options extends PhoneOptions, SoundOptions {
+interface Options extends PhoneOptions, SoundOptions, RefusalOptions {
   readonly register: boolean;
   readonly once?: boolean;
   readonly ring: number;
+  readonly alertAfter: number;
+  readonly earlyMedia?: boolean;
+  readonly forward?: readonly string[];
+  readonly hold?: number;
   readonly refuse?: keyof typeof refusals;
 }
 
 /** A person's own choices when the phone rings. */
-const refusals = { busy: 486, decline: 603, unwanted: 607 } as const;
+const refusals = { busy: 486, "not-now": 480, decline: 603, unwanted: 607 } as const;
 
 export function answerCommand(): Command {
   const command = new Command("answer")
@@ -33,9 +38,13 @@ export function answerCommand(): Command {
     .argument("<address>", "sip:bob@192.0.2.1, registered at that server")
     .option("--no-register", "only listen for calls, on --port")
     .option("--once", "end after the first call")
+    .option("--alert-after <seconds>", "be silent for that long before it rings", seconds, 0)
     .option("--ring <seconds>", "let it ring before answering", seconds, 1)
+    .option("--early-media", "let the caller hear the sound while it rings")
+    .option("--hold <seconds>", "put the caller on hold so long after the answer", seconds)
+    .option("--forward <addresses...>", "answer no call, send callers there")
     .addOption(new Option("--refuse <how>", "answer no call").choices(Object.keys(refusals)));
-  return addSoundOptions(addPhoneOptions(command)).action(run);
+  return addRefusalOptions(addSoundOptions(addPhoneOptions(command))).action(run);
 }
 
 async function run(address: string, options: Options): Promise<void> {
@@ -50,6 +59,7 @@ async function run(address: string, options: Options): Promise<void> {
         makePhone(identity, { ...options, ...(transport === "tcp" ? { transport } : {}) }, password, {
           media: sound.media,
           ...(options.register ? {} : { accepts: true as const }),
+          ...refusalsOf(options),
           ...(transport === "tcp" && options.register
             ? {
                 outboundProxy: `sip:${identity.host.includes(":") ? `[${identity.host}]` : identity.host}${identity.port === undefined ? "" : `:${identity.port}`};lr;transport=tcp`,
@@ -108,8 +118,13 @@ async function converse(
     if (options.refuse !== undefined) {
       await call.reject(refusals[options.refuse]);
       say(`refused: ${options.refuse}`);
+    } else if (options.forward !== undefined) {
+      await call.redirect(options.forward.map((address) => printUri(readAddress(address))));
+      say(`sent to ${options.forward.join(", ")}`);
     } else {
-      await call.ring();
+      if (options.alertAfter > 0) await Promise.race([wait(options.alertAfter), call.ended, aborted(signal)]);
+      if (options.earlyMedia) await call.progress({ media: true });
+      else await call.ring();
       await Promise.race([wait(options.ring), call.ended, aborted(signal)]);
       if (signal.aborted) await call.reject(480);
       else if (call.state === "ringing") await call.answer();
@@ -123,13 +138,26 @@ async function converse(
   );
   if (answered) {
     say("answered");
+    if (options.hold !== undefined) void holdLater(call, options.hold, say);
     const outcome = await talk(call, { duration: options.duration, signal, isQuiet: options.json === true });
     if (options.json) console.log(JSON.stringify(outcome));
     return;
   }
   const { cause } = await call.ended;
-  if (options.refuse === undefined)
+  if (options.refuse === undefined && options.forward === undefined)
     say(cause === "canceled" ? "the caller gave up" : `not answered: ${cause}`);
+}
+
+/** Puts the other side on hold after a while, and says how that went. */
+export async function holdLater(call: Call, time: number, say: (text: string) => void): Promise<void> {
+  await Promise.race([wait(time), call.ended]);
+  if (call.state !== "established") return;
+  try {
+    await call.hold();
+    say("on hold");
+  } catch (error) {
+    say(clean(`not on hold: ${(error as Error).message}`));
+  }
 }
 
 function wait(time: number): Promise<void> {

@@ -1,6 +1,6 @@
 // `offhook call <address>`: calls somebody, sends a tone or a file, and says what came back.
 
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { CliError } from "../cli-error.ts";
 import {
   addPhoneOptions,
@@ -17,11 +17,14 @@ import {
 } from "../phone.ts";
 import { type CallOutcome, showKeys, stopSignal, talk } from "../talk.ts";
 import { clean } from "../text-table.ts";
+import { holdLater } from "./answer.ts";
 
 interface Options extends PhoneOptions, SoundOptions {
   readonly from?: string;
   readonly timeout: number;
   readonly keys?: string;
+  readonly hold?: number;
+  readonly "100rel"?: "supported" | "required" | "off";
 }
 
 export function callCommand(): Command {
@@ -30,7 +33,9 @@ export function callCommand(): Command {
     .argument("<address>", "sip:bob@192.0.2.1")
     .option("-f, --from <address>", "who calls; with a password, a user of the server")
     .option("--timeout <seconds>", "give up if nobody answers", seconds, 60)
-    .option("--keys <digits>", "keys to press after the answer");
+    .option("--keys <digits>", "keys to press after the answer")
+    .option("--hold <seconds>", "put the other side on hold so long after the answer", seconds)
+    .addOption(new Option("--100rel <use>", "reliable ringing").choices(["supported", "required", "off"]));
   return addSoundOptions(addPhoneOptions(command)).action(run);
 }
 
@@ -58,7 +63,10 @@ async function run(target: string, options: Options): Promise<void> {
       async (phone): Promise<CallOutcome> => {
         say(`calling ${callee.user ?? hostOf(callee)} …`);
         const uri = options.transport === "tcp" && proxy === undefined ? withTransport(target) : target;
-        const call = phone.call(/^[a-z]+:|</i.test(uri) ? uri : `sip:${uri}`, { timeout: options.timeout });
+        const call = phone.call(/^[a-z]+:|</i.test(uri) ? uri : `sip:${uri}`, {
+          timeout: options.timeout,
+          ...(options["100rel"] === undefined ? {} : { reliableProvisionals: options["100rel"] }),
+        });
         showKeys(call, say);
         const giveUp = () => void call.hangUp().catch(() => {});
         if (stop.signal.aborted) giveUp();
@@ -83,6 +91,7 @@ async function run(target: string, options: Options): Promise<void> {
           stop.signal.removeEventListener("abort", giveUp);
         }
         say("answered");
+        if (options.hold !== undefined) void holdLater(call, options.hold, say);
         if (options.keys !== undefined) await call.sendDtmf(options.keys);
         return talk(call, { duration: options.duration, signal: stop.signal, isQuiet });
       },

@@ -99,13 +99,24 @@ export class AudioSession implements MediaSession {
     this.#before = undefined;
   }
 
-  capabilities(): string {
+  examine(text: string): void {
+    const local = this.#withoutSocket();
+    const result = local === undefined ? undefined : createAnswer(local, parseOffer(text));
+    if (result?.ok === false) throw new NegotiationError(result.reason, { warning: result.warning });
+  }
+
+  capabilities(): string | undefined {
+    const local = this.#withoutSocket();
+    return local === undefined ? undefined : printSessionDescription(createCapabilities(local));
+  }
+
+  /** Before there is a socket; undefined if the address is not known before either. */
+  #withoutSocket(): LocalSession | undefined {
     const { codecs, address } = this.#options;
-    const own = address ?? this.#context.publicAddress ?? "127.0.0.1";
-    const local = { sessionId: this.#sessionId, address: own, port: 0 };
-    return printSessionDescription(
-      createCapabilities({ ...local, ...(codecs === undefined ? {} : { codecs }) }),
-    );
+    const own = address ?? this.#context.publicAddress;
+    if (own === undefined) return undefined;
+    const local = { sessionId: this.#sessionId, address: own, port: 9 };
+    return codecs === undefined ? local : { ...local, codecs };
   }
 
   async sendDtmf(digits: string): Promise<void> {

@@ -99,6 +99,8 @@ export class CallCore {
   }
 
   use(media: MediaSession): Session {
+    // The user agent's media, when the application answers with a description of its own after all.
+    this.#session?.close();
     this.#session = new Session(media);
     media.onDtmf?.((digit) => this.dtmf.emit(digit));
     return this.#session;

@@ -66,6 +66,7 @@ export class Callee implements CallSide, IncomingInviteUser {
     const { reliability } = this.#pending("progress");
     const isWanted = options.sdp !== undefined || options.media === true;
     const hasOffer = this.offered !== undefined;
+    if (this.offered !== undefined && options.sdp === undefined) this.#examine(this.offered);
     // §13.2.1: an offer of ours may go only in a reliable response.
     const offersEarly = isWanted && !hasOffer && this.#exchange === "open";
     let isReliable =
@@ -243,6 +244,17 @@ export class Callee implements CallSide, IncomingInviteUser {
         this.#core.answered.reject(error);
         this.#core.broken("bad answer", undefined);
       });
+  }
+
+  /** §13.3.1.3: nobody is called to the phone for an offer that our media can make nothing of. */
+  #examine(offer: string): void {
+    if (this.#negotiation !== undefined) return;
+    try {
+      this.#sessionFor(undefined)?.media.examine?.(offer);
+    } catch (error) {
+      this.#refuse(error);
+      throw error;
+    }
   }
 
   /** Our answer to the caller's offer, made once (§13.3.1.1), or our offer for the 2xx. */

@@ -39,8 +39,13 @@ export interface MediaSession {
   replaceOffer?(offer: string): void;
   /** Our last offer was refused, or our last answer came too late: what was agreed before goes on (§8). */
   rollback?(): void;
+  /**
+   * Looks at an offer before anybody is called to the phone for it.
+   * @throws {NegotiationError} as `createAnswer` would
+   */
+  examine?(offer: string): void;
   /** What could be agreed on here, for the body of a refusal (RFC 3264 §9). */
-  capabilities?(): string;
+  capabilities?(): string | undefined;
   /** Sends key presses (RFC 4733), one after another. */
   sendDtmf?(digits: string): Promise<void>;
   /** Called by the call to hear of key presses. */

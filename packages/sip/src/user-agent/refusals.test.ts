@@ -456,7 +456,10 @@ describe("calls that nobody takes", () => {
         soleEndpoint,
         media: audioSessions({ clock: bed.clock, random: host.runtime.random, openSocket }),
       });
-      bob.ua.onInvite((call) => call.answer());
+      bob.ua.onInvite(async (call) => {
+        await call.ring();
+        await call.answer();
+      });
       const offer = sdp.replace("RTP/AVP", "RTP/SAVP");
       await assert.rejects(bed.settle(alice.ua.invite(bob.uri, { sdp: offer })), (error: Rejected) => {
         assert.equal(error.statusCode, code);
@@ -465,6 +468,8 @@ describe("calls that nobody takes", () => {
           [[302, "incompatible transport"]],
         );
         assert.match(new TextDecoder().decode(error.response.body), /m=audio 0/);
+        // §13.3.1.3: nobody was called to the phone.
+        assert.deepEqual(bed.responses(180, "INVITE"), []);
         return true;
       });
       await bed.close();
