@@ -113,7 +113,9 @@ export class Peer implements Part {
   readonly #tags = new Map<string, string>();
   #listener: Listener | undefined;
   #count = 0;
-  #lastInvite: { text: WireText; response: Arrived | undefined; flow: PeerFlow } | undefined;
+  #lastInvite: WireText | undefined;
+  /** The last 2xx to an INVITE of ours. */
+  #answer: Arrived | undefined;
   #dialog: PeerDialog | undefined;
 
   constructor(name: string, context: PeerContext, options: PeerOptions) {
@@ -269,10 +271,9 @@ export class Peer implements Part {
    * themselves.
    */
   ack(): void {
-    const { text, response } = this.#lastInvite ?? {};
-    if (text === undefined || response === undefined)
-      throw new Error(`${this.name} has no 2xx to acknowledge`);
-    const [, sequence = "1"] = /^(\d+)/.exec(fieldOf(text, "CSeq") ?? "") ?? [];
+    const response = this.#answer;
+    if (response === undefined) throw new Error(`${this.name} has no 2xx to acknowledge`);
+    const [, sequence = "1"] = /^(\d+)/.exec(fieldOf(response, "CSeq") ?? "") ?? [];
     this.#count++;
     this.send(
       [
@@ -282,9 +283,9 @@ export class Peer implements Part {
         ...routesOf(response)
           .reverse()
           .map((route) => `Route: ${route}`),
-        `From: ${fieldOf(text, "From")}`,
+        `From: ${fieldOf(response, "From")}`,
         `To: ${fieldOf(response, "To")}`,
-        `Call-ID: ${fieldOf(text, "Call-ID")}`,
+        `Call-ID: ${fieldOf(response, "Call-ID")}`,
         `CSeq: ${sequence} ACK`,
         "Content-Length: {length}",
       ].join("\n"),
@@ -293,7 +294,7 @@ export class Peer implements Part {
 
   /** The CANCEL of our last INVITE (§9.1). */
   cancel(): void {
-    const invite = this.#lastInvite?.text;
+    const invite = this.#lastInvite;
     if (invite === undefined) throw new Error(`${this.name} has sent no INVITE`);
     this.send(hopByHop("CANCEL", invite, fieldOf(invite, "To") ?? ""));
   }
@@ -393,7 +394,7 @@ export class Peer implements Part {
   #sendRequest(text: WireText, bytes: Uint8Array, flow: PeerFlow): void {
     const method = text.startLine.split(" ", 1)[0] ?? "";
     this.#transmit(flow, bytes);
-    if (method === "INVITE") this.#lastInvite = { text, response: undefined, flow };
+    if (method === "INVITE") this.#lastInvite = text;
     if (!this.#hasManners) return;
     if (method === "ACK") {
       this.#acks.set(dialogKey(text), { bytes, flow });
@@ -538,10 +539,7 @@ export class Peer implements Part {
       const sequence = Number.parseInt(fieldOf(message, "CSeq") ?? "", 10);
       this.#noteDialog(message, { local, remote: to, routes: routesOf(message).reverse(), flow, sequence });
     }
-    if (isInvite && code >= 200 && code < 300) {
-      if (this.#lastInvite !== undefined && dialogKey(this.#lastInvite.text) === dialogKey(message))
-        this.#lastInvite.response = message;
-    }
+    if (isInvite && code >= 200 && code < 300) this.#answer = message;
     if (!this.#isCopy(message)) {
       this.#inbox.push(message);
       return;

@@ -4,11 +4,14 @@ import type { Endpoint, TransportName } from "@offhook/sip/transport";
 import { type Call, type Registration, UserAgent, type UserAgentOptions } from "@offhook/sip/user-agent";
 import type { Checks } from "./check.ts";
 import type { Part } from "./peer.ts";
+import type { CodecName } from "./quiet-audio.ts";
 import type { StageDriver } from "./stage-driver.ts";
 
 export interface PhoneOptions extends Partial<Omit<UserAgentOptions, "transports" | "stack">> {
   /** Default: the stage's. */
   readonly transport?: TransportName;
+  /** Offers and answers audio of these codecs, best first. Default: it takes whatever is offered. */
+  readonly audio?: readonly CodecName[];
 }
 
 /** What a phone needs of the stage. */

@@ -21,6 +21,7 @@ import type { Call } from "@offhook/sip/user-agent";
 import { Checks } from "./check.ts";
 import { type Part, Peer, type PeerOptions } from "./peer.ts";
 import { Phone, type PhoneOptions } from "./phone.ts";
+import { quietAudio } from "./quiet-audio.ts";
 import { type Recorded, Recording } from "./recording.ts";
 import { StageDriver, type StageWorld, Traffic } from "./stage-driver.ts";
 
@@ -162,7 +163,7 @@ export class Stage {
    * `sip:NAME@NAME.example` on its own.
    */
   async phone(name: string, options: PhoneOptions = {}): Promise<Phone> {
-    const { transport = this.transport, ...others } = options;
+    const { transport = this.transport, audio, ...others } = options;
     const [driver, address] = this.#driver(name);
     const home = this.#servers[0];
     const { clock, random } = this.#world;
@@ -171,7 +172,7 @@ export class Stage {
       ...{ driver, check: this.check, transport },
       wait: (done) => this.#wait(done),
       settled: (title, promise) => this.value(title, promise),
-      makesSdp: options.media === undefined ? () => sdpOf(name) : undefined,
+      makesSdp: audio === undefined && options.media === undefined ? () => sdpOf(name) : undefined,
       options: {
         aor: `sip:${name}@${home?.domain ?? `${name}.example`}`,
         transports: [{ runtime, transport, address }],
@@ -179,6 +180,7 @@ export class Stage {
           outboundProxy: `sip:${home.domain};lr`,
           credentials: { user: name, password: passwordOf(name) },
         }),
+        ...(audio !== undefined && { media: quietAudio(audio, random) }),
         ...others,
       },
     });
