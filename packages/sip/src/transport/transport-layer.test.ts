@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { makeResponse } from "../message/index.ts";
+import { defaultLimits, makeResponse } from "../message/index.ts";
 import type { Listener } from "./flow.ts";
 import { bench, endpoint, listener, request, response, START, target } from "./transport.test.kit.ts";
 
@@ -310,6 +310,16 @@ for (const [title, field, answer] of lengthCases) {
     assert.equal(t.requests.length, 0);
   });
 }
+
+test("§21.5.7, a message of the greatest size: taken, whatever is added to its Via", () => {
+  const plain = request("SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKa;rport");
+  const messageLimits = { ...defaultLimits, messageSize: plain.length };
+  const t = bench({}, [], { messageLimits });
+  t.datagram(plain, "192.0.2.7:5060");
+  assert.equal(t.requests.length, 1);
+  t.datagram(plain.replace("z9hG4bKa", "z9hG4bKab"), "192.0.2.7:5060");
+  assert.match(t.sent[0] ?? "", /^SIP\/2\.0 513 /);
+});
 
 test("§21.5.7, larger than allowed: answered before the body is there, which is then skipped", () => {
   const t = bench();

@@ -51,6 +51,9 @@ const MALFORMED_IN_ROW = 16;
 
 const nobody: Listener = { id: -1, transport: "UDP", address: "0.0.0.0", port: 0 };
 
+/** ";received=" with an IPv6 address and ";rport=" with a port, generously. */
+const longestAddition = 128;
+
 export class TransportLayer implements Omit<StackInput, "resolved"> {
   readonly limits: TransportLimits;
   readonly counts: TransportCounts = {
@@ -66,6 +69,8 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
   readonly #sink: TransportSink;
   readonly #user: TransportUser;
   readonly #messageLimits: Limits;
+  /** The same with room for what we add to the Via: what was short enough as it came stays so. */
+  readonly #addedLimits: Limits;
   readonly #framingLimits: FramingLimits;
   readonly #connections: Connections;
   readonly #datagramFlows: DatagramFlows;
@@ -86,6 +91,9 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     this.#sink = options.sink;
     this.#user = options.user;
     this.#messageLimits = options.messageLimits ?? defaultLimits;
+    const { messageSize, lineLength } = this.#messageLimits;
+    const added = { messageSize: messageSize + longestAddition, lineLength: lineLength + longestAddition };
+    this.#addedLimits = { ...this.#messageLimits, ...added };
     this.#framingLimits = { ...this.#messageLimits, rfc2543: options.rfc2543 ?? false };
     this.#rates = options.rates;
     this.#connections = new Connections(this.limits);
@@ -359,7 +367,7 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
       if (message.kind === "request") {
         const additions = viaAdditions(message.topVia, flow.remote);
         // §18.2.1, RFC 3581 §4: what is handed up carries them, so that everybody above sees one message.
-        if (additions) message = parseMessage(splice(message, additions), this.#messageLimits);
+        if (additions) message = parseMessage(splice(message, additions), this.#addedLimits);
         if (this.#framingLimits.rfc2543 === true && !flow.isReliable) requireLength(message as SipRequest);
       }
     } catch (error) {

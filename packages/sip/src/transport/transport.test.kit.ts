@@ -1,6 +1,6 @@
 // For the tests of this folder: a transport layer between a sink and a user that note what they are told.
 
-import type { SipRequest, SipResponse } from "../message/index.ts";
+import type { Limits, SipRequest, SipResponse } from "../message/index.ts";
 import { SeededRandom } from "../testing/index.ts";
 import type { Flow, Listener, Target, TransportName } from "./flow.ts";
 import type { TransportLimits } from "./transport.ts";
@@ -32,7 +32,7 @@ export interface Bench {
 export function bench(
   limits: Partial<TransportLimits> = {},
   extra: readonly Listener[] = [],
-  options: { rfc2543?: boolean } = {},
+  options: { rfc2543?: boolean; messageLimits?: Limits } = {},
 ): Bench {
   const effects: string[] = [];
   const sent: string[] = [];
