@@ -24,8 +24,8 @@ export interface StageWorld {
   readonly network: Network | undefined;
   readonly recording: Recording;
   readonly traffic: Traffic;
-  /** RFC 3263 by the stage's table of names. */
-  lookup(query: ResolveQuery): readonly Target[] | Error;
+  /** RFC 3263 by the stage's table of names, and after how many milliseconds that is known. */
+  lookup(query: ResolveQuery): { readonly result: readonly Target[] | Error; readonly after: number };
 }
 
 /** What is under way between the sockets of this process: sent and not yet received. */
@@ -159,9 +159,9 @@ export class StageDriver implements ServerDriver {
   }
 
   resolve(query: ResolveQuery): void {
-    const result = this.#world.lookup(query);
+    const { result, after } = this.#world.lookup(query);
     // By the clock, like everything that takes its turn; the driver then arms the next deadline itself.
-    this.clock.schedule(0, () => {
+    this.clock.schedule(after, () => {
       const stack = this.#stack;
       if (stack === undefined) return;
       stack.resolved(query.id, result, this.clock.now());

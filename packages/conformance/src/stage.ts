@@ -4,7 +4,7 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { OffhookServer, parseConfig } from "@offhook/server";
-import { Rejected } from "@offhook/sip";
+import { Rejected, TransportError } from "@offhook/sip";
 import { nodeHash } from "@offhook/sip/node";
 import {
   type Captures,
@@ -36,6 +36,9 @@ export const badWeather: Weather = {
 
 /** In bad weather a wait takes this long by the stage's clock at most, milliseconds: past two repeated 180s. */
 const patience = 150_000;
+
+/** How long parts wait for DNS, milliseconds. */
+export const silence = 4500;
 
 /** Quiet turns of the event loop after which nothing is under way on loopback. */
 const quietTurns = 3;
@@ -96,6 +99,7 @@ export class Stage {
   readonly #drivers: StageDriver[] = [];
   readonly #servers: ServerPart[] = [];
   readonly #names = new Map<string, (transport: TransportName) => readonly Target[]>();
+  readonly #silent = new Set<string>();
   #hosts = 0;
 
   constructor(options: StageOptions) {
@@ -216,6 +220,11 @@ export class Stage {
         ...("endpoint" in target ? target.endpoint(transport) : target),
       })),
     );
+  }
+
+  /** Makes DNS say nothing about this name; a part that asks gives up after `silence`. */
+  silentName(host: string): void {
+    this.#silent.add(host.toLowerCase());
   }
 
   /** An address and port where nobody is. */
@@ -381,10 +390,21 @@ export class Stage {
     this.name(`${part.name}.example`, part);
   }
 
-  #lookup({ host, port, transport, secure }: ResolveQuery): readonly Target[] | Error {
+  #lookup({ host, port, transport, secure }: ResolveQuery): {
+    result: readonly Target[] | Error;
+    after: number;
+  } {
+    if (this.#silent.has(host)) {
+      const result = new TransportError(`no answer about ${host} in time`, { isTimeout: true });
+      return { result, after: silence };
+    }
     const targets = secure ? undefined : this.#names.get(host)?.(transport ?? this.transport);
-    if (targets === undefined || targets.length === 0) return new Error(`no address for ${host}`);
-    return port === undefined ? targets : targets.map((target) => ({ ...target, port }));
+    if (targets === undefined || targets.length === 0)
+      return { result: new TransportError(`no address for ${host}`), after: 0 };
+    return {
+      result: port === undefined ? targets : targets.map((target) => ({ ...target, port })),
+      after: 0,
+    };
   }
 
   #matching(where: Where, pattern: string): { message: Recorded; captured: Captures }[] {
