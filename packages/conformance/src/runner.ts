@@ -72,7 +72,10 @@ export async function playAct(
 ): Promise<Performance> {
   const { part, title, play } = planned;
   const started = performance.now();
-  const stage = new Stage(options);
+  const name = [`${story.code} ${part === "nearMiss" ? "near miss" : part}`, title]
+    .filter(Boolean)
+    .join(": ");
+  const stage = new Stage({ ...options, seed: weatherOf(`${name} ${options.transport}`, options.seed) });
   const neglected = new Neglected();
   let failure: Failure | undefined;
   try {
@@ -88,9 +91,6 @@ export async function playAct(
   // A play that has failed looks after none of the promises that it has begun.
   const [reason] = await neglected.end();
   if (reason !== undefined) failure ??= failureOf(reason);
-  const name = [`${story.code} ${part === "nearMiss" ? "near miss" : part}`, title]
-    .filter(Boolean)
-    .join(": ");
   return {
     ...{ part, title, ...options },
     passed: stage.check.passed,
@@ -98,6 +98,13 @@ export async function playAct(
     ladder: stage.recording.ladder(name),
     duration: performance.now() - started,
   };
+}
+
+/** A weather of its own for each play (FNV-1a of its name): with one for all, the same messages would always be lost. */
+function weatherOf(name: string, seed: number): number {
+  let hash = 0x811c9dc5;
+  for (const char of `${name} ${seed}`) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
+  return hash >>> 0;
 }
 
 /** Promises that were rejected while nobody waited for them: they would end the process. */
