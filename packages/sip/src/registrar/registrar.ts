@@ -333,7 +333,7 @@ function refuseChange(incoming: IncomingRequest, result: UpdateResult & { ok: fa
   switch (result.reason) {
     case "out of order":
       // Step 7: the update is aborted and the request fails, as every update that cannot be made: with 500.
-      refuse(incoming, 500, "CSeq Out of Order");
+      refuse(incoming, 500, "Registration Out of Order");
       return;
     case "too many bindings":
       refuse(incoming, 403, "Too Many Registrations");
