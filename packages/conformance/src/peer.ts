@@ -190,9 +190,7 @@ export class Peer implements Part {
     });
     const gap = more.indexOf("");
     const given = gap < 0 ? more : more.slice(0, gap);
-    const names = new Set(
-      given.map((field) => field.replace(/^!/, "").split(":", 1)[0]!.trim().toLowerCase()),
-    );
+    const names = namesIn(more);
     const made = [
       "Via: SIP/2.0/{transport} {host}:{port};branch={branch};rport",
       "Max-Forwards: 70",
@@ -202,7 +200,7 @@ export class Peer implements Part {
       `CSeq: 1 ${method}`,
       ...(method === "INVITE" || method === "REGISTER" ? ["Contact: <{uri}>"] : []),
       "Content-Length: {length}",
-    ].filter((field) => !names.has(field.split(":", 1)[0]!.toLowerCase()));
+    ].filter((field) => !names.has(nameIn(field)));
     const body = gap < 0 ? [] : more.slice(gap);
     const fields = given.filter((field) => !field.startsWith("!"));
     this.send([`${line} SIP/2.0`, ...made, ...fields, ...body].join("\n"));
@@ -216,14 +214,12 @@ export class Peer implements Part {
     const dialog = this.#dialog;
     if (dialog === undefined) throw new Error(`${this.name} has no dialog`);
     const { callId, local, remote, target, routes } = dialog;
-    const given = new Set(
-      more.map((field) => field.replace(/^!/, "").split(":", 1)[0]!.trim().toLowerCase()),
-    );
+    const given = namesIn(more);
     const made = [
       ...routes.map((route) => `Route: ${route}`),
       ...[`From: ${local}`, `To: ${remote}`, `Call-ID: ${callId}`, `CSeq: ${++dialog.sequence} ${method}`],
       ...(method === "UPDATE" ? ["Contact: <{uri}>"] : []),
-    ].filter((field) => !given.has(field.split(":", 1)[0]!.toLowerCase()));
+    ].filter((field) => !given.has(nameIn(field)));
     this.request(`${method} ${target}`, ...made, ...more);
     Object.assign(this.captures, { callId, fromTag: tagOf(local) });
   }
@@ -241,7 +237,7 @@ export class Peer implements Part {
 
   /**
    * Answers the request that `expect` took last, or another one: `bob.reply("180 Ringing")`. Responses that make a dialog
-   * get a Contact; further lines are given in full, the body after an empty one.
+   * get a Contact; further lines as for `request`, they replace what would be copied from the request.
    */
   reply(status: string, ...extra: readonly string[]): void {
     const { last } = this;
@@ -255,7 +251,14 @@ export class Peer implements Part {
     const makesDialog = isInvite && /^(1(?!00)|2)\d\d /.test(status);
     const hasContact = extra.some((field) => /^(contact|m)\s*:/i.test(field));
     const lines = makesDialog && !hasContact ? ["Contact: <{uri}>", ...extra] : extra;
-    const text = replyText(request, this.#tagFor(fieldOf(request, "Call-ID") ?? ""), status, lines);
+    const given = namesIn(extra);
+    const copied = { ...request, fields: request.fields.filter((field) => !given.has(nameIn(field))) };
+    const text = replyText(
+      copied,
+      this.#tagFor(fieldOf(request, "Call-ID") ?? ""),
+      status,
+      lines.filter((field) => !field.startsWith("!")),
+    );
     const bytes = composeText(text, this.#known());
     const flow = request.flow as PeerFlow;
     if (makesDialog) {
@@ -554,6 +557,16 @@ export class Peer implements Part {
     this.#seen.add(text);
     return false;
   }
+}
+
+/** The names of field lines up to the body, in lower case; those that are to be left out too. */
+function namesIn(lines: readonly string[]): ReadonlySet<string> {
+  const gap = lines.indexOf("");
+  return new Set((gap < 0 ? lines : lines.slice(0, gap)).map(nameIn));
+}
+
+function nameIn(line: string): string {
+  return line.replace(/^!/, "").split(":", 1)[0]!.trim().toLowerCase();
 }
 
 function keyOf({ address, port }: Endpoint): string {
