@@ -1,7 +1,10 @@
 // 403 Forbidden: understood, and not to be had, whoever you say that you are. RFC 3261 §21.4.4, §10.3 step 4, §8.2.2.1,
 // §16.3 step 6.
 
+import { printUri, type Uri } from "@offhook/sip/message";
 import { scenario, sdpOf } from "../src/index.ts";
+
+const notMallory = (from: Uri) => printUri(from) !== "sip:mallory@mallory.example";
 
 export default scenario({
   code: 403,
@@ -76,7 +79,7 @@ export default scenario({
       await stage.seesNone("bob hears nothing", { from: "server", to: "bob" }, "INVITE {*}");
     },
     "a phone that does not want her": async (stage) => {
-      const bob = await stage.phone("bob", { acceptsFrom: ({ user }) => user !== "mallory" });
+      const bob = await stage.phone("bob", { acceptsFrom: notMallory });
       const mallory = await stage.peer("mallory", { to: bob });
       mallory.request(`INVITE ${bob.aor}`);
       await mallory.expect(
@@ -112,7 +115,7 @@ export default scenario({
       await bob.rings("is no relaying");
     },
     "anybody else": async (stage) => {
-      const bob = await stage.phone("bob", { acceptsFrom: ({ user }) => user !== "mallory" });
+      const bob = await stage.phone("bob", { acceptsFrom: notMallory });
       const carol = await stage.peer("carol", { to: bob });
       carol.request(`INVITE ${bob.aor}`);
       await bob.rings("carol may call");
