@@ -84,7 +84,9 @@ test("packed: the command runs from dist", async () => {
 
 test("packed: the scenarios run from dist; their mutants need the sources", async () => {
   const tour = (...args: string[]) =>
-    run(process.execPath, [join(modules, "offhook/bin/offhook.mjs"), "tour", "404", ...args], { cwd: folder });
+    run(process.execPath, [join(modules, "offhook/bin/offhook.mjs"), "tour", "404", ...args], {
+      cwd: folder,
+    });
   assert.match((await tour()).stdout, /^404 Not Found\nsent by /);
   await assert.rejects(tour("--mutate"), { code: 2, stderr: /^offhook: --mutate needs a checkout[^\n]*\n$/ });
 });
