@@ -16,4 +16,5 @@ export {
   triedAgain,
 } from "./scenario.ts";
 export { type Entry, entries } from "./scenarios.ts";
-export { badWeather, passwordOf, type ServerPart, Stage, sdpOf, silence, type Where } from "./stage.ts";
+export { badWeather, passwordOf, type ServerPart, Stage, sdpOf, type Where } from "./stage.ts";
+export { silence } from "./stage-names.ts";

@@ -50,3 +50,14 @@ export function routesOf({ fields }: WireText): string[] {
     .flatMap((field) => field.slice(field.indexOf(":") + 1).split(","))
     .map((route) => route.trim());
 }
+
+/** The names of field lines up to the body, in lower case; those that are to be left out too. */
+export function namesIn(lines: readonly string[]): ReadonlySet<string> {
+  const gap = lines.indexOf("");
+  return new Set((gap < 0 ? lines : lines.slice(0, gap)).map(nameIn));
+}
+
+/** The name of a field line, in lower case. */
+export function nameIn(line: string): string {
+  return line.replace(/^!/, "").split(":", 1)[0]!.trim().toLowerCase();
+}

@@ -1,24 +1,13 @@
-// A foreign peer on the stage: it sends text and expects patterns. It has the manners of a transaction layer (RFC 3261
-// §17), so that a scenario need not care for lost and doubled datagrams, and nothing else of a SIP stack.
+// A foreign peer on the stage: it sends text and expects patterns. It has the manners of a transaction layer, so that a
+// scenario need not care for lost and doubled datagrams, and nothing else of a SIP stack.
 
-import {
-  type Captures,
-  composeText,
-  matchText,
-  readText,
-  replyText,
-  WireMismatch,
-  type WireText,
-} from "@offhook/sip/testing";
-import {
-  type Endpoint,
-  type Flow,
-  type Listener,
-  StreamFraming,
-  type TransportName,
-} from "@offhook/sip/transport";
+import { type Captures, composeText, readText, replyText, type WireText } from "@offhook/sip/testing";
+import type { Endpoint, Flow, TransportName } from "@offhook/sip/transport";
 import type { Checks } from "./check.ts";
-import { contactOf, dialogKey, hopByHop, routesOf, tagOf, transactionKey } from "./peer-text.ts";
+import { type Match, matchesOf, whyNoMatch } from "./pattern.ts";
+import { PeerManners } from "./peer-manners.ts";
+import { type PeerFlow, PeerSockets } from "./peer-sockets.ts";
+import { contactOf, hopByHop, nameIn, namesIn, routesOf, tagOf } from "./peer-text.ts";
 import { fieldOf } from "./recording.ts";
 import type { StageDriver } from "./stage-driver.ts";
 
@@ -54,29 +43,6 @@ export interface PeerOptions {
   readonly manners?: boolean;
 }
 
-const T1 = 500;
-const T2 = 4000;
-
-/** Our flow: plain data. */
-interface PeerFlow extends Flow {
-  state: Flow["state"];
-  readonly queue: Uint8Array[];
-  readonly framing: StreamFraming | undefined;
-}
-
-/** What is resent until something stops it. */
-interface Resending {
-  bytes: Uint8Array;
-  flow: PeerFlow;
-  isStopped: boolean;
-}
-
-/** A request that came. */
-interface Served {
-  response: Uint8Array | undefined;
-  resending: Resending | undefined;
-}
-
 /** Our side of a dialog (RFC 3261 §12.1). */
 interface PeerDialog {
   readonly callId: string;
@@ -103,15 +69,10 @@ export class Peer implements Part {
   remote: Part | undefined;
   readonly #context: PeerContext;
   readonly #transport: TransportName;
-  readonly #hasManners: boolean;
+  readonly #sockets: PeerSockets;
+  readonly #manners: PeerManners | undefined;
   readonly #inbox: Arrived[] = [];
-  readonly #seen = new Set<string>();
-  readonly #sent = new Map<string, Resending & { text: WireText }>();
-  readonly #served = new Map<string, Served>();
-  readonly #acks = new Map<string, { bytes: Uint8Array; flow: PeerFlow }>();
-  readonly #flows = new Map<string, PeerFlow>();
   readonly #tags = new Map<string, string>();
-  #listener: Listener | undefined;
   #count = 0;
   #lastInvite: WireText | undefined;
   /** The last 2xx to an INVITE of ours. */
@@ -122,30 +83,19 @@ export class Peer implements Part {
     this.name = name;
     this.#context = context;
     this.#transport = options.transport ?? context.transport;
-    this.#hasManners = options.manners ?? true;
+    const { driver, isWeather } = context;
+    this.#sockets = new PeerSockets(driver, this.#transport, (bytes, flow) => this.#arrived(bytes, flow));
+    if (options.manners !== false)
+      this.#manners = new PeerManners({
+        ...{ clock: driver.clock, isWeather },
+        transmit: (flow, bytes) => this.#sockets.transmit(flow, bytes),
+      });
     this.remote = options.to;
   }
 
   /** For the stage: opens the socket. */
   async open(): Promise<void> {
-    const { driver } = this.#context;
-    driver.attach({
-      addListener: () => {},
-      removeListener: () => {},
-      acceptFlow: (listener, remote) => this.#flow(listener, remote),
-      receive: (bytes, flow) => this.#receive(bytes, flow as PeerFlow),
-      flowOpened: (flow) => this.#opened(flow as PeerFlow),
-      flowClosed: (flow) => {
-        (flow as PeerFlow).state = "closed";
-        this.#flows.delete(keyOf(flow.remote));
-      },
-      sendFailed: () => {},
-      resolved: () => {},
-      tick: () => {},
-      deadline: Number.POSITIVE_INFINITY,
-    });
-    this.#listener = await driver.listen({ transport: this.#transport, address: "" });
-    const { address, port } = this.#listener;
+    const { address, port } = await this.#sockets.open();
     Object.assign(this.captures, {
       ...{ host: address, port: String(port), transport: this.#transport, name: this.name },
       uri: this.uri,
@@ -153,13 +103,13 @@ export class Peer implements Part {
   }
 
   endpoint(_transport: TransportName): Endpoint {
-    const { address, port } = this.#bound;
+    const { address, port } = this.#sockets.listener;
     return { address, port };
   }
 
   /** Its Contact: the address and port, with the transport unless it is UDP. */
   get uri(): string {
-    const { address, port } = this.#bound;
+    const { address, port } = this.#sockets.listener;
     const parameter = this.#transport === "UDP" ? "" : `;transport=${this.#transport.toLowerCase()}`;
     return `sip:${this.name}@${address}:${port}${parameter}`;
   }
@@ -232,7 +182,7 @@ export class Peer implements Part {
   /** Sends these bytes, whatever they are, and never again; as an answer by the way that the request came. */
   sendBytes(bytes: Uint8Array | string, answering?: Arrived): void {
     const flow = answering === undefined ? this.#flowToRemote() : (answering.flow as PeerFlow);
-    this.#transmit(flow, typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
+    this.#sockets.transmit(flow, typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes);
   }
 
   /**
@@ -310,13 +260,14 @@ export class Peer implements Part {
    * body's; `{name}` captures, `{name:regular expression}` too, `{*}` is anything.
    */
   async expect(name: string, pattern: string): Promise<Captures & { text: string }> {
-    let found: { message: Arrived; captured: Captures } | undefined;
+    let found: Match<Arrived> | undefined;
     const search = () => {
       found ??= this.#find(pattern);
       return found !== undefined;
     };
     await this.#context.wait(search);
-    if (found === undefined) this.#context.check.fail(name, this.#explain(pattern));
+    if (found === undefined)
+      this.#context.check.fail(name, whyNoMatch(pattern, this.#inbox, this.#known(), this.name));
     const { message, captured } = found;
     this.#inbox.splice(this.#inbox.indexOf(message), 1);
     this.last = message;
@@ -335,46 +286,18 @@ export class Peer implements Part {
 
   /** Closes its sockets: from now on nobody is there. */
   async leave(): Promise<void> {
-    for (const resending of this.#sent.values()) resending.isStopped = true;
-    for (const { resending } of this.#served.values()) if (resending) resending.isStopped = true;
+    this.#manners?.stop();
     await this.#context.driver.stop();
   }
 
   // --- Inside -----------------------------------------------------------------------------------------------
 
-  get #bound(): Listener {
-    if (this.#listener === undefined) throw new Error(`${this.name} is not on the stage yet`);
-    return this.#listener;
-  }
-
   #known(): Captures {
     return { ...this.#context.captures, ...this.captures };
   }
 
-  #find(pattern: string): { message: Arrived; captured: Captures } | undefined {
-    for (const message of this.#inbox) {
-      try {
-        return { message, captured: matchText(pattern, message, this.#known()) };
-      } catch (error) {
-        if (!(error instanceof WireMismatch)) throw error;
-      }
-    }
-    return undefined;
-  }
-
-  /** Why nothing fits: the mismatch with the message that resembles it most, else what came at all. */
-  #explain(pattern: string): string {
-    const [wanted = ""] = pattern.trim().split("\n");
-    const near = this.#inbox.find(({ startLine }) => startLine.slice(0, 11) === wanted.slice(0, 11));
-    if (near !== undefined) {
-      try {
-        matchText(pattern, near, this.#known());
-      } catch (error) {
-        return (error as Error).message;
-      }
-    }
-    const came = this.#inbox.map(({ startLine }) => `  ${startLine}`).join("\n");
-    return `${this.name} expected:\n${pattern}\n${came === "" ? "and nothing came" : `but this came:\n${came}`}`;
+  #find(pattern: string): Match<Arrived> | undefined {
+    return matchesOf(pattern, this.#inbox, this.#known())[0];
   }
 
   #tagFor(callId: string): string {
@@ -387,58 +310,12 @@ export class Peer implements Part {
   }
 
   #send(bytes: Uint8Array, given: PeerFlow | undefined): void {
-    const text = readText(bytes, this.#bound);
-    const isResponse = text.startLine.startsWith("SIP/");
+    const text = readText(bytes, this.#sockets.listener);
     const flow = given ?? this.#flowToRemote();
-    if (isResponse) this.#sendResponse(text, bytes, flow);
-    else this.#sendRequest(text, bytes, flow);
-  }
-
-  #sendRequest(text: WireText, bytes: Uint8Array, flow: PeerFlow): void {
-    const method = text.startLine.split(" ", 1)[0] ?? "";
-    this.#transmit(flow, bytes);
-    if (method === "INVITE") this.#lastInvite = text;
-    if (!this.#hasManners) return;
-    if (method === "ACK") {
-      this.#acks.set(dialogKey(text), { bytes, flow });
-      return;
-    }
-    const resending = { bytes, flow, isStopped: false, text };
-    this.#sent.set(transactionKey(text), resending);
-    if (!flow.isReliable) this.#resend(resending, method === "INVITE" ? Number.POSITIVE_INFINITY : T2);
-  }
-
-  #sendResponse(text: WireText, bytes: Uint8Array, flow: PeerFlow): void {
-    this.#transmit(flow, bytes);
-    if (!this.#hasManners) return;
-    const served = this.#served.get(transactionKey(text));
-    if (served === undefined) return;
-    if (served.resending !== undefined) served.resending.isStopped = true;
-    served.response = bytes;
-    if (!(fieldOf(text, "CSeq") ?? "").endsWith("INVITE")) return;
-    const code = Number(text.startLine.slice(8, 11));
-    const isRepeated =
-      code >= 300 ? !flow.isReliable : code >= 200 || (code > 100 && this.#context.isWeather);
-    if (!isRepeated) return;
-    served.resending = { bytes, flow, isStopped: false };
-    this.#resend(served.resending, T2);
-  }
-
-  #resend(resending: Resending, longest: number): void {
-    const { clock } = this.#context.driver;
-    const end = clock.now() + 64 * T1;
-    const later = (interval: number) =>
-      clock.schedule(interval, () => {
-        if (resending.isStopped || clock.now() > end) return;
-        this.#transmit(resending.flow, resending.bytes);
-        later(Math.min(interval * 2, longest));
-      });
-    later(T1);
-  }
-
-  #transmit(flow: PeerFlow, bytes: Uint8Array): void {
-    if (flow.state === "connecting") flow.queue.push(bytes);
-    else if (flow.state === "open") this.#context.driver.send(flow, bytes);
+    this.#sockets.transmit(flow, bytes);
+    if (text.startLine.startsWith("INVITE ")) this.#lastInvite = text;
+    if (text.startLine.startsWith("SIP/")) this.#manners?.onResponseSent(text, bytes, flow);
+    else this.#manners?.onRequestSent(text, bytes, flow);
   }
 
   /** §12.1; of a dialog that is known already only the remote target is new (§12.2). */
@@ -452,123 +329,26 @@ export class Peer implements Part {
     const remote = this.remote ?? this.#context.defaultRemote();
     if (remote === undefined && this.#dialog !== undefined) return this.#dialog.flow;
     if (remote === undefined) throw new Error(`${this.name} does not know where to send: give it \`to\``);
-    const endpoint = remote.endpoint(this.#transport);
-    const known = this.#flows.get(keyOf(endpoint));
-    if (known !== undefined) return known;
-    const flow = this.#flow(this.#bound, endpoint);
-    if (flow.isReliable) {
-      this.#flows.set(keyOf(endpoint), flow);
-      this.#context.driver.connect(flow, { transport: this.#transport, ...endpoint });
-    }
-    return flow;
-  }
-
-  #flow(listener: Listener, remote: Endpoint): PeerFlow {
-    const isReliable = listener.transport !== "UDP";
-    return {
-      id: keyOf(remote),
-      ...{ transport: listener.transport, isReliable, listener, remote, queue: [] },
-      state: isReliable ? "connecting" : "open",
-      framing: isReliable ? new StreamFraming({ messageSize: 1_048_576 }) : undefined,
-    };
-  }
-
-  #opened(flow: PeerFlow): void {
-    flow.state = "open";
-    for (const bytes of flow.queue.splice(0)) this.#context.driver.send(flow, bytes);
-  }
-
-  #receive(bytes: Uint8Array, flow: PeerFlow): void {
-    if (flow.framing === undefined) {
-      this.#arrived(bytes.slice(), flow);
-      return;
-    }
-    flow.framing.push(bytes, {
-      message: (message) => this.#arrived(message.slice(), flow),
-      ping: () => {},
-      pong: () => {},
-      broken: (_error, head) => this.#arrived(head.slice(), flow),
-    });
+    return this.#sockets.flowTo(remote.endpoint(this.#transport));
   }
 
   #arrived(bytes: Uint8Array, flow: PeerFlow): void {
     const message: Arrived = { ...readText(bytes, flow.remote), flow };
     if (message.text.trim() === "") return;
-    if (!this.#hasManners) {
-      this.#inbox.push(message);
-      return;
-    }
-    if (message.startLine.startsWith("SIP/")) this.#onResponse(message);
-    else this.#onRequest(message, flow);
+    if (message.startLine.startsWith("SIP/")) this.#noteResponse(message);
+    if (this.#manners?.isNew(message, flow) !== false) this.#inbox.push(message);
   }
 
-  #onRequest(message: Arrived, flow: PeerFlow): void {
-    const key = transactionKey(message);
-    if (message.startLine.startsWith("ACK ")) {
-      // Stops the final response that it is for: of its transaction, or the 2xx of its dialog (§17.2.1, §13.3.1.4).
-      for (const [other, { resending }] of this.#served) {
-        if (resending !== undefined && (other === key || other.endsWith(` ${dialogKey(message)}`)))
-          resending.isStopped = true;
-      }
-      if (!this.#isCopy(message)) this.#inbox.push(message);
-      return;
-    }
-    const served = this.#served.get(key);
-    if (served === undefined) {
-      this.#served.set(key, { response: undefined, resending: undefined });
-      this.#inbox.push(message);
-    } else if (served.response !== undefined) this.#transmit(flow, served.response);
+  /** What later requests of ours need of it. */
+  #noteResponse(message: Arrived): void {
+    const [, code = 0] = /^SIP\/2\.0 (\d{3})/.exec(message.startLine)?.map(Number) ?? [];
+    const cSeq = fieldOf(message, "CSeq") ?? "";
+    if (!cSeq.endsWith("INVITE") || code <= 100 || code >= 300) return;
+    if (code >= 200) this.#answer = message;
+    const [local, remote] = [fieldOf(message, "From") ?? "", fieldOf(message, "To") ?? ""];
+    if (tagOf(remote) === "" || fieldOf(message, "Contact") === undefined) return;
+    const flow = message.flow as PeerFlow;
+    const [routes, sequence] = [routesOf(message).reverse(), Number.parseInt(cSeq, 10)];
+    this.#noteDialog(message, { local, remote, routes, flow, sequence });
   }
-
-  #onResponse(message: Arrived): void {
-    const sent = this.#sent.get(transactionKey(message));
-    const code = Number(message.startLine.slice(8, 11));
-    const isInvite = (fieldOf(message, "CSeq") ?? "").endsWith("INVITE");
-    if (sent !== undefined && (isInvite || code >= 200)) sent.isStopped = true;
-    if (isInvite && code >= 300 && sent !== undefined) {
-      const ack = composeText(hopByHop("ACK", sent.text, fieldOf(message, "To") ?? ""), {});
-      this.#transmit(sent.flow, ack);
-    }
-    const to = fieldOf(message, "To") ?? "";
-    if (
-      isInvite &&
-      code > 100 &&
-      code < 300 &&
-      tagOf(to) !== "" &&
-      fieldOf(message, "Contact") !== undefined
-    ) {
-      const flow = message.flow as PeerFlow;
-      const local = fieldOf(message, "From") ?? "";
-      const sequence = Number.parseInt(fieldOf(message, "CSeq") ?? "", 10);
-      this.#noteDialog(message, { local, remote: to, routes: routesOf(message).reverse(), flow, sequence });
-    }
-    if (isInvite && code >= 200 && code < 300) this.#answer = message;
-    if (!this.#isCopy(message)) {
-      this.#inbox.push(message);
-      return;
-    }
-    // §13.2.2.4: the ACK again for every copy of the 2xx.
-    const ack = isInvite && code < 300 ? this.#acks.get(dialogKey(message)) : undefined;
-    if (ack !== undefined && code >= 200) this.#transmit(ack.flow, ack.bytes);
-  }
-
-  #isCopy({ text }: WireText): boolean {
-    if (this.#seen.has(text)) return true;
-    this.#seen.add(text);
-    return false;
-  }
-}
-
-/** The names of field lines up to the body, in lower case; those that are to be left out too. */
-function namesIn(lines: readonly string[]): ReadonlySet<string> {
-  const gap = lines.indexOf("");
-  return new Set((gap < 0 ? lines : lines.slice(0, gap)).map(nameIn));
-}
-
-function nameIn(line: string): string {
-  return line.replace(/^!/, "").split(":", 1)[0]!.trim().toLowerCase();
-}
-
-function keyOf({ address, port }: Endpoint): string {
-  return `${address}:${port}`;
 }

@@ -135,7 +135,7 @@ async function watched(playing: Promise<void>, stage: Stage): Promise<void> {
     // Real time on purpose: it is our own code that is watched.
     timer = setInterval(() => {
       const now = performance.now();
-      if (stage.waits > 0) idleSince = now;
+      if (stage.isWaiting) idleSince = now;
       if (now - started > limit) reject(new Hung("it takes too long"));
       else if (now - idleSince > idleLimit)
         reject(new Hung("it waits for something outside of the stage: use stage.value, rejected or until"));

@@ -2,28 +2,21 @@
 // scenario runs on real loopback sockets, where time stands still until it is moved, and on the virtual network in bad
 // weather, where waiting moves it.
 
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { OffhookServer, parseConfig } from "@offhook/server";
-import { Rejected, TransportError } from "@offhook/sip";
+import { Rejected } from "@offhook/sip";
 import { nodeHash } from "@offhook/sip/node";
-import {
-  type Captures,
-  matchText,
-  Network,
-  SeededRandom,
-  settle,
-  VirtualClock,
-  type Weather,
-  WireMismatch,
-} from "@offhook/sip/testing";
-import type { Endpoint, ResolveQuery, Target, TransportName } from "@offhook/sip/transport";
+import { type Captures, Network, SeededRandom, type VirtualClock, type Weather } from "@offhook/sip/testing";
+import type { Endpoint, TransportName } from "@offhook/sip/transport";
 import type { Call } from "@offhook/sip/user-agent";
 import { Checks } from "./check.ts";
+import { type Match, matchesOf, whyNoMatch } from "./pattern.ts";
 import { type Part, Peer, type PeerOptions } from "./peer.ts";
 import { Phone, type PhoneOptions } from "./phone.ts";
 import { quietAudio } from "./quiet-audio.ts";
 import { type Recorded, Recording } from "./recording.ts";
 import { StageDriver, type StageWorld, Traffic } from "./stage-driver.ts";
+import { StageNames } from "./stage-names.ts";
+import { StageTime } from "./stage-time.ts";
 
 /** 10 % lost, 200 ms one way, doubled and overtaking one another. */
 export const badWeather: Weather = {
@@ -33,17 +26,6 @@ export const badWeather: Weather = {
   duplication: 0.1,
   pieces: 200,
 };
-
-/** In bad weather a wait takes this long by the stage's clock at most, milliseconds: past two repeated 180s. */
-const patience = 150_000;
-
-/** How long parts wait for DNS, milliseconds. */
-export const silence = 4500;
-
-/** Quiet turns of the event loop after which nothing is under way on loopback. */
-const quietTurns = 3;
-/** Real milliseconds after which what is under way counts as lost with a broken connection. */
-const lostAfter = 250;
 
 export interface StageOptions {
   readonly mode: "real" | "weather";
@@ -82,44 +64,50 @@ export class Stage {
   readonly mode: "real" | "weather";
   /** The transport of this run: phones and peers use it, and names without one resolve to it. */
   readonly transport: TransportName;
-  readonly clock = new VirtualClock();
   readonly check: Checks = new Checks();
   readonly recording: Recording;
   /** What `sees` captured, by name. Patterns of peers know it too. */
   readonly captures: Captures = {};
   /** The virtual network; undefined on real sockets. */
   readonly network: Network | undefined;
-  /** Counts the waits under way, for the runner: a scenario that waits for anything else hangs. */
-  waits = 0;
-  readonly #start: number;
   readonly #seed: number;
   readonly #world: StageWorld;
-  readonly #traffic = new Traffic();
+  readonly #time: StageTime;
+  readonly #names: StageNames;
   readonly #parts = new Map<string, Part>();
   readonly #drivers: StageDriver[] = [];
   readonly #servers: ServerPart[] = [];
-  readonly #names = new Map<string, (transport: TransportName) => readonly Target[]>();
-  readonly #silent = new Set<string>();
   #hosts = 0;
 
   constructor(options: StageOptions) {
     this.mode = options.mode;
     this.transport = options.transport;
     this.#seed = options.seed ?? 1;
-    this.#start = this.clock.now();
-    this.recording = new Recording(this.#start);
+    const traffic = new Traffic();
+    this.#time = new StageTime(this.isCalm, traffic);
+    this.#names = new StageNames(options.transport);
+    this.recording = new Recording(this.clock.now());
     if (options.mode === "weather")
       this.network = new Network({ clock: this.clock, seed: this.#seed, ...badWeather });
     this.#world = {
       ...{ clock: this.clock, random: new SeededRandom(this.#seed * 7919 + 13) },
-      ...{ network: this.network, recording: this.recording, traffic: this.#traffic },
-      lookup: (query) => this.#lookup(query),
+      ...{ network: this.network, recording: this.recording, traffic },
+      lookup: (query) => this.#names.lookup(query),
     };
   }
 
   /** True on real sockets: exact times and numbers of copies hold. */
   get isCalm(): boolean {
     return this.mode === "real";
+  }
+
+  get clock(): VirtualClock {
+    return this.#time.clock;
+  }
+
+  /** For the runner: a scenario that does not wait here waits for something that will never move. */
+  get isWaiting(): boolean {
+    return this.#time.isWaiting;
   }
 
   // --- Parts ------------------------------------------------------------------------------------------------
@@ -174,7 +162,7 @@ export class Stage {
     const runtime = { clock, random, hash: nodeHash, createDriver: () => driver };
     const phone = new Phone(name, {
       ...{ driver, check: this.check, transport },
-      wait: (done) => this.#wait(done),
+      wait: (done) => this.#time.until(done),
       settled: (title, promise) => this.value(title, promise),
       makesSdp: audio === undefined && options.media === undefined ? () => sdpOf(name) : undefined,
       options: {
@@ -201,7 +189,7 @@ export class Stage {
       {
         ...{ driver, check: this.check, transport: this.transport, isWeather: !this.isCalm },
         captures: this.captures,
-        wait: (done) => this.#wait(done),
+        wait: (done) => this.#time.until(done),
         settle: () => this.settle(),
         defaultRemote: () => this.#servers[0],
       },
@@ -214,17 +202,12 @@ export class Stage {
 
   /** Makes a DNS name lead to these parts or endpoints, in this order (RFC 3263). Every part has `NAME.example` already. */
   name(host: string, ...targets: readonly (Part | Endpoint)[]): void {
-    this.#names.set(host.toLowerCase(), (transport) =>
-      targets.map((target) => ({
-        transport,
-        ...("endpoint" in target ? target.endpoint(transport) : target),
-      })),
-    );
+    this.#names.set(host, targets);
   }
 
   /** Makes DNS say nothing about this name; a part that asks gives up after `silence`. */
   silentName(host: string): void {
-    this.#silent.add(host.toLowerCase());
+    this.#names.silence(host);
   }
 
   /** An address and port where nobody is. */
@@ -235,33 +218,18 @@ export class Stage {
   // --- Time -------------------------------------------------------------------------------------------------
 
   /** Lets so many milliseconds pass, and everything happen that is due in them. */
-  async advance(milliseconds: number): Promise<void> {
-    await this.#waiting(async () => {
-      if (this.network !== undefined) {
-        await this.clock.run(milliseconds);
-        return;
-      }
-      const end = this.clock.now() + milliseconds;
-      await this.#quiet();
-      while (this.clock.next <= end) {
-        this.clock.step();
-        await this.#quiet();
-      }
-      // To the very millisecond, with nothing due on the way.
-      this.clock.advance(end - this.clock.now());
-      await this.#quiet();
-    });
+  advance(milliseconds: number): Promise<void> {
+    return this.#time.advance(milliseconds);
   }
 
   /** Lets what is under way arrive and be acted on. In bad weather that takes a few seconds of the stage's time. */
-  async settle(): Promise<void> {
-    if (this.network === undefined) await this.#waiting(() => this.#quiet());
-    else await this.advance(8000);
+  settle(): Promise<void> {
+    return this.#time.settle();
   }
 
   /** Seconds since the play began. */
   get time(): number {
-    return (this.clock.now() - this.#start) / 1000;
+    return this.#time.elapsed / 1000;
   }
 
   // --- Assertions on the wire -------------------------------------------------------------------------------
@@ -278,12 +246,21 @@ export class Stage {
 
   /** Waits for a message of that kind; patterns as for `Peer.expect`. What they capture is known everywhere then. */
   async sees(name: string, where: Where, pattern: string): Promise<Recorded & { captures: Captures }> {
-    let found: { message: Recorded; captured: Captures } | undefined;
-    await this.#wait(() => {
+    let found: Match<Recorded> | undefined;
+    await this.#time.until(() => {
       found ??= this.#matching(where, pattern)[0];
       return found !== undefined;
     });
-    if (found === undefined) this.check.fail(name, this.#explain(where, pattern));
+    if (found === undefined)
+      this.check.fail(
+        name,
+        whyNoMatch(
+          pattern,
+          this.messages(where),
+          this.captures,
+          `from ${where.from ?? "anybody"} to ${where.to ?? "anybody"}`,
+        ),
+      );
     Object.assign(this.captures, found.captured);
     this.check.pass(name);
     return { ...found.message, captures: { ...this.captures } };
@@ -296,7 +273,7 @@ export class Stage {
 
   /** So many different messages of that kind were sent once what is under way has arrived; copies do not count. */
   async seesTimes(name: string, times: number, where: Where, pattern = "{*}"): Promise<void> {
-    if (times > 0) await this.#wait(() => this.#matching(where, pattern).length >= times);
+    if (times > 0) await this.#time.until(() => this.#matching(where, pattern).length >= times);
     await this.settle();
     const found = this.#matching(where, pattern);
     if (found.length !== times)
@@ -339,7 +316,7 @@ export class Stage {
 
   /** Waits until it is so, as long as anything can still happen. */
   async until(name: string, isSo: () => boolean): Promise<void> {
-    if (!(await this.#wait(isSo))) this.check.fail(name, "it is not so, and nothing more is to come");
+    if (!(await this.#time.until(isSo))) this.check.fail(name, "it is not so, and nothing more is to come");
     this.check.pass(name);
   }
 
@@ -390,49 +367,8 @@ export class Stage {
     this.name(`${part.name}.example`, part);
   }
 
-  #lookup({ host, port, transport, secure }: ResolveQuery): {
-    result: readonly Target[] | Error;
-    after: number;
-  } {
-    if (this.#silent.has(host)) {
-      const result = new TransportError(`no answer about ${host} in time`, { isTimeout: true });
-      return { result, after: silence };
-    }
-    const targets = secure ? undefined : this.#names.get(host)?.(transport ?? this.transport);
-    if (targets === undefined || targets.length === 0)
-      return { result: new TransportError(`no address for ${host}`), after: 0 };
-    return {
-      result: port === undefined ? targets : targets.map((target) => ({ ...target, port })),
-      after: 0,
-    };
-  }
-
-  #matching(where: Where, pattern: string): { message: Recorded; captured: Captures }[] {
-    return this.messages(where).flatMap((message) => {
-      try {
-        return [{ message, captured: matchText(pattern, message, this.captures) }];
-      } catch (error) {
-        if (error instanceof WireMismatch) return [];
-        throw error;
-      }
-    });
-  }
-
-  #explain(where: Where, pattern: string): string {
-    const there = this.messages(where);
-    const [wanted = ""] = pattern.trim().split("\n");
-    const near = there.find(({ startLine }) => startLine.slice(0, 11) === wanted.slice(0, 11));
-    if (near !== undefined) {
-      try {
-        matchText(pattern, near, this.captures);
-      } catch (error) {
-        return (error as Error).message;
-      }
-    }
-    const came = there.map(({ startLine }) => `  ${startLine}`).join("\n");
-    return `from ${where.from ?? "anybody"} to ${where.to ?? "anybody"}, expected:\n${pattern}\n${
-      came === "" ? "and nothing was sent" : `but this was sent:\n${came}`
-    }`;
+  #matching(where: Where, pattern: string): Match<Recorded>[] {
+    return matchesOf(pattern, this.messages(where), this.captures);
   }
 
   async #outcome<T>(promise: Promise<T>): Promise<{ value: T } | { error: unknown } | undefined> {
@@ -445,41 +381,8 @@ export class Stage {
         outcome = { error };
       },
     );
-    await this.#wait(() => outcome !== undefined);
+    await this.#time.until(() => outcome !== undefined);
     return outcome;
-  }
-
-  /** True once `done`; false if it is not, and on loopback nothing is under way, or in bad weather time is over. */
-  #wait(done: () => boolean): Promise<boolean> {
-    return this.#waiting(async () => {
-      if (this.network !== undefined) return await this.clock.runUntil(done, patience);
-      await this.#quiet(done);
-      return done();
-    });
-  }
-
-  async #waiting<T>(work: () => Promise<T>): Promise<T> {
-    this.waits++;
-    try {
-      return await work();
-    } finally {
-      this.waits--;
-    }
-  }
-
-  /** Until nothing is under way on loopback and no timer is due, or until `done`. */
-  async #quiet(done: () => boolean = () => false): Promise<void> {
-    let [quiet, events, since] = [0, -1, performance.now()];
-    while (quiet < quietTurns) {
-      while (this.clock.next <= this.clock.now()) this.clock.step();
-      await settle();
-      if (done()) return;
-      await nextTurn();
-      if (this.#traffic.events !== events || this.clock.next <= this.clock.now()) {
-        [quiet, events, since] = [0, this.#traffic.events, performance.now()];
-      } else if (this.#traffic.isIdle) quiet++;
-      else if (performance.now() - since > lostAfter) this.#traffic.forget();
-    }
   }
 }
 
