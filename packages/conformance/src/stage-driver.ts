@@ -61,7 +61,12 @@ export class Traffic {
 }
 
 type Inner = Pick<NodeDriver, "attach" | "send" | "connect" | "close" | "wake" | "stop"> & {
-  listen(options: { transport: TransportName; address: string; port?: number }): Promise<Listener>;
+  listen(options: {
+    transport: TransportName;
+    address: string;
+    port?: number;
+    batch?: boolean;
+  }): Promise<Listener>;
 };
 
 export class StageDriver implements ServerDriver {
@@ -101,7 +106,9 @@ export class StageDriver implements ServerDriver {
   }): Promise<Listener> {
     const { port = 0, ...others } = options;
     const chosen = this.#world.network !== undefined && port === 0 ? 5060 : port;
-    const listener = await this.#inner.listen({ ...others, address: this.#address, port: chosen });
+    // The buffers of a batch are large, and a play sends a handful of datagrams.
+    const place = { address: this.#address, port: chosen, batch: false };
+    const listener = await this.#inner.listen({ ...others, ...place });
     this.#listeners.push(listener);
     this.#world.recording.place(listener, this.#name);
     if (listener.transport === "UDP") this.#world.traffic.opened(listener);
