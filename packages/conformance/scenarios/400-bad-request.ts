@@ -7,7 +7,8 @@ export default scenario({
   code: 400,
   sender: "whoever reads the request first: proxy, registrar or phone",
   condition: "it breaks the grammar, lacks what every request has, or contradicts itself",
-  reacts: "the request fails, never to be sent again unchanged; so does one with a 4xx that nobody has heard of",
+  reacts:
+    "the request fails, never to be sent again unchanged; so does one with a 4xx that nobody has heard of",
 
   producer: {
     "CSeq of another method": async (stage) => {
@@ -42,13 +43,23 @@ export default scenario({
     "two of what there is one of": async (stage) => {
       await stage.server({ users: ["bob"] });
       const carol = await stage.peer("carol");
-      carol.request("MESSAGE sip:bob@home.example", "To: <sip:bob@home.example>", "To: <sip:dave@home.example>");
+      carol.request(
+        "MESSAGE sip:bob@home.example",
+        "To: <sip:bob@home.example>",
+        "To: <sip:dave@home.example>",
+      );
       await carol.expect("who of them is meant?", "SIP/2.0 400 Bad Request (To: {*})");
     },
     "half a message": act({ transports: ["UDP"] }, async (stage) => {
       await stage.server({ users: ["bob"] });
       const carol = await stage.peer("carol");
-      carol.request("MESSAGE sip:bob@home.example", "Content-Length: 100", "Content-Type: text/plain", "", "hel");
+      carol.request(
+        "MESSAGE sip:bob@home.example",
+        "Content-Length: 100",
+        "Content-Type: text/plain",
+        "",
+        "hel",
+      );
       await carol.expect(
         "a datagram that ends before its body does has been cut short (§18.3)",
         "SIP/2.0 400 Bad Request (Content-Length: {*})\nTo: {*};tag={tag}\nCSeq: 1 MESSAGE",
@@ -124,7 +135,11 @@ export default scenario({
       const rejected = await stage.rejected("the application is told 400", call.answered, 400);
       stage.check.equal("in the words of the peer", rejected.reasonPhrase, "Bad Hair Day");
       stage.check.equal("and why", rejected.warnings[0]?.text, "comb first");
-      stage.check.equal("it would be no better a second time", [rejected.retry, rejected.retries], ["never", []]);
+      stage.check.equal(
+        "it would be no better a second time",
+        [rejected.retry, rejected.retries],
+        ["never", []],
+      );
       await stage.advance(60_000);
       await stage.seesTimes("nor later", 1, { from: "alice" }, "INVITE {*}");
     },
@@ -152,7 +167,11 @@ export default scenario({
       await bob.expect("she wants to put bob on hold", "INVITE {*}\nCSeq: 2 INVITE\n\na=sendonly");
       bob.reply("400 Bad Request");
       await stage.rejected("he does not understand", held, 400);
-      stage.check.equal("and the call is as before (§14.1)", [call.state, call.isOnHold], ["established", false]);
+      stage.check.equal(
+        "and the call is as before (§14.1)",
+        [call.state, call.isOnHold],
+        ["established", false],
+      );
       await stage.seesTimes("nothing is sent again", 2, { from: "alice" }, "INVITE {*}");
       await stage.seesNone("nobody hangs up", {}, "BYE {*}");
     },

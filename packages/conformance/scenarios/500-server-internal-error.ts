@@ -6,14 +6,22 @@ import { act, scenario, sdpOf } from "../src/index.ts";
 export default scenario({
   code: 500,
   sender: "the called phone, and the proxy in place of a 503",
-  condition: "a request in a dialog comes out of order or too soon, a reliable response is never acknowledged, a handler fails",
-  reacts: "sent again once, after Retry-After or, if it does no harm twice, after 2 s; else it fails, and a call goes on",
+  condition:
+    "a request in a dialog comes out of order or too soon, a reliable response is never acknowledged, a handler fails",
+  reacts:
+    "sent again once, after Retry-After or, if it does no harm twice, after 2 s; else it fails, and a call goes on",
 
   producer: {
     "out of order": async (stage) => {
       const bob = await stage.phone("bob");
       const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, "CSeq: 7 INVITE", "Content-Type: application/sdp", "", sdpOf("carol"));
+      carol.request(
+        `INVITE ${bob.aor}`,
+        "CSeq: 7 INVITE",
+        "Content-Type: application/sdp",
+        "",
+        sdpOf("carol"),
+      );
       const incoming = await bob.rings("bob is called");
       const answering = stage.later(incoming.answer(sdpOf("bob")));
       await carol.expect("bob answers", "SIP/2.0 200 OK\nTo: {*};tag={tag:[^;]+}");
@@ -33,7 +41,13 @@ export default scenario({
       const incoming = await bob.rings("bob is called");
       await stage.value("it rings", incoming.ring());
       await carol.expect("carol hears it", "SIP/2.0 180 Ringing");
-      carol.requestInDialog("INVITE", "Contact: <{uri}>", "Content-Type: application/sdp", "", sdpOf("carol"));
+      carol.requestInDialog(
+        "INVITE",
+        "Contact: <{uri}>",
+        "Content-Type: application/sdp",
+        "",
+        sdpOf("carol"),
+      );
       const { wait = "" } = await carol.expect(
         "a second INVITE while the first has no answer; and when it may come back (§14.2)",
         "SIP/2.0 500 Server Internal Error\nRetry-After: {wait:\\d+}\nCSeq: 2 INVITE",
@@ -44,7 +58,13 @@ export default scenario({
     "nobody confirms the ringing": async (stage) => {
       const bob = await stage.phone("bob");
       const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, "Supported: 100rel", "Content-Type: application/sdp", "", sdpOf("carol"));
+      carol.request(
+        `INVITE ${bob.aor}`,
+        "Supported: 100rel",
+        "Content-Type: application/sdp",
+        "",
+        sdpOf("carol"),
+      );
       const incoming = await bob.rings("bob is called");
       stage.later(incoming.ring({ reliable: true }));
       await carol.expect("it rings, reliably", "SIP/2.0 180 Ringing\nRequire: 100rel");
@@ -89,7 +109,13 @@ export default scenario({
     "a gap": async (stage) => {
       const bob = await stage.phone("bob");
       const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, "CSeq: 7 INVITE", "Content-Type: application/sdp", "", sdpOf("carol"));
+      carol.request(
+        `INVITE ${bob.aor}`,
+        "CSeq: 7 INVITE",
+        "Content-Type: application/sdp",
+        "",
+        sdpOf("carol"),
+      );
       const incoming = await bob.rings("bob is called");
       const answering = stage.later(incoming.answer(sdpOf("bob")));
       await carol.expect("bob answers", "SIP/2.0 200 OK");
@@ -107,7 +133,13 @@ export default scenario({
       await carol.expect("bob answers", "SIP/2.0 200 OK\nCSeq: 1 INVITE");
       carol.ack();
       await stage.value("the call is up", answering);
-      carol.requestInDialog("INVITE", "Contact: <{uri}>", "Content-Type: application/sdp", "", sdpOf("carol"));
+      carol.requestInDialog(
+        "INVITE",
+        "Contact: <{uri}>",
+        "Content-Type: application/sdp",
+        "",
+        sdpOf("carol"),
+      );
       await carol.expect("a re-INVITE in its time is taken", "SIP/2.0 200 OK\nCSeq: 2 INVITE");
       carol.ack();
     },
@@ -120,12 +152,18 @@ export default scenario({
         const alice = await stage.phone("alice");
         const bob = await stage.peer("bob");
         const asked = stage.later(alice.ua.options("sip:bob@bob.example"));
-        await bob.expect("an OPTIONS, which does no harm twice", "OPTIONS {*}\nCSeq: 1 OPTIONS\nCall-ID: {callId}");
+        await bob.expect(
+          "an OPTIONS, which does no harm twice",
+          "OPTIONS {*}\nCSeq: 1 OPTIONS\nCall-ID: {callId}",
+        );
         bob.reply("500 Server Internal Error");
         await stage.advance(1900);
         await bob.expectNone("not at once", "OPTIONS {*}");
         await stage.advance(200);
-        await bob.expect("but after two seconds, with CSeq + 1", "OPTIONS {*}\nCSeq: 2 OPTIONS\nCall-ID: {callId}");
+        await bob.expect(
+          "but after two seconds, with CSeq + 1",
+          "OPTIONS {*}\nCSeq: 2 OPTIONS\nCall-ID: {callId}",
+        );
         bob.reply("200 OK");
         await stage.value("and there is the answer", asked);
       },
@@ -134,7 +172,10 @@ export default scenario({
       const alice = await stage.phone("alice");
       const bob = await stage.peer("bob");
       const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}\nCSeq: 1 INVITE\nCall-ID: {callId}\nFrom: {*};tag={fromTag}");
+      await bob.expect(
+        "alice calls",
+        "INVITE {*}\nCSeq: 1 INVITE\nCall-ID: {callId}\nFrom: {*};tag={fromTag}",
+      );
       bob.reply("500 Server Internal Error", "Retry-After: 5");
       await stage.advance(5000);
       await bob.expect(
@@ -183,7 +224,10 @@ export default scenario({
       await stage.advance(560_000);
       await registrar.expect("the refresh", "REGISTER {*}\nCSeq: 2 REGISTER");
       registrar.reply("500 Server Internal Error");
-      await stage.until("fails, and the binding lives on for a while", () => registration.state === "waiting");
+      await stage.until(
+        "fails, and the binding lives on for a while",
+        () => registration.state === "waiting",
+      );
       await stage.advance(30_000);
       await registrar.expect("the phone tries again within half a minute", "REGISTER {*}\nCSeq: 3 REGISTER");
       registrar.reply("200 OK", "Expires: 600");
@@ -200,7 +244,11 @@ export default scenario({
       await desk.register();
       await mobile.register();
       const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
-      await stage.rejected("what a phone says of bob counts more than what ails the other", call.answered, 480);
+      await stage.rejected(
+        "what a phone says of bob counts more than what ails the other",
+        call.answered,
+        480,
+      );
       await stage.sees("though that one did answer", { from: "desk" }, "SIP/2.0 500 {*}");
     },
   },

@@ -14,7 +14,8 @@ async function register(stage: Stage, name: string): Promise<Peer> {
 export default scenario({
   code: 502,
   sender: "the proxy",
-  condition: "the final response of a branch is so broken that it cannot be sent on: From, To, Call-ID or CSeq unreadable",
+  condition:
+    "the final response of a branch is so broken that it cannot be sent on: From, To, Call-ID or CSeq unreadable",
   reacts: "the request fails and is not tried again; a dialog that meets it is over",
 
   producer: {
@@ -33,7 +34,11 @@ export default scenario({
          !Contact: {*}`,
       );
       await stage.sees("the ACK ends it", { from: "carol", to: "server" }, "ACK {*}\nTo: {*};tag={tag}");
-      await stage.seesNone("the broken one does not go on", { from: "server", to: "carol" }, "SIP/2.0 200 {*}");
+      await stage.seesNone(
+        "the broken one does not go on",
+        { from: "server", to: "carol" },
+        "SIP/2.0 200 {*}",
+      );
     },
     "a text": async (stage) => {
       await stage.server({ users: ["bob"] });
@@ -114,11 +119,7 @@ export default scenario({
       await broken.expect("one phone is called", "INVITE {*}");
       await sound.expect("and another", "INVITE {*}");
       broken.reply("404 Not Found", "To: <sip:bob");
-      await stage.seesNone(
-        "the other may still answer",
-        { from: "server", to: "alice" },
-        "SIP/2.0 502 {*}",
-      );
+      await stage.seesNone("the other may still answer", { from: "server", to: "alice" }, "SIP/2.0 502 {*}");
       sound.reply("486 Busy Here");
       await stage.rejected("and says more, even that it is busy", call.answered, 486);
     },
@@ -151,7 +152,8 @@ export default scenario({
       title: "a dialog outlives a way that is broken",
       file: "packages/sip/src/responses/facts/5xx-6xx.ts",
       find: 'roles: ["proxy", "gateway"],\n    methods: "any",\n    headers: {},\n    retry: "never",\n    effect: "dialog"',
-      replace: 'roles: ["proxy", "gateway"],\n    methods: "any",\n    headers: {},\n    retry: "never",\n    effect: "transaction"',
+      replace:
+        'roles: ["proxy", "gateway"],\n    methods: "any",\n    headers: {},\n    retry: "never",\n    effect: "transaction"',
     },
   },
 });
