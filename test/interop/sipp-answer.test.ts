@@ -39,7 +39,10 @@ const phones: [what: string, options: string[], scripts: string[]][] = [
 ];
 
 for (const [what, options, scripts] of phones) {
-  describe(`SIPp and ${what}: offhook answer ${options.join(" ")}`, needs("sipp"), () => {
+  describe(`SIPp and ${what}: offhook answer ${options.join(" ")}`, {
+    ...needs("sipp"),
+    concurrency: 3,
+  }, () => {
     let phone: Program;
     let port = 0;
     before(async () => {

@@ -202,6 +202,10 @@ store: { path: ${JSON.stringify(join(home, "offhook.db"))} }
       (await run(["register", `sip:alice@127.0.0.1:${tcpPort}`, "-p", "wonder", "-t", "tcp"])).out,
       /^registered for 600 s\n {2}<sip:alice@.*tcp/i,
     );
+    assert.match(
+      (await run(["register", `sip:alice@127.0.0.1:${tcpPort};transport=tcp`, "-p", "wonder"])).out,
+      /^registered for 600 s\n {2}<sip:alice@.*tcp/i,
+    );
     assert.match((await run(["options", `sip:127.0.0.1:${port}`])).out, /^200 OK after \d+ ms\n {2}Allow: /);
 
     assert.match(

@@ -5,7 +5,7 @@ import { redact } from "@offhook/server/trace";
 import { explain, Rejected, TransportError } from "@offhook/sip";
 import type { AutomaticRetry } from "@offhook/sip/core";
 import { type AudioSource, parseWav, printWav, recordingSource, toneSource } from "@offhook/sip/media";
-import { isSipUri, parseNameAddr, type SipUri } from "@offhook/sip/message";
+import { isSipUri, parseNameAddr, parseUri, type SipUri } from "@offhook/sip/message";
 import { audio, tcp, udp } from "@offhook/sip/node";
 import { type Codec, pcma, pcmu, telephoneEvent } from "@offhook/sip/sdp";
 import type { StackObserver } from "@offhook/sip/stack";
@@ -101,7 +101,9 @@ export function seconds(text: string): number {
 /** A SIP address from the command line; "bob@192.0.2.1" will do. */
 export function readAddress(text: string): SipUri {
   try {
-    const { uri } = parseNameAddr(/^[a-z]+:/i.test(text) || text.includes("<") ? text : `sip:${text}`);
+    // Without brackets the parameters are the URI's, as in "sip:bob@192.0.2.1;transport=tcp".
+    const address = /^[a-z]+:/i.test(text) ? text : `sip:${text}`;
+    const uri = text.includes("<") ? parseNameAddr(text).uri : parseUri(address);
     if (isSipUri(uri)) return uri;
   } catch {
     // told below

@@ -1,10 +1,10 @@
 // SIPp's built-in caller and callee, and scripts of ours.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort } from "../../free-port.ts";
-import { Program } from "./program.ts";
+import { Program, until } from "./program.ts";
 
 export interface SippResult {
   exitCode: number | null;
@@ -14,16 +14,19 @@ export interface SippResult {
   output: string;
 }
 
-/** Starts SIPp; `-nostdin`, statistics and the working folder are added. */
+/** Starts SIPp; `-nostdin`, statistics and the working folder are added. `scenario` is a script's text. */
 export async function startSipp(
   args: string[],
+  scenario?: string,
 ): Promise<{ program: Program; result: () => Promise<SippResult> }> {
   const folder = await mkdtemp(join(tmpdir(), "sipp-"));
   const statistics = join(folder, "statistics.csv");
+  if (scenario !== undefined) await writeFile(join(folder, "scenario.xml"), scenario);
   const program = new Program(
     "sipp",
     [
       ...args,
+      ...(scenario === undefined ? [] : ["-sf", "scenario.xml"]),
       "-nostdin",
       "-trace_stat",
       "-stf",
@@ -63,35 +66,51 @@ export async function startSipp(
   };
 }
 
+const recorded = ["-timeout", "20", "-recv_timeout", "8000", "-trace_msg", "-message_file", "messages"];
 const scripts = join(dirname(fileURLToPath(import.meta.url)), "../sipp");
 
-/** Plays a script of ours, `sipp/NAME.xml`, once towards this address. */
+/** Our script `sipp/NAME.xml`; SIPp's own `-key` cannot fill in a status, which it wants to know beforehand. */
+async function scriptNamed(name: string, keys: Record<string, string> = {}): Promise<string> {
+  const text = await readFile(join(scripts, `${name}.xml`), "utf8");
+  return text.replace(/\[(\w+)\]/g, (keyword, key: string) => keys[key] ?? keyword);
+}
+
+interface Play {
+  readonly host: string;
+  readonly port: number;
+  readonly transport: "udp" | "tcp";
+}
+
+/** Plays a script once towards this address. */
 export async function playSipp(
   name: string,
-  options: {
-    host: string;
-    port: number;
-    transport: "udp" | "tcp";
-    service: string;
-    keys?: Record<string, string>;
-  },
+  { host, port, transport, service }: Play & { readonly service: string },
 ): Promise<SippResult> {
-  const { host, port, transport, service, keys = {} } = options;
-  const { result } = await startSipp([
-    ...[
-      "-sf",
-      join(scripts, `${name}.xml`),
-      "-m",
-      "1",
-      "-s",
-      service,
-      "-t",
-      transport === "udp" ? "u1" : "t1",
+  const mode = transport === "udp" ? "u1" : "t1";
+  const { result } = await startSipp(
+    [
+      ...["-m", "1", "-s", service, "-t", mode, "-i", host, "-p", String(await freePort(host))],
+      ...[...recorded, `${host}:${port}`],
     ],
-    ...["-i", host, "-p", String(await freePort(host))],
-    ...["-timeout", "20", "-recv_timeout", "8000", "-trace_msg", "-message_file", "messages"],
-    ...Object.entries(keys).flatMap(([key, value]) => ["-key", key, value]),
-    `${host}:${port}`,
-  ]);
+    await scriptNamed(name),
+  );
   return result();
+}
+
+/** Plays a script once for whoever calls at this address; fulfilled when SIPp listens there. */
+export async function serveSipp(
+  name: string,
+  { host, port, transport, keys }: Play & { readonly keys: Record<string, string> },
+): ReturnType<typeof startSipp> {
+  const mode = transport === "udp" ? "u1" : "t1";
+  const started = await startSipp(
+    ["-m", "1", "-t", mode, "-i", host, "-p", String(port), ...recorded],
+    await scriptNamed(name, keys),
+  );
+  // Looked up, not tried: a try would take the port away from SIPp for a moment.
+  const place = new RegExp(`^ *\\d+: [0-9A-F]{8}:${port.toString(16).toUpperCase().padStart(4, "0")} `, "m");
+  await until(`sipp to listen on ${transport} ${host}:${port}`, async () =>
+    place.test(await readFile(`/proc/net/${transport}`, "utf8")),
+  );
+  return started;
 }
