@@ -79,6 +79,11 @@ export interface MachineSink {
   deliverAck(ack: SipRequest, flow: Flow, now: number): void;
   /** A hook of the transaction's owner threw; the machine goes on. */
   userFailed(error: unknown): void;
+  /**
+   * Takes over a completed transaction, of which only a response is left to be sent again: nothing further happens to it
+   * here. False if it has to go on itself. Default: no.
+   */
+  takeOver?(transaction: ServerMachineView, response: Uint8Array, duration: number, now: number): boolean;
   /** Something was sent again, by a timer or because the peer repeated itself. */
   resent(method: string, statusCode: number, now: number): void;
   /** The machine has reached "terminated": forget it. Once. */

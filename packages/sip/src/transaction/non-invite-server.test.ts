@@ -48,7 +48,7 @@ type Row = [
 ];
 
 const rows: Row[] = [
-  ["§17.2.2", "initial", "request", "trying", "100=3500 up OPTIONS"],
+  ["§17.2.2", "initial", "request", "trying", "up OPTIONS 100=3500"],
   ["§17.2.2", "initial", "1xx from user", "initial", ""],
   ["§17.2.2", "initial", "200-699 from user", "initial", ""],
   ["§17.2.2", "initial", "408 from user", "initial", ""],

@@ -30,7 +30,8 @@ export type NonInviteServerAction =
 export const nonInviteServerTable: Table<NonInviteServerState, NonInviteServerEvent, NonInviteServerAction> =
   {
     initial: {
-      request: ["trying", "start 100", "pass up"],
+      // In this order: what is answered at once needs no timer.
+      request: ["trying", "pass up", "start 100"],
     },
     // RFC 4320 §4.1: no 1xx but the 100, and that not before the client's timer E reaches T2: the user's own
     // have no row. §4.2: no 408 ever, so it has no row either; the client's timer F says the same.
@@ -124,7 +125,9 @@ export class NonInviteServer extends ServerMachine<
       case "start J":
         // Nothing but a resend of the response is left to do.
         this.user = nobody;
-        this.startStateTimer("timer J", this.flow.isReliable ? 0 : durations.T1x64, now);
+        if (this.flow.isReliable) this.startStateTimer("timer J", 0, now);
+        else if (this.sink.takeOver?.(this, this.lastResponse!, durations.T1x64, now) !== true)
+          this.startStateTimer("timer J", durations.T1x64, now);
         break;
     }
   }

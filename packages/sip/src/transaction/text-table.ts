@@ -11,10 +11,8 @@ export interface Keyed {
 /** Hashes that a Map keeps without allocating: small integers everywhere. */
 const mask = 0x3fffffff;
 
-/** Entries by key. Peers choose keys: the hash depends on random numbers, so that they cannot choose collisions. */
-export class TextTable<T extends Keyed> {
-  /** By hash, or the next free number after it: collisions are few. */
-  readonly #entries = new Map<number, T>();
+/** Hashes of texts that peers choose: they depend on random numbers, so that nobody can choose collisions. */
+export class TextHash {
   readonly #seed: number;
   readonly #factor: number;
 
@@ -27,12 +25,35 @@ export class TextTable<T extends Keyed> {
     this.#factor = (word(4) ^ 0x5bd1e994) | 1;
   }
 
+  /** A small integer, not negative. */
+  of(text: string): number {
+    let hash = this.#seed;
+    const factor = this.#factor;
+    for (let i = 0; i < text.length; i++) {
+      hash = Math.imul(hash ^ text.charCodeAt(i), factor);
+      hash ^= hash >>> 15;
+    }
+    return hash & mask;
+  }
+}
+
+/** Entries by key. */
+export class TextTable<T extends Keyed> {
+  /** By hash, or the next free number after it: collisions are few. */
+  readonly #entries = new Map<number, T>();
+  readonly #hash: TextHash;
+
+  constructor(hash: Random | TextHash) {
+    this.#hash = hash instanceof TextHash ? hash : new TextHash(hash);
+  }
+
   get size(): number {
     return this.#entries.size;
   }
 
-  get(key: string): T | undefined {
-    for (let at = this.#hash(key); ; at = (at + 1) & mask) {
+  /** `hash`: that of the key, if it is known. */
+  get(key: string, hash = this.#hash.of(key)): T | undefined {
+    for (let at = hash; ; at = (at + 1) & mask) {
       const entry = this.#entries.get(at);
       if (entry === undefined || entry.key === key) return entry;
     }
@@ -41,7 +62,7 @@ export class TextTable<T extends Keyed> {
   /** Adds an entry, in the place of one with the same key. */
   add(entry: T): void {
     const { key } = entry;
-    let at = this.#hash(key);
+    let at = this.#hash.of(key);
     for (;;) {
       const other = this.#entries.get(at);
       if (other === undefined || other.key === key) break;
@@ -52,7 +73,7 @@ export class TextTable<T extends Keyed> {
 
   /** Removes the entry with this key; false if there is none. */
   delete(key: string): boolean {
-    let at = this.#hash(key);
+    let at = this.#hash.of(key);
     for (;;) {
       const entry = this.#entries.get(at);
       if (entry === undefined) return false;
@@ -72,15 +93,5 @@ export class TextTable<T extends Keyed> {
   /** All entries, in the order in which they came (nearly: a collision may move one back). */
   values(): MapIterator<T> {
     return this.#entries.values();
-  }
-
-  #hash(key: string): number {
-    let hash = this.#seed;
-    const factor = this.#factor;
-    for (let i = 0; i < key.length; i++) {
-      hash = Math.imul(hash ^ key.charCodeAt(i), factor);
-      hash ^= hash >>> 15;
-    }
-    return hash & mask;
   }
 }

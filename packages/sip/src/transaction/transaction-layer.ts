@@ -15,6 +15,7 @@ import {
 } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
 import type { RateVerdict, SourceRates } from "../transport/source-rates.ts";
+import { CompletedResponses } from "./completed-responses.ts";
 import { InviteClient } from "./invite-client.ts";
 import { InviteServer } from "./invite-server.ts";
 import type {
@@ -27,7 +28,7 @@ import type {
 } from "./machine.ts";
 import { NonInviteClient } from "./non-invite-client.ts";
 import { NonInviteServer } from "./non-invite-server.ts";
-import { TextTable } from "./text-table.ts";
+import { TextHash, TextTable } from "./text-table.ts";
 import { Timer, Timers } from "./timers.ts";
 import {
   clientKey,
@@ -76,6 +77,9 @@ export interface TransactionLayerOptions {
   wake?: (deadline: number) => void;
 }
 
+/** Milliseconds between two looks at what timer J has ended. */
+const expiryInterval = 50;
+
 export class TransactionLayer implements MachineSink {
   readonly durations: Durations;
   /** True: requests outside dialogs are refused, for good. */
@@ -88,6 +92,10 @@ export class TransactionLayer implements MachineSink {
   readonly #observer: StackObserver | undefined;
   readonly #clients: TextTable<ClientTransaction>;
   readonly #servers: TextTable<ServerMachineView>;
+  readonly #serverHash: TextHash;
+  /** Server transactions of which only the response is left. */
+  readonly #completed: CompletedResponses;
+  readonly #completedTimer: Timer;
   /** Who is to hear of a flow's failure: clients that wait, servers that answer over a connection. */
   readonly #byFlow = new Map<Flow, Set<Transaction>>();
   readonly #timers: Timers;
@@ -103,14 +111,17 @@ export class TransactionLayer implements MachineSink {
     this.#observer = options.observer;
     this.durations = durations;
     this.#clients = new TextTable(options.ids.random);
-    this.#servers = new TextTable(options.ids.random);
+    this.#serverHash = new TextHash(options.ids.random);
+    this.#servers = new TextTable(this.#serverHash);
+    this.#completed = new CompletedResponses(this.#serverHash);
+    this.#completedTimer = new Timer({ fire: (_timer, now) => this.#expireCompleted(now) });
     const intervals = [0, 1, 2, 3, 4, 5, 6].map((doublings) => durations.T1 * 2 ** doublings);
     this.#timers = new Timers([...intervals, ...Object.values(durations)]);
   }
 
   /** Live transactions. */
   get size(): number {
-    return this.#clients.size + this.#servers.size;
+    return this.#clients.size + this.#servers.size + this.#completed.size;
   }
 
   /** Those of them without a final response. */
@@ -127,9 +138,14 @@ export class TransactionLayer implements MachineSink {
       return;
     }
     const key = serverKey(request, method);
-    const transaction = this.#servers.get(key);
+    const hash = this.#serverHash.of(key);
+    const transaction = this.#servers.get(key, hash);
+    const completed = transaction === undefined ? this.#completed.get(key, hash) : undefined;
     if (transaction !== undefined) transaction.receiveAgain(now);
-    else if (method === "CANCEL") this.#receiveCancel(key, request, flow, now);
+    else if (completed !== undefined) {
+      this.resent(completed.method, completed.statusCode, now);
+      this.send(completed.flow, completed.bytes, now);
+    } else if (method === "CANCEL") this.#receiveCancel(key, request, flow, now);
     else {
       const verdict = request.hasToTag ? this.#verdictInDialog() : this.#verdict(flow, now);
       if (verdict === "pass") this.#addServer(key, request, flow, now);
@@ -277,6 +293,18 @@ export class TransactionLayer implements MachineSink {
     this.#timers.stop(timer);
   }
 
+  takeOver(transaction: ServerMachineView, response: Uint8Array, duration: number, now: number): boolean {
+    const { key, method, statusCode, responseFlow } = transaction;
+    const isAlone = this.#completed.size === 0;
+    if (
+      !this.#completed.add(key, { bytes: response, flow: responseFlow, method, statusCode }, now + duration)
+    )
+      return false;
+    this.#servers.delete(key);
+    if (isAlone) this.startTimer(this.#completedTimer, duration, now);
+    return true;
+  }
+
   userFailed(error: unknown): void {
     this.#options.onError?.(error);
   }
@@ -300,6 +328,17 @@ export class TransactionLayer implements MachineSink {
   }
 
   // --- Helpers --------------------------------------------------------------------------------------------
+
+  /** Timer J of all that has been taken over: never early, and late by a moment rather than busy all the time. */
+  #expireCompleted(now: number): void {
+    const completed = this.#completed;
+    completed.expire(now, (method, statusCode) =>
+      this.#observer?.transactionEnded?.("server", method, statusCode, now),
+    );
+    if (completed.size > 0)
+      this.startTimer(this.#completedTimer, Math.max(completed.deadline - now, expiryInterval), now);
+    this.#checkIdle();
+  }
 
   /** §21.5.4: whether there is room for a request that would begin something. */
   #verdict(flow: Flow, now: number): RateVerdict {
@@ -367,11 +406,14 @@ export class TransactionLayer implements MachineSink {
   }
 
   /** §9.2: whatever its method, anything but ACK and CANCEL. */
-  #canceledBy(cancel: SipRequest): ServerMachineView | undefined {
+  #canceledBy(cancel: SipRequest): Pick<ServerMachineView, "toTag"> | undefined {
     for (const method of methodNames) {
       if (method === "ACK" || method === "CANCEL") continue;
-      const transaction = this.#servers.get(serverKey(cancel, method));
+      const key = serverKey(cancel, method);
+      const transaction = this.#servers.get(key);
       if (transaction !== undefined) return transaction;
+      const completed = this.#completed.get(key, this.#serverHash.of(key));
+      if (completed !== undefined) return { toTag: parseMessage(completed.bytes).toTag ?? this.newTag() };
     }
     return undefined;
   }
