@@ -2,9 +2,24 @@
 // §16.3 step 6.
 
 import { printUri, type Uri } from "@offhook/sip/message";
-import { scenario, sdpOf } from "../src/index.ts";
+import { type Peer, type Stage, scenario, sdpOf } from "../src/index.ts";
 
 const notMallory = (from: Uri) => printUri(from) !== "sip:mallory@mallory.example";
+
+/** A server that stands before a registrar elsewhere, and the way to bob through it (RFC 3327). */
+async function edge(stage: Stage): Promise<{ registrar: Peer; bob: Peer; path: string }> {
+  await stage.server({ config: { relay: { peers: ["127.0.0.1", "10.0.0.0/8"] } } });
+  const registrar = await stage.peer("registrar");
+  const bob = await stage.peer("bob");
+  bob.request("REGISTER sip:registrar.example", "To: <sip:bob@registrar.example>", "Supported: path");
+  const { path = "" } = await registrar.expect(
+    "bob registers elsewhere, by way of us",
+    "REGISTER {*}\nPath: {path}",
+  );
+  registrar.reply("200 OK");
+  await bob.expect("bob is registered", "SIP/2.0 200 OK");
+  return { registrar, bob, path };
+}
 
 export default scenario({
   code: 403,
@@ -78,6 +93,29 @@ export default scenario({
       await carol.expect("a closed house", "SIP/2.0 403 Calls from Other Domains Are Not Accepted");
       await stage.seesNone("bob hears nothing", { from: "server", to: "bob" }, "INVITE {*}");
     },
+    "who guesses passwords": async (stage) => {
+      await stage.server({ users: ["bob"], auth: true, config: { limits: { failedAuthPerSource: 2 } } });
+      const bob = await stage.phone("bob", { credentials: { user: "bob", password: "wrong" } });
+      for (const guess of ["one wrong password", "another one"])
+        await stage.rejected(`${guess} is asked for again`, stage.later(bob.ua.register()), 401);
+      await stage.rejected("a third is not even looked at", stage.later(bob.ua.register()), 403);
+      await stage.sees(
+        "and there is no challenge any more",
+        { from: "server", to: "bob" },
+        "SIP/2.0 403 Too Many Wrong Passwords\n!WWW-Authenticate: {*}",
+      );
+    },
+    "a forged way": async (stage) => {
+      const { registrar, bob, path } = await edge(stage);
+      // A character of the signature is another one.
+      const forged = path.replace(/;sig=(.)/, (_, first: string) => `;sig=${first === "0" ? "1" : "0"}`);
+      registrar.request("MESSAGE sip:bob@nowhere.example", `Route: ${forged}`);
+      await registrar.expect(
+        "nobody makes up connections of ours (RFC 5626 §5.3.1)",
+        "SIP/2.0 403 Invalid Flow Token\nTo: {*};tag={tag}",
+      );
+      await bob.expectNone("so nothing goes by it", "MESSAGE {*}");
+    },
     "a phone that does not want her": async (stage) => {
       const bob = await stage.phone("bob", { acceptsFrom: notMallory });
       const mallory = await stage.peer("mallory", { to: bob });
@@ -113,6 +151,22 @@ export default scenario({
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.rings("is no relaying");
+    },
+    "a minute later": async (stage) => {
+      await stage.server({ users: ["bob"], auth: true, config: { limits: { failedAuthPerSource: 1 } } });
+      const stranger = await stage.phone("stranger", {
+        aor: "sip:bob@home.example",
+        credentials: { user: "bob", password: "wrong" },
+      });
+      await stage.rejected("a wrong password", stage.later(stranger.ua.register()), 401);
+      await stage.advance(61_000);
+      const bob = await stage.phone("bob");
+      await bob.register();
+    },
+    "the way as it was given": async (stage) => {
+      const { registrar, bob, path } = await edge(stage);
+      registrar.request("MESSAGE sip:bob@nowhere.example", `Route: ${path}`);
+      await bob.expect("leads to bob", "MESSAGE {*}");
     },
     "anybody else": async (stage) => {
       const bob = await stage.phone("bob", { acceptsFrom: notMallory });

@@ -93,6 +93,12 @@ export default scenario({
       carol.request("INVITE sip:bob@home.example", "Require: teleport");
       await bob.expect("bob gets the call, and may know the extension", "INVITE {*}\nRequire: teleport");
     },
+    "in capitals": async (stage) => {
+      const bob = await stage.phone("bob");
+      const carol = await stage.peer("carol", { to: bob });
+      carol.request(`INVITE ${bob.aor}`, "Require: 100REL");
+      await bob.rings("option tags are the same in capitals (§7.3.1)");
+    },
     "CANCEL requires nothing": async (stage) => {
       const bob = await stage.phone("bob");
       const carol = await stage.peer("carol", { to: bob });
