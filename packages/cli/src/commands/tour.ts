@@ -15,6 +15,8 @@ import {
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import { printLadder } from "../ladder.ts";
+import { wholeNumber } from "../phone.ts";
+import { shorten } from "../text-width.ts";
 
 interface TourOptions {
   readonly full?: boolean;
@@ -22,7 +24,7 @@ interface TourOptions {
   readonly mutate?: boolean;
   readonly real?: boolean;
   readonly virtual?: boolean;
-  readonly transport?: string;
+  readonly seeds: number;
 }
 
 export function tourCommand(): Command {
@@ -35,6 +37,7 @@ export function tourCommand(): Command {
     .option("--json", "the recordings as JSON")
     .option("--real", "on loopback sockets only")
     .option("--virtual", "on the virtual network in bad weather only")
+    .option("--seeds <number>", "how many kinds of bad weather for each play", wholeNumber(1, 1000), 2)
     .option("--mutate", "break the product where each code is sent and acted on: every scenario must notice")
     .action(async (codes: readonly string[], options: TourOptions) => {
       const wanted = select(codes);
@@ -56,9 +59,14 @@ function select(codes: readonly string[]): readonly Entry[] {
   });
 }
 
-function playOptions({ real, virtual }: TourOptions): PlayOptions {
-  if (real === virtual) return {};
-  return { modes: [real === true ? "real" : "weather"] };
+function playOptions({ real, virtual, seeds }: TourOptions): PlayOptions {
+  const all = { seeds: Array.from({ length: seeds }, (_, index) => index + 1) };
+  return real === virtual ? all : { ...all, modes: [real === true ? "real" : "weather"] };
+}
+
+/** One line of the terminal; into a file or pipe the whole text. */
+function line(text: string): string {
+  return process.stdout.isTTY ? shorten(text, process.stdout.columns) : text;
 }
 
 async function playAll(wanted: readonly Entry[], options: TourOptions): Promise<void> {
@@ -69,7 +77,7 @@ async function playAll(wanted: readonly Entry[], options: TourOptions): Promise<
     const title = `${entry.code} ${entry.phrase}`.padEnd(38);
     if (story === undefined) {
       counts.missing++;
-      console.log(styleText("dim", `–  ${title} not yet`));
+      console.log(styleText("dim", line(`–  ${title} not yet`)));
       continue;
     }
     const performances = await playScenario(story, playOptions(options));
@@ -77,12 +85,11 @@ async function playAll(wanted: readonly Entry[], options: TourOptions): Promise<
     const time = `${Math.round(performances.reduce((sum, { duration }) => sum + duration, 0))} ms`;
     if (failures.length === 0) {
       counts.ok++;
-      console.log(
-        `${styleText("green", "✔")}  ${title} ${story.sender}; ${story.reacts} ${styleText("dim", time)}`,
-      );
+      const told = line(`   ${title} ${time.padStart(7)}  ${story.sender}; ${story.reacts}`);
+      console.log(`${styleText("green", "✔")}${told.slice(1)}`);
     } else {
       counts.failed++;
-      console.log(`${styleText("red", "✘")}  ${title} ${story.sender} ${styleText("dim", time)}`);
+      console.log(`${styleText("red", "✘")}  ${title} ${time.padStart(7)}  ${story.sender}`);
       for (const failed of failures) console.log(printFailure(failed));
     }
   }
@@ -109,12 +116,11 @@ function partName(part: Performance["part"]): string {
   return part === "nearMiss" ? "near miss" : part;
 }
 
-/** The ladders of one code, of its first transport, on loopback unless told otherwise. */
+/** The ladders of one code, each act in its first transport, on loopback unless told otherwise. */
 async function printOne(entry: Entry, options: TourOptions): Promise<void> {
   const story = await loaded(entry);
   const { modes = ["real"] } = playOptions(options);
   const performances = await playScenario(story, { modes, seeds: [1] });
-  const [first] = performances;
   console.log(
     [
       styleText("bold", `${entry.code} ${entry.phrase}`),
@@ -122,8 +128,11 @@ async function printOne(entry: Entry, options: TourOptions): Promise<void> {
       `then ${story.reacts}`,
     ].join("\n"),
   );
+  const shown = new Set<string>();
   for (const one of performances) {
-    if (one.failure === undefined && one.transport !== transportOf(performances, one, first)) continue;
+    const act = `${one.part} ${one.title}`;
+    if (one.failure === undefined && shown.has(act)) continue;
+    shown.add(act);
     console.log(`\n${styleText("bold", `${partName(one.part)}${one.title === "" ? "" : `: ${one.title}`}`)}`);
     console.log(printLadder(one.ladder, { full: options.full === true }));
     for (const check of one.passed) console.log(`${styleText("green", "✔")} ${check}`);
@@ -132,15 +141,6 @@ async function printOne(entry: Entry, options: TourOptions): Promise<void> {
       console.log(`${styleText("red", "✘")} ${one.failure.message.replaceAll("\r", "")}`);
     }
   }
-}
-
-/** Each act is shown once: in the first transport that it was played over. */
-function transportOf(
-  performances: readonly Performance[],
-  { part, title }: Performance,
-  first: Performance | undefined,
-): string | undefined {
-  return (performances.find((one) => one.part === part && one.title === title) ?? first)?.transport;
 }
 
 async function printRecordings(wanted: readonly Entry[], options: TourOptions): Promise<void> {
