@@ -2,6 +2,7 @@
 
 import { styleText } from "node:util";
 import {
+  actsOf,
   canMutate,
   type Entry,
   entries,
@@ -128,12 +129,15 @@ async function printOne(entry: Entry, options: TourOptions): Promise<void> {
       `then ${story.reacts}`,
     ].join("\n"),
   );
+  const acts = actsOf(story);
   const shown = new Set<string>();
   for (const one of performances) {
     const act = `${one.part} ${one.title}`;
     if (one.failure === undefined && shown.has(act)) continue;
     shown.add(act);
     console.log(`\n${styleText("bold", `${partName(one.part)}${one.title === "" ? "" : `: ${one.title}`}`)}`);
+    const { notInWeather } = acts.find(({ part, title }) => part === one.part && title === one.title) ?? {};
+    if (notInWeather !== undefined) console.log(styleText("dim", `on loopback only: ${notInWeather}`));
     console.log(printLadder(one.ladder, { full: options.full === true }));
     for (const check of one.passed) console.log(`${styleText("green", "✔")} ${check}`);
     if (one.failure !== undefined) {
