@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { freePort } from "../free-port.ts";
 import { needs, Program } from "./peers/program.ts";
 import { commandLine } from "./peers/server.ts";
-import { playSipp } from "./peers/sipp.ts";
+import { playSipp, scriptsNamed } from "./peers/sipp.ts";
 
 const host = "127.0.0.1";
 
@@ -37,6 +37,11 @@ const phones: [what: string, options: string[], scripts: string[]][] = [
   ["a phone that nobody answers", ["--ring", "60", "--ring-timeout", "1"], ["answer-480-no-answer"]],
   ["somebody who puts callers on hold", ["--ring", "0.1", "--hold", "0.1"], ["answer-491"]],
 ];
+
+test("every script answer-*.xml is played", () => {
+  const played = phones.flatMap(([, , scripts]) => scripts);
+  assert.deepEqual([...new Set(played)].sort(), scriptsNamed("answer-"));
+});
 
 for (const [what, options, scripts] of phones) {
   describe(`SIPp and ${what}: offhook answer ${options.join(" ")}`, {

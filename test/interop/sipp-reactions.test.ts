@@ -8,12 +8,15 @@ import { type CallOptions, UserAgent, type UserAgentOptions } from "@offhook/sip
 import { freePort } from "../free-port.ts";
 import { needs, Program } from "./peers/program.ts";
 import { commandLine } from "./peers/server.ts";
-import { serveSipp } from "./peers/sipp.ts";
+import { scriptsNamed, serveSipp } from "./peers/sipp.ts";
 
 const host = "127.0.0.1";
 /** Each test has SIPp and ports of its own, and mostly waits. */
 const options = { ...needs("sipp"), concurrency: 4 };
 type Transport = "udp" | "tcp";
+
+/** Names of scripts. */
+const played = new Set<string>();
 
 /** Where SIPp listens, in the forms that clients want. */
 interface Server {
@@ -54,6 +57,7 @@ function both(
   client: (server: Server) => Promise<void>,
   keys?: Record<string, string>,
 ): void {
+  played.add(script);
   for (const transport of ["udp", "tcp"] as const) {
     test(`${title}, ${transport.toUpperCase()}`, () => play(script, transport, client, keys));
   }
@@ -247,4 +251,8 @@ describe("failures in a call", options, () => {
       { status },
     );
   }
+});
+
+test("every script react-*.xml is played", () => {
+  assert.deepEqual([...played].sort(), scriptsNamed("react-"));
 });

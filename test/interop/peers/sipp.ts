@@ -1,4 +1,5 @@
 // SIPp's built-in caller and callee, and scripts of ours.
+import { readdirSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -68,6 +69,14 @@ export async function startSipp(
 
 const recorded = ["-timeout", "20", "-recv_timeout", "8000", "-trace_msg", "-message_file", "messages"];
 const scripts = join(dirname(fileURLToPath(import.meta.url)), "../sipp");
+
+/** The names of our scripts that begin like that, sorted. */
+export function scriptsNamed(beginning: string): string[] {
+  return readdirSync(scripts)
+    .filter((name) => name.startsWith(beginning))
+    .map((name) => name.replace(/\.xml$/, ""))
+    .sort();
+}
 
 /** Our script `sipp/NAME.xml`; SIPp's own `-key` cannot fill in a status, which it wants to know beforehand. */
 async function scriptNamed(name: string, keys: Record<string, string> = {}): Promise<string> {

@@ -454,6 +454,21 @@ describe("what the application is told", () => {
   });
 });
 
+describe("§21.4.25: a 487 that nobody here asked for", () => {
+  it("is told as a call whose time was over", async () => {
+    const bed = new Testbed();
+    const alice = bed.agent("alice");
+    const bob = bed.agent("bob");
+    bob.ua.onInvite((call) => call.ring());
+    const call = alice.ua.call(bob.uri, { sdp: sdpOf("alice"), headers: [["Expires", 5]] });
+    await assert.rejects(bed.settle(call.answered), { statusCode: 487, origin: "peer" });
+    const { by, cause } = await call.ended;
+    assert.deepEqual([by, cause], ["remote", "expired"]);
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+});
+
 describe("§8.1.3.2: codes that nobody has registered", () => {
   for (const [code, phrase, treatedAs] of [
     [399, "Elsewhere", 300],

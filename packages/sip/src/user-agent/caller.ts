@@ -212,6 +212,8 @@ export class Caller implements CallSide, OutgoingInviteUser {
     if (this.#core.hangingUp !== undefined)
       this.#core.finish({ by: "local", cause: this.#givenUpCause, response });
     else if (origin === "timeout") this.#core.finish({ by: "remote", cause: "no answer", response });
+    // §13.3.1, §21.4.25: we did not give up, so the time of the INVITE was over, here or at a proxy.
+    else if (response.statusCode === 487) this.#core.finish({ by: "remote", cause: "expired", response });
     else this.#core.finish({ by: "remote", cause: "rejected", response });
   }
 

@@ -172,6 +172,7 @@ describe("registration", () => {
     );
     assert.equal(bed.requests("REGISTER").length, 2);
     assert.deepEqual(states, ["registering", "failed"]);
+    assert.deepEqual([registration.failure?.statusCode, registration.failure?.retries], [401, [401]]);
     await bed.close();
     assert.deepEqual(bed.leftovers, []);
   });

@@ -6,12 +6,11 @@ import {
   contactsOf,
   type ResponseContext,
   rejectionOf,
-  retryAfterOf,
   secondsOf,
   type Uac,
   type UacRequest,
 } from "../core/index.ts";
-import { StateError } from "../errors.ts";
+import { type Rejected, StateError } from "../errors.ts";
 import {
   equalUri,
   type HeaderInit,
@@ -101,6 +100,7 @@ export class Registration {
   #timer: Timer | undefined;
   #request: UacRequest | undefined;
   #lastResponse: SipResponse | undefined;
+  #failure: Rejected | undefined;
   #first: Deferred<void> | undefined;
   #removal: Promise<void> | undefined;
   /** The connection that the binding lives by: without it we are not reached (RFC 5626 §3). */
@@ -124,6 +124,11 @@ export class Registration {
   /** The last final response of the registrar. */
   get lastResponse(): SipResponse | undefined {
     return this.#lastResponse;
+  }
+
+  /** Why the last REGISTER failed; undefined if it did not. */
+  get failure(): Rejected | undefined {
+    return this.#failure;
   }
 
   onState(listener: (state: RegistrationState) => void): () => void {
@@ -263,6 +268,7 @@ export class Registration {
     // After a 423 the longer time is what we ask for from now on.
     this.#expires = Math.max(this.#expires, secondsOf(sent.headers.raw("Expires")) ?? 0);
     this.#failures = 0;
+    this.#failure = undefined;
     this.#expiresAt = this.#context.clock.now() + granted * 1000;
     this.#schedule(refreshDelay(granted));
     this.#setState("registered");
@@ -303,7 +309,9 @@ export class Registration {
 
   #onFailure(response: SipResponse, context: ResponseContext): void {
     const { origin } = context;
-    const retryAfter = retryAfterOf(response);
+    const failure = rejectionOf(response, context);
+    this.#failure = failure;
+    const { retryAfter } = failure;
     const isFirst = this.#isFirst;
     const mayRecover =
       origin !== "peer" ||
@@ -315,7 +323,7 @@ export class Registration {
     const keepsTrying =
       mayRecover && response.statusCode < 600 && (!isFirst || this.#options.keepTrying === true);
     if (!keepsTrying) {
-      this.#first?.reject(rejectionOf(response, context));
+      this.#first?.reject(failure);
       this.#expiresAt = 0;
       this.#setState("failed");
       this.#context.onEnded(this);
