@@ -20,6 +20,20 @@ for (const [bytes, expected] of vectors) {
   });
 }
 
+test("a text of one byte each and one of two bytes each are never the same input", () => {
+  assert.notEqual(keyedHash(key, "\x01\x02"), keyedHash(key, "\u0201"));
+  assert.notEqual(keyedHash(key, "abcdefgh"), keyedHash(key, "\u6261\u6463\u6665\u6867"));
+});
+
+test("each character of a text of one byte each counts, and its place", () => {
+  const seen = new Set<string>();
+  for (let length = 1; length < 20; length++) {
+    for (let at = 0; at < length; at++)
+      seen.add(keyedHash(key, `${"a".repeat(at)}é${"a".repeat(length - at - 1)}`));
+  }
+  assert.equal(seen.size, (19 * 20) / 2);
+});
+
 test("another key, another hash", () => {
   const other = hashKey(new Uint8Array(16));
   assert.notEqual(keyedHash(key, "abc"), keyedHash(other, "abc"));

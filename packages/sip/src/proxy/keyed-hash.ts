@@ -17,7 +17,8 @@ export function hashKey(bytes: Uint8Array): HashKey {
 
 /**
  * 64 bits as 16 lower-case hex digits. The text counts as its UTF-16 code units, two bytes each, low byte first,
- * so no encoding step is needed and no two texts are the same input.
+ * so no encoding step is needed. Text of nothing but Latin-1 takes half the time: one byte each, from another initial
+ * state (as SipHash tells its variants apart), so that no two texts are the same input.
  */
 export function keyedHash(key: HashKey, text: string): string {
   const [k0l, k0h, k1l, k1h] = key;
@@ -32,13 +33,33 @@ export function keyedHash(key: HashKey, text: string): string {
   let v3l = k1l ^ 0x79746573;
 
   const length = text.length;
-  const whole = length >> 2;
+  let codes = 0;
+  for (let i = 0; i < length; i++) codes |= text.charCodeAt(i);
+  const isLatin1 = length > 0 && codes <= 0xff;
+  if (isLatin1) v1l ^= 0xee;
+  // Code units in a word of 64 bits, as a power of two.
+  const shift = isLatin1 ? 3 : 2;
+  const whole = length >> shift;
   // Two rounds for each whole word, two for the last word, then four with nothing mixed in.
   for (let step = 0; step < whole + 3; step++) {
     let low = 0;
     let high = 0;
-    const at = step << 2;
-    if (step < whole) {
+    const at = step << shift;
+    if (isLatin1 && step <= whole) {
+      const rest = length - at;
+      if (rest >= 4) {
+        low =
+          text.charCodeAt(at) |
+          (text.charCodeAt(at + 1) << 8) |
+          (text.charCodeAt(at + 2) << 16) |
+          (text.charCodeAt(at + 3) << 24);
+        if (rest >= 8) high = text.charCodeAt(at + 7) << 24;
+        for (let i = Math.min(rest, 7) - 1; i >= 4; i--) high |= text.charCodeAt(at + i) << ((i - 4) << 3);
+      } else {
+        for (let i = rest - 1; i >= 0; i--) low |= text.charCodeAt(at + i) << (i << 3);
+      }
+      if (step === whole) high |= (length << 24) & 0xff000000;
+    } else if (step < whole) {
       low = text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16);
       high = text.charCodeAt(at + 2) | (text.charCodeAt(at + 3) << 16);
     } else if (step === whole) {
