@@ -1,5 +1,6 @@
 // Requests and responses: RFC 3261 §7. Immutable views of the bytes they came in; `parse.ts` makes them.
 import { ownBytes } from "./byte-writer.ts";
+import { SEMICOLON } from "./grammar.ts";
 import type { CSeq } from "./header/cseq.ts";
 import { decodeCSeq } from "./header/cseq.ts";
 import { type Via, type ViaParts, viaOfParts } from "./header/via.ts";
@@ -154,6 +155,17 @@ abstract class Message {
     return { host, port: port < 0 ? undefined : port };
   }
 
+  /** True if the top Via is this one as far as its first parameter, letter by letter. Makes no string. */
+  startsWithVia(via: string): boolean {
+    const { viaStart, viaEnd } = this.layout;
+    for (let i = 0; i < via.length && viaStart + i < viaEnd; i++) {
+      const code = via.charCodeAt(i);
+      if (this.bytes[viaStart + i] !== code) return false;
+      if (code === SEMICOLON) return true;
+    }
+    return false;
+  }
+
   /** CSeq's number without making an object. */
   get cSeqNumber(): number {
     return this.layout.cSeqNumber;
@@ -182,6 +194,17 @@ abstract class Message {
   /** True if there is a Route header. */
   get hasRoute(): boolean {
     return this.layout.hasRoute;
+  }
+
+  /** Takes over what has been read of the same message already. */
+  protected knowing(message: Message): this {
+    this.#topVia = message.#topVia;
+    this.#from = message.#from;
+    this.#to = message.#to;
+    this.#callId = message.#callId;
+    this.#cSeq = message.#cSeq;
+    this.#branch = message.#branch;
+    return this;
   }
 
   /** The body as text (UTF-8). */
@@ -228,7 +251,7 @@ export class SipRequest extends Message {
 
   /** The same request on a copy of its bytes, for keeping beyond the call that delivered it. */
   detach(): SipRequest {
-    return new SipRequest(ownBytes(this.bytes, 0, this.bytes.length), this.layout, this.index);
+    return new SipRequest(ownBytes(this.bytes, 0, this.bytes.length), this.layout, this.index).knowing(this);
   }
 }
 
@@ -247,7 +270,7 @@ export class SipResponse extends Message {
 
   /** The same response on a copy of its bytes, for keeping beyond the call that delivered it. */
   detach(): SipResponse {
-    return new SipResponse(ownBytes(this.bytes, 0, this.bytes.length), this.layout, this.index);
+    return new SipResponse(ownBytes(this.bytes, 0, this.bytes.length), this.layout, this.index).knowing(this);
   }
 }
 

@@ -386,7 +386,9 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
       return;
     }
     // §18.1.2: the sent-by of a response's top Via is ours, or the response is not for us.
-    if (this.#isOurs(message.topSentBy, flow)) this.#user.receiveResponse(message, flow, now);
+    const { via } = flow as { via?: string | undefined };
+    if ((via !== undefined && message.startsWithVia(via)) || this.#isOurs(message.topSentBy, flow))
+      this.#user.receiveResponse(message, flow, now);
     else this.counts.foreignResponses++;
   }
 
