@@ -33,6 +33,8 @@ export class CallMonitor {
   readonly #unproven = new Set<Call>();
   /** Traced calls, oldest first. */
   readonly #proven = new Set<Call>();
+  /** Calls going on whose trace was dropped, in that order. */
+  readonly #untraced = new Set<Call>();
   readonly #maxUnproven: number;
   /** Begins the ids of this process's calls, so that they differ from those in the records of earlier ones. */
   readonly #series: string;
@@ -65,7 +67,8 @@ export class CallMonitor {
 
   /** Calls that are going on or traced, oldest first; those that were only challenged are left out. */
   *list(): Generator<Call> {
-    for (const call of this.#calls.values()) if (call.state !== "challenged") yield call;
+    const calls = [...this.#calls.values()].sort((a, b) => a.number - b.number);
+    for (const call of calls) if (call.state !== "challenged") yield call;
   }
 
   /** Observer: a message came in. */
@@ -104,13 +107,24 @@ export class CallMonitor {
   #begin(invite: SipRequest, callId: string, now: number): Call {
     const { from, to } = invite;
     // A call outlives the message: strings that share its memory (Call-ID does not) must not keep it.
-    const id = `${this.#series}-${++this.#lastNumber}`;
-    const call = new Call(id, callId, own(addressOf(from.uri)), own(addressOf(to.uri)), invite.fromTag, now);
+    const number = ++this.#lastNumber;
+    const id = `${this.#series}-${number}`;
+    const call = new Call(
+      id,
+      number,
+      callId,
+      own(addressOf(from.uri)),
+      own(addressOf(to.uri)),
+      invite.fromTag,
+      now,
+    );
     if (this.#options.calls > 0) call.trace = new MessageTrace(this.#blocks, now);
     this.#calls.add(call);
     this.#unproven.add(call);
     if (this.#unproven.size > this.#maxUnproven) this.#forget(first(this.#unproven));
-    if (this.#calls.size > maxFollowed) this.#forget(this.#calls.values().next().value);
+    if (this.#calls.size > maxFollowed) {
+      this.#forget(first(this.#untraced) ?? first(this.#proven) ?? first(this.#unproven));
+    }
     return call;
   }
 
@@ -123,7 +137,7 @@ export class CallMonitor {
       return;
     }
     if (this.#unproven.delete(call)) {
-      if (call.trace !== undefined) this.#proven.add(call);
+      (call.trace === undefined ? this.#untraced : this.#proven).add(call);
       while (this.#proven.size > this.#options.calls) this.#dropTrace(first(this.#proven));
     }
     if (status < 200) {
@@ -160,6 +174,7 @@ export class CallMonitor {
 
   #remove(call: Call): void {
     this.#calls.delete(call.callId);
+    this.#untraced.delete(call);
     if (this.#current === call) this.#current = undefined;
   }
 
@@ -187,6 +202,7 @@ export class CallMonitor {
       call.trace = undefined;
     }
     if (call.isOver) this.#remove(call);
+    else this.#untraced.add(call);
   }
 
   #forget(call: Call | undefined): void {

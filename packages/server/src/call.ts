@@ -9,6 +9,8 @@ export type CallState = "calling" | "ringing" | "challenged" | "answered" | "fai
 export class Call {
   /** Short and unique, for `offhook trace`. */
   readonly id: string;
+  /** Counts the calls of this process. */
+  readonly number: number;
   readonly callId: string;
   /** Addresses as in From and To, e.g. "sip:alice@example.com". */
   readonly caller: string;
@@ -31,6 +33,7 @@ export class Call {
 
   constructor(
     id: string,
+    number: number,
     callId: string,
     caller: string,
     callee: string,
@@ -38,6 +41,7 @@ export class Call {
     now: number,
   ) {
     this.id = id;
+    this.number = number;
     this.callId = callId;
     this.caller = caller;
     this.callee = callee;

@@ -34,7 +34,7 @@ test("§7.2 a reason phrase with control characters: they do not reach the termi
 });
 
 function failed(reasonPhrase: string): Call {
-  const call = new Call("1", "c", "sip:alice@example.com", "sip:bob@example.com", "a", 0);
+  const call = new Call("1", 1, "c", "sip:alice@example.com", "sip:bob@example.com", "a", 0);
   call.status = 486;
   call.reasonPhrase = reasonPhrase;
   return call;

@@ -4,12 +4,9 @@
 import { type HeaderInit, makeCancel, parseMessage, SipRequest, type SipResponse } from "./message/index.ts";
 import type { TargetMemory } from "./stack-targets.ts";
 import type { InviteClient } from "./transaction/invite-client.ts";
-import type { ClientTransactionUser } from "./transaction/machine.ts";
+import { type ClientTransactionUser, ignoring } from "./transaction/machine.ts";
 import type { TransactionLayer } from "./transaction/transaction-layer.ts";
 import type { Flow, Target } from "./transport/index.ts";
-
-/** Listens to a transaction that nobody cares for any more: a CANCEL's, one without an open INVITE. */
-export const ignoring: ClientTransactionUser = { receiveResponse() {}, timeout() {}, transportError() {} };
 
 interface LateHost {
   readonly transactions: TransactionLayer;

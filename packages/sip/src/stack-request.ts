@@ -10,10 +10,10 @@ import {
   SipRequest,
   type SipResponse,
 } from "./message/index.ts";
-import { ignoring, LateAnswers, sendCancel } from "./stack-late.ts";
+import { LateAnswers, sendCancel } from "./stack-late.ts";
 import type { TargetMemory } from "./stack-targets.ts";
 import { InviteClient } from "./transaction/invite-client.ts";
-import type { ClientTransaction, ClientTransactionUser } from "./transaction/machine.ts";
+import { type ClientTransaction, type ClientTransactionUser, ignoring } from "./transaction/machine.ts";
 import { Timer, type TimerOwner } from "./transaction/timers.ts";
 import type { TransactionLayer } from "./transaction/transaction-layer.ts";
 import type {

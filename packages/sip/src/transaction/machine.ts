@@ -218,6 +218,13 @@ export interface ClientTransactionUser {
   transportError(error: Error, now: number): void;
 }
 
+/** Listens to a transaction that nobody cares for any more: a CANCEL's, one without an open INVITE. */
+export const ignoring: ClientTransactionUser = Object.freeze({
+  receiveResponse() {},
+  timeout() {},
+  transportError() {},
+});
+
 /** The outside of both client machines. */
 export interface ClientTransaction extends Transaction {
   readonly kind: "client";

@@ -5,6 +5,7 @@ import type { Flow } from "../transport/index.ts";
 import {
   type ClientTransaction,
   type ClientTransactionUser,
+  ignoring,
   Machine,
   type MachineSink,
   type Table,
@@ -139,7 +140,9 @@ export class NonInviteClient
         this.startStateTimer("timer F", durations.T1x64, now);
         break;
       case "start K":
+        // Nothing but the key is needed to absorb what comes again.
         this.bytes = undefined;
+        this.user = ignoring;
         this.startStateTimer("timer K", this.flow.isReliable ? 0 : durations.T4, now);
         break;
     }

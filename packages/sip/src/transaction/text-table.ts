@@ -8,9 +8,6 @@ export interface Keyed {
   readonly key: string;
 }
 
-/** Hashes that a Map keeps without allocating: small integers everywhere. */
-const mask = 0x3fffffff;
-
 /** Hashes of texts that peers choose: they depend on random numbers, so that nobody can choose collisions. */
 export class TextHash {
   readonly #seed: number;
@@ -25,7 +22,7 @@ export class TextHash {
     this.#factor = (word(4) ^ 0x5bd1e994) | 1;
   }
 
-  /** A small integer, not negative. */
+  /** 32 bits. */
   of(text: string): number {
     let hash = this.#seed;
     const factor = this.#factor;
@@ -33,14 +30,20 @@ export class TextHash {
       hash = Math.imul(hash ^ text.charCodeAt(i), factor);
       hash ^= hash >>> 15;
     }
-    return hash & mask;
+    return hash;
   }
 }
 
+/** Slots at first; doubled whenever half of them are taken. A power of two. */
+const fewest = 64;
+
 /** Entries by key. */
 export class TextTable<T extends Keyed> {
-  /** By hash, or the next free number after it: collisions are few. */
-  readonly #entries = new Map<number, T>();
+  /** Each entry stands where its hash says, or in the next free slot after that: no gap between the two. */
+  #slots: (T | undefined)[] = new Array(fewest).fill(undefined);
+  /** The hashes of the entries, beside them. */
+  #hashes = new Int32Array(fewest);
+  #size = 0;
   readonly #hash: TextHash;
 
   constructor(hash: Random | TextHash) {
@@ -48,50 +51,77 @@ export class TextTable<T extends Keyed> {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
   /** `hash`: that of the key, if it is known. */
   get(key: string, hash = this.#hash.of(key)): T | undefined {
-    for (let at = hash; ; at = (at + 1) & mask) {
-      const entry = this.#entries.get(at);
-      if (entry === undefined || entry.key === key) return entry;
-    }
+    return this.#slots[this.#find(key, hash)];
   }
 
   /** Adds an entry, in the place of one with the same key. */
   add(entry: T): void {
-    const { key } = entry;
-    let at = this.#hash.of(key);
-    for (;;) {
-      const other = this.#entries.get(at);
-      if (other === undefined || other.key === key) break;
-      at = (at + 1) & mask;
-    }
-    this.#entries.set(at, entry);
+    const hash = this.#hash.of(entry.key);
+    const at = this.#find(entry.key, hash);
+    if (this.#slots[at] === undefined) this.#size++;
+    this.#slots[at] = entry;
+    this.#hashes[at] = hash;
+    if (this.#size * 2 > this.#slots.length) this.#grow();
   }
 
   /** Removes the entry with this key; false if there is none. */
   delete(key: string): boolean {
-    let at = this.#hash.of(key);
-    for (;;) {
-      const entry = this.#entries.get(at);
-      if (entry === undefined) return false;
-      if (entry.key === key) break;
-      at = (at + 1) & mask;
+    const slots = this.#slots;
+    const hashes = this.#hashes;
+    const mask = slots.length - 1;
+    let gap = this.#find(key, this.#hash.of(key));
+    if (slots[gap] === undefined) return false;
+    this.#size--;
+    // Whoever stands behind the gap, and could not be found across it, moves into it and leaves another.
+    for (let at = (gap + 1) & mask; slots[at] !== undefined; at = (at + 1) & mask) {
+      const wanted = hashes[at]! & mask;
+      if (((at - wanted) & mask) < ((at - gap) & mask)) continue;
+      slots[gap] = slots[at];
+      hashes[gap] = hashes[at]!;
+      gap = at;
     }
-    this.#entries.delete(at);
-    // Those behind it may have been put there because its place was taken.
-    for (let next = (at + 1) & mask; ; next = (next + 1) & mask) {
-      const entry = this.#entries.get(next);
-      if (entry === undefined) return true;
-      this.#entries.delete(next);
-      this.add(entry);
-    }
+    slots[gap] = undefined;
+    return true;
   }
 
-  /** All entries, in the order in which they came (nearly: a collision may move one back). */
-  values(): MapIterator<T> {
-    return this.#entries.values();
+  /** All entries, in no order. */
+  *values(): Generator<T, void, undefined> {
+    for (const entry of this.#slots) if (entry !== undefined) yield entry;
+  }
+
+  /** The slot with this key, or the free one where it belongs. */
+  #find(key: string, hash: number): number {
+    const slots = this.#slots;
+    const hashes = this.#hashes;
+    const mask = slots.length - 1;
+    let at = hash & mask;
+    for (let entry = slots[at]; entry !== undefined; entry = slots[at]) {
+      if (hashes[at] === hash && entry.key === key) return at;
+      at = (at + 1) & mask;
+    }
+    return at;
+  }
+
+  #grow(): void {
+    const { length } = this.#slots;
+    const slots = new Array<T | undefined>(length * 2).fill(undefined);
+    const hashes = new Int32Array(length * 2);
+    const mask = length * 2 - 1;
+    for (let i = 0; i < length; i++) {
+      const entry = this.#slots[i];
+      if (entry === undefined) continue;
+      const hash = this.#hashes[i]!;
+      let at = hash & mask;
+      while (slots[at] !== undefined) at = (at + 1) & mask;
+      slots[at] = entry;
+      hashes[at] = hash;
+    }
+    this.#slots = slots;
+    this.#hashes = hashes;
   }
 }

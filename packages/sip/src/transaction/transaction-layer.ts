@@ -97,7 +97,7 @@ export class TransactionLayer implements MachineSink {
   readonly #completed: CompletedResponses;
   readonly #completedTimer: Timer;
   /** Who is to hear of a flow's failure: clients that wait, servers that answer over a connection. */
-  readonly #byFlow = new Map<Flow, Set<Transaction>>();
+  readonly #byFlow = new Map<Flow, Transaction | Set<Transaction>>();
   readonly #timers: Timers;
   #announced = Number.POSITIVE_INFINITY;
   #unanswered = 0;
@@ -186,9 +186,7 @@ export class TransactionLayer implements MachineSink {
 
   /** The flow cannot carry what was given to it, or has ended. */
   flowFailed(flow: Flow, error: Error, now: number): void {
-    const watchers = this.#byFlow.get(flow);
-    if (watchers === undefined) return;
-    for (const transaction of [...watchers]) transaction.transportError(error, now);
+    for (const transaction of this.#watchersOf(flow)) transaction.transportError(error, now);
   }
 
   /**
@@ -197,14 +195,14 @@ export class TransactionLayer implements MachineSink {
    * next tick: the end may come from within a call of theirs.
    */
   flowClosed(flow: Flow, now: number): void {
-    const watchers = this.#byFlow.get(flow);
-    if (watchers === undefined) return;
-    const waiting = [...watchers].filter((transaction) => transaction.kind === "client");
+    const waiting = this.#watchersOf(flow).filter((transaction) => transaction.kind === "client");
     if (waiting.length === 0) return;
     const error = new TransportError("the connection was closed before an answer came");
     const tell = (when: number) => {
       for (const transaction of waiting) {
-        if (this.#byFlow.get(flow)?.has(transaction) === true) transaction.transportError(error, when);
+        const watchers = this.#byFlow.get(flow);
+        const stillWaits = watchers instanceof Set ? watchers.has(transaction) : watchers === transaction;
+        if (stillWaits) transaction.transportError(error, when);
       }
     };
     this.startTimer(new Timer({ fire: (_timer, when) => tell(when) }), 0, now);
@@ -440,13 +438,24 @@ export class TransactionLayer implements MachineSink {
 
   #watch(flow: Flow, transaction: Transaction): void {
     const watchers = this.#byFlow.get(flow);
-    if (watchers === undefined) this.#byFlow.set(flow, new Set([transaction]));
-    else watchers.add(transaction);
+    if (watchers instanceof Set) watchers.add(transaction);
+    // Nearly always the only one.
+    else if (watchers === undefined) this.#byFlow.set(flow, transaction);
+    else if (watchers !== transaction) this.#byFlow.set(flow, new Set([watchers, transaction]));
   }
 
   #unwatch(flow: Flow, transaction: Transaction): void {
     const watchers = this.#byFlow.get(flow);
-    if (watchers?.delete(transaction) === true && watchers.size === 0) this.#byFlow.delete(flow);
+    const wasLast =
+      watchers instanceof Set
+        ? watchers.delete(transaction) && watchers.size === 0
+        : watchers === transaction;
+    if (wasLast) this.#byFlow.delete(flow);
+  }
+
+  #watchersOf(flow: Flow): Transaction[] {
+    const watchers = this.#byFlow.get(flow);
+    return watchers instanceof Set ? [...watchers] : watchers === undefined ? [] : [watchers];
   }
 
   #answered(): void {
