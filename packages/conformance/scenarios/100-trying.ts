@@ -117,8 +117,7 @@ export default scenario({
     "a proxy keeps it": async (stage) => {
       await stage.server({ users: ["bob"] });
       const bob = await stage.peer("bob");
-      bob.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-      await bob.expect("bob is registered", "SIP/2.0 200 OK");
+      await bob.register("sip:bob@home.example");
       const alice = await stage.peer("alice");
       alice.request("INVITE sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}");

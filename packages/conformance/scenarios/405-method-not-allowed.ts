@@ -88,8 +88,7 @@ export default scenario({
     "on the way to somebody else": async (stage) => {
       await stage.server({ users: ["bob"] });
       const bob = await stage.peer("bob");
-      bob.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-      await bob.expect("bob is registered", "SIP/2.0 200 OK");
+      await bob.register("sip:bob@home.example");
       const carol = await stage.peer("carol");
       carol.request("PUBLISH sip:bob@home.example");
       await bob.expect("what the server does not do itself it sends on", "PUBLISH {*}");

@@ -173,8 +173,7 @@ export default scenario({
       const desk = await stage.peer("desk");
       const mobile = await stage.peer("mobile");
       for (const device of [desk, mobile]) {
-        device.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-        await device.expect(`the ${device.name} is registered`, "SIP/2.0 200 OK");
+        await device.register("sip:bob@home.example");
       }
       const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
       await desk.expect("the desk phone is called", "INVITE {*}\nCSeq: 1 INVITE");

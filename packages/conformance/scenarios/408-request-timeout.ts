@@ -27,8 +27,7 @@ export default scenario({
       await stage.server({ users: ["bob"] });
       const alice = await stage.peer("alice");
       const bob = await stage.peer("bob");
-      bob.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-      await bob.expect("bob is registered", "SIP/2.0 200 OK");
+      await bob.register("sip:bob@home.example");
       alice.request("INVITE sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}");
       bob.reply("180 Ringing");

@@ -87,8 +87,7 @@ export default scenario({
     "Require is none of the proxy's business": async (stage) => {
       await stage.server({ users: ["bob"] });
       const bob = await stage.peer("bob");
-      bob.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-      await bob.expect("bob is registered", "SIP/2.0 200 OK");
+      await bob.register("sip:bob@home.example");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Require: teleport");
       await bob.expect("bob gets the call, and may know the extension", "INVITE {*}\nRequire: teleport");

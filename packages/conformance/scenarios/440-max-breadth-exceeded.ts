@@ -7,8 +7,7 @@ async function phonesOf(stage: Stage, ...names: readonly string[]): Promise<Peer
   const phones: Peer[] = [];
   for (const name of names) {
     const phone = await stage.peer(name);
-    phone.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-    await phone.expect(`bob's ${name} is registered`, "SIP/2.0 200 OK");
+    await phone.register("sip:bob@home.example");
     phones.push(phone);
   }
   return phones;

@@ -102,8 +102,7 @@ export default scenario({
     "a proxy": async (stage) => {
       await stage.server({ users: ["bob"] });
       const [bob, carol] = [await stage.peer("bob"), await stage.peer("carol")];
-      bob.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-      await bob.expect("bob is registered", "SIP/2.0 200 OK");
+      await bob.register("sip:bob@home.example");
       carol.request("BYE sip:bob@home.example", "To: <sip:bob@home.example>;tag=bobs");
       await bob.expect("has no dialogs and knows of none: it asks bob", "BYE {*}\nTo: {*};tag=bobs");
       bob.reply("200 OK");

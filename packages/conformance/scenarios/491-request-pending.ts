@@ -17,8 +17,7 @@ export default scenario({
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
       const bob = await stage.peer("bob");
-      bob.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-      await bob.expect("bob is registered", "SIP/2.0 200 OK");
+      await bob.register("sip:bob@home.example");
       const call = alice.call("sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}\nFrom: {*};tag={aliceTag:[^;]+}");
       bob.reply("200 OK", ...content("bob"));

@@ -1,15 +1,7 @@
 // 502 Bad Gateway: whoever is behind us has answered, and nobody can make sense of it. RFC 3261 §16.7 item 3, §21.5.3,
 // §18.3; RFC 5057 §5.1.
 
-import { type Peer, type Stage, scenario, sdpOf } from "../src/index.ts";
-
-/** A foreign phone of bob's. */
-async function register(stage: Stage, name: string): Promise<Peer> {
-  const phone = await stage.peer(name);
-  phone.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-  await phone.expect(`${name} is registered`, "SIP/2.0 200 OK");
-  return phone;
-}
+import { scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 502,
@@ -21,7 +13,8 @@ export default scenario({
   producer: {
     "a To that nobody can read": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await register(stage, "bob");
+      const bob = await stage.peer("bob");
+      await bob.register("sip:bob@home.example");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}");
@@ -42,7 +35,8 @@ export default scenario({
     },
     "a text": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await register(stage, "bob");
+      const bob = await stage.peer("bob");
+      await bob.register("sip:bob@home.example");
       const carol = await stage.peer("carol");
       carol.request("MESSAGE sip:bob@home.example");
       await bob.expect("bob gets a text", "MESSAGE {*}");
@@ -51,7 +45,8 @@ export default scenario({
     },
     "addressed to the proxy alone": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await register(stage, "bob");
+      const bob = await stage.peer("bob");
+      await bob.register("sip:bob@home.example");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}\nVia: {ours}");
@@ -63,7 +58,8 @@ export default scenario({
   nearMiss: {
     "what the proxy need not read": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await register(stage, "bob");
+      const bob = await stage.peer("bob");
+      await bob.register("sip:bob@home.example");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}");
@@ -75,7 +71,8 @@ export default scenario({
     },
     "a provisional response": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await register(stage, "bob");
+      const bob = await stage.peer("bob");
+      await bob.register("sip:bob@home.example");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}");
@@ -86,7 +83,8 @@ export default scenario({
     },
     "an answer of nobody's": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await register(stage, "bob");
+      const bob = await stage.peer("bob");
+      await bob.register("sip:bob@home.example");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}");
@@ -101,7 +99,8 @@ export default scenario({
     "a call": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await register(stage, "bob");
+      const bob = await stage.peer("bob");
+      await bob.register("sip:bob@home.example");
       const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
       await bob.expect("bob is called", "INVITE {*}");
       bob.reply("200 OK", "To: <sip:bob@home.example;tag=1");
@@ -113,8 +112,10 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const broken = await register(stage, "broken");
-      const sound = await register(stage, "sound");
+      const broken = await stage.peer("broken");
+      await broken.register("sip:bob@home.example");
+      const sound = await stage.peer("sound");
+      await sound.register("sip:bob@home.example");
       const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
       await broken.expect("one phone is called", "INVITE {*}");
       await sound.expect("and another", "INVITE {*}");

@@ -83,8 +83,7 @@ export default scenario({
       const carol = await stage.peer("carol");
       const [desk, mobile] = [await stage.peer("desk"), await stage.peer("mobile")];
       for (const device of [desk, mobile]) {
-        device.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-        await device.expect(`bob's ${device.name}`, "SIP/2.0 200 OK");
+        await device.register("sip:bob@home.example");
       }
       carol.request("INVITE sip:bob@home.example");
       await mobile.expect("the mobile", "INVITE {*}");

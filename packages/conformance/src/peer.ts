@@ -174,6 +174,16 @@ export class Peer implements Part {
     Object.assign(this.captures, { callId, fromTag: tagOf(local) });
   }
 
+  /** Registers as a phone of this address-of-record, e.g. "sip:bob@home.example". */
+  async register(aor: string): Promise<void> {
+    this.request(
+      `REGISTER sip:${aor.slice(aor.indexOf("@") + 1)}`,
+      `To: <${aor}>`,
+      `From: <${aor}>;tag={fromTag}`,
+    );
+    await this.expect(`${this.name} is registered as ${aor}`, "SIP/2.0 200 OK");
+  }
+
   /** Sends a message written as text, one line each, filled in; the body after an empty line. */
   send(text: string): void {
     this.#send(composeText(text, this.#known()), undefined);
