@@ -5,9 +5,9 @@ import { act, scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 500,
-  sender: "the called phone, and the proxy in place of a 503",
+  sender: "the called phone, the registrar, and the proxy in place of a 503",
   condition:
-    "a request in a dialog comes out of order or too soon, a reliable response is never acknowledged, a handler fails",
+    "a request in a dialog or a REGISTER comes out of order or too soon, a reliable response is never acknowledged, a handler fails",
   reacts:
     "sent again once, after Retry-After or, if it does no harm twice, after 2 s; else it fails, and a call goes on",
 
@@ -55,6 +55,26 @@ export default scenario({
       stage.check.ok("within ten seconds", Number(wait) <= 10);
       stage.check.equal("it still rings", incoming.state, "ringing");
     },
+    "a registration out of order": async (stage) => {
+      const { server } = await stage.server({ users: ["bob"] });
+      const bob = await stage.peer("bob");
+      const register = (sequence: number, contact: string) =>
+        bob.request(
+          "REGISTER sip:home.example",
+          "To: <sip:bob@home.example>",
+          "Call-ID: one",
+          `CSeq: ${sequence} REGISTER`,
+          `Contact: ${contact}`,
+        );
+      register(5, "<sip:bob@192.0.2.5>");
+      await bob.expect("bob is registered", "SIP/2.0 200 OK\nCSeq: 5 REGISTER");
+      register(4, "<sip:bob@192.0.2.5>;expires=0");
+      await bob.expect(
+        "what was overtaken on the way must not undo what came later (§10.3 step 7)",
+        "SIP/2.0 500 {*}\nTo: {*};tag={tag}\nCSeq: 4 REGISTER",
+      );
+      stage.check.equal("the binding is still there", server.store.locations.memory.bindingCount, 1);
+    },
     "nobody confirms the ringing": async (stage) => {
       const bob = await stage.phone("bob");
       const carol = await stage.peer("carol", { to: bob });
@@ -91,8 +111,7 @@ export default scenario({
     "a server behind the proxy is overloaded": async (stage) => {
       await stage.server({ users: ["bob"] });
       const bob = await stage.peer("bob");
-      bob.request("REGISTER sip:home.example", "To: <sip:bob@home.example>");
-      await bob.expect("bob is registered", "SIP/2.0 200 OK");
+      await bob.register("sip:bob@home.example");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}");
