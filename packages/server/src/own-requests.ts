@@ -1,7 +1,7 @@
 // Requests for this server itself, not for one of its users: a user agent server's checks and OPTIONS. RFC 3261 §8.2, §11.2.
 
 import { checkRequest, type UasRules } from "@offhook/sip/core";
-import { isSipUri } from "@offhook/sip/message";
+import { isSipUri, PrintedHeaders } from "@offhook/sip/message";
 import type { IncomingRequest } from "@offhook/sip/stack";
 
 /**
@@ -12,18 +12,19 @@ import type { IncomingRequest } from "@offhook/sip/stack";
  */
 export function makeOwnAnswers(methods: readonly string[]): (incoming: IncomingRequest) => boolean {
   const rules: UasRules = { allow: [...methods, "OPTIONS", "ACK", "CANCEL"], supported: ["path"] };
-  const headers = [
+  const printed = new PrintedHeaders([
     ["Allow", rules.allow.join(", ")],
     ["Accept", "application/sdp"],
     ["Accept-Encoding", "identity"],
     ["Accept-Language", "en"],
     ["Supported", "path"],
-  ] as const;
+  ]);
+  const answer = { printed };
   return (incoming) => {
     const { requestUri } = incoming.request;
     if (!isSipUri(requestUri) || (requestUri.user ?? "") !== "") return false;
     const refusal = checkRequest(incoming.request, rules);
-    if (refusal === undefined) incoming.respond(200, { headers });
+    if (refusal === undefined) incoming.respond(200, answer);
     else incoming.respond(refusal.statusCode, refusal.options);
     return true;
   };

@@ -54,7 +54,7 @@ const describing = new Set(["INVITE", "UPDATE"]);
 export function checkRequest(request: SipRequest, rules: UasRules): Refusal | undefined {
   // §9.2: nothing else of a CANCEL matters. §17: an ACK has no answer.
   if (request.method === "CANCEL" || request.method === "ACK") return undefined;
-  if (request.to.tag !== undefined) {
+  if (request.hasToTag) {
     return (
       checkSize(request, rules) ??
       checkMethod(request, rules) ??
@@ -93,14 +93,17 @@ function checkMethod({ method }: SipRequest, { allow }: UasRules): Refusal | und
 }
 
 /** §8.2.2.1, §21.4.4: who asks, and for whom. */
-function checkParties({ to, from }: SipRequest, rules: UasRules): Refusal | undefined {
-  if (rules.acceptsTo?.(to.uri) === false) return refuse(403, [], "Forbidden (To not accepted)");
-  return rules.acceptsFrom?.(from.uri) === false ? refuse(403, [], "Forbidden (caller refused)") : undefined;
+function checkParties(request: SipRequest, rules: UasRules): Refusal | undefined {
+  if (rules.acceptsTo?.(request.to.uri) === false) return refuse(403, [], "Forbidden (To not accepted)");
+  if (rules.acceptsFrom?.(request.from.uri) === false) return refuse(403, [], "Forbidden (caller refused)");
+  return undefined;
 }
+
+const defaultSchemes = ["sip", "sips", "tel"];
 
 /** §8.2.2.1. */
 function checkUri({ requestUri }: SipRequest, rules: UasRules): Refusal | undefined {
-  const { schemes = ["sip", "sips", "tel"], sips } = rules;
+  const { schemes = defaultSchemes, sips } = rules;
   const { scheme } = requestUri;
   if (!schemes.includes(scheme)) return refuse(416);
   // RFC 5630 §5.1.2, §5.1: that is not the fault of the scheme, which we know.
@@ -116,6 +119,7 @@ function refuseSips(warning: number, text: string): Refusal {
 
 /** §8.2.2.3. */
 function checkRequire({ headers }: SipRequest, { supported = [] }: UasRules): Refusal | undefined {
+  if (!headers.has("Require")) return undefined;
   const known = new Set(supported.map((tag) => tag.toLowerCase()));
   const unknown = unknownTags(headers.rawAll("Require"), known);
   return unknown.length === 0 ? undefined : refuse(420, [["Unsupported", unknown.join(", ")]]);

@@ -83,6 +83,7 @@ export {
   forwardResponse,
   makeResponse,
   type OutgoingResponse,
+  PrintedHeaders,
   printResponse,
   type ResponseOptions,
 } from "./response.ts";

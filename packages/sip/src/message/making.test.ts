@@ -9,6 +9,7 @@ import {
   makeAck,
   makeCancel,
   makeResponse,
+  PrintedHeaders,
   parseMessage,
   parseNameAddr,
   parseUri,
@@ -170,6 +171,23 @@ test("§7.2, responses that could not be read, are refused", () => {
   assert.throws(() => makeResponse(invite, 200, { toTag: "a b" }), ArgumentError);
   assert.throws(() => makeResponse(invite, 200, { contentType: "a/b\r\nX: y" }), ArgumentError);
   assert.throws(() => makeResponse(invite, 200, { headers: [["CSeq", "1 INVITE"]] }), ArgumentError);
+});
+
+test("§8.2.6, header fields printed once, stand behind the others in each response", () => {
+  const printed = new PrintedHeaders([
+    ["Allow", "INVITE, ACK"],
+    ["Retry-After", 5],
+  ]);
+  const response = makeResponse(invite, 200, { headers: [["Server", "x"]], printed, body: "hm" });
+  assert.deepEqual([...response.headers.entries()].slice(-4), [
+    ["Server", "x"],
+    ["Allow", "INVITE, ACK"],
+    ["Retry-After", "5"],
+    ["Content-Length", "2"],
+  ]);
+  assert.throws(() => new PrintedHeaders([["Server", "x\r\nX: y"]]), ArgumentError);
+  assert.throws(() => new PrintedHeaders([["no name", "x"]]), ArgumentError);
+  assert.throws(() => new PrintedHeaders([["CSeq", "1 INVITE"]]), ArgumentError);
 });
 
 test("§17.1.1.3, the ACK of a non-2xx, has the INVITE's top Via, Route and the response's To", () => {

@@ -8,8 +8,16 @@ import { fieldCount, firstField, idOf, lineEnd, lineStart } from "./headers.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { isToken } from "./params.ts";
 import { parseMessage } from "./parse.ts";
-import { bodyBytes, checkLine, checkName, type HeaderInit, printHeaderValue } from "./serialize.ts";
+import {
+  bodyBytes,
+  checkLine,
+  checkName,
+  type HeaderInit,
+  printHeaders,
+  printHeaderValue,
+} from "./serialize.ts";
 import { type ForwardEdits, splice } from "./splice.ts";
+import { encodeText } from "./text.ts";
 
 /** A response ready to be sent. */
 export interface OutgoingResponse {
@@ -19,12 +27,26 @@ export interface OutgoingResponse {
   readonly bytes: Uint8Array;
 }
 
+/** Header fields that are checked and printed once, for all responses that repeat them. */
+export class PrintedHeaders {
+  /** Whole lines. */
+  readonly bytes: Uint8Array;
+
+  /** Throws ArgumentError for line breaks, and for fields that each response has of its own (Via, To, CSeq …). */
+  constructor(headers: readonly HeaderInit[]) {
+    if (hasChecked(headers)) throw new ArgumentError("these fields come from the request or the body");
+    this.bytes = encodeText(printHeaders(headers));
+  }
+}
+
 export interface ResponseOptions {
   /** Default: the registered phrase of the code. */
   readonly reasonPhrase?: string;
   /** Put into To if the request's has none (§8.2.6.2). */
   readonly toTag?: string;
   readonly headers?: readonly HeaderInit[];
+  /** Further header fields, the same in many responses. */
+  readonly printed?: PrintedHeaders;
   readonly body?: Uint8Array | string;
   /** Content-Type of the body, if it is not among `headers`. */
   readonly contentType?: string;
@@ -96,11 +118,11 @@ function responseBytes(
   if (!Number.isInteger(statusCode) || statusCode < 100 || statusCode > 699) {
     throw new ArgumentError("a status code is 100 … 699");
   }
-  const phrase = checkLine(options.reasonPhrase ?? reasonPhrase(statusCode), "the reason phrase");
-  const { headers = noHeaders, contentType } = options;
+  const { headers = noHeaders, contentType, printed } = options;
+  const statusLine = statusLineOf(statusCode, options.reasonPhrase);
   if (toTag !== undefined && !isToken(toTag)) throw new ArgumentError("a tag is a token");
   const body = bodyBytes(options.body);
-  writer.start().text("SIP/2.0 ").text(String(statusCode)).text(" ").text(phrase).text("\r\n");
+  writer.start().text(statusLine);
   copyFields(request, VIA);
   copyFields(request, FROM);
   copyTo(request, toTag);
@@ -113,6 +135,7 @@ function responseBytes(
     const name = checkName(header[0]);
     writer.text(name).text(": ").text(printHeaderValue(name, header[1])).text("\r\n");
   }
+  if (printed !== undefined) writer.bytes(printed.bytes, 0, printed.bytes.length);
   if (contentType !== undefined) {
     writer.text("Content-Type: ").text(checkLine(contentType, "Content-Type")).text("\r\n");
   }
@@ -120,6 +143,15 @@ function responseBytes(
   else writer.text(`Content-Length: ${body.length}\r\n\r\n`);
   if (body !== undefined) writer.bytes(body, 0, body.length);
   return writer.finish();
+}
+
+/** Those with the registered phrases, which are nearly all. */
+const statusLines: (string | undefined)[] = new Array<string | undefined>(700).fill(undefined);
+
+function statusLineOf(statusCode: number, phrase: string | undefined): string {
+  if (phrase !== undefined) return `SIP/2.0 ${statusCode} ${checkLine(phrase, "the reason phrase")}\r\n`;
+  statusLines[statusCode] ??= `SIP/2.0 ${statusCode} ${reasonPhrase(statusCode)}\r\n`;
+  return statusLines[statusCode];
 }
 
 /** Appends the whole lines of that header, as they came. */

@@ -4,6 +4,7 @@
 import type {
   HeaderInit,
   OutgoingResponse,
+  PrintedHeaders,
   SipMessage,
   SipRequest,
   SipResponse,
@@ -68,6 +69,7 @@ export interface RespondOptions {
   /** Default: `transaction.toTag`, unless the request has a To tag already. */
   toTag?: string;
   headers?: readonly HeaderInit[];
+  printed?: PrintedHeaders;
   body?: Uint8Array | string;
   contentType?: string;
 }
