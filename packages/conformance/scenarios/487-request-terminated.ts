@@ -149,7 +149,7 @@ export default scenario({
       bob.reply("487 Request Terminated");
       await stage.rejected("somebody on the way gave up: the application is told 487", call.answered, 487);
       const { by, cause } = await stage.value("the call is over", call.ended);
-      stage.check.equal("and not by this end", [by, cause], ["remote", "rejected"]);
+      stage.check.equal("and not by this end: its time was over", [by, cause], ["remote", "expired"]);
     },
     "the answer crosses the CANCEL": async (stage) => {
       const alice = await stage.phone("alice");
