@@ -198,6 +198,7 @@ export default scenario({
       await registrar.expect("until his account is closed", "REGISTER {*}\nCSeq: 2 REGISTER");
       registrar.reply("403 Forbidden");
       await stage.until("the application is told", () => registration.state === "failed");
+      stage.check.equal("and why", registration.failure?.statusCode, 403);
       await stage.advance(7_200_000);
       await stage.seesTimes(
         "who is not wanted does not ask again by himself",
