@@ -3,7 +3,13 @@
 
 import type { MaybePromise } from "@offhook/sip";
 import { aorOf, isSipUri, isTelUri, parseUri, type SipUri, type Uri } from "@offhook/sip/message";
-import { type ProxyTarget, type RouteContext, type RouteProgram, targetsOf } from "@offhook/sip/proxy";
+import {
+  type ProxyTarget,
+  type RouteContext,
+  type RouteProgram,
+  sipsNotAllowed,
+  targetsOf,
+} from "@offhook/sip/proxy";
 import type { Binding, LocationService } from "@offhook/sip/registrar";
 import type { Flow, Listener } from "@offhook/sip/transport";
 import type { OurDomains } from "./relay.ts";
@@ -110,10 +116,7 @@ export class AccountDirectory {
     if (usable.length > 0) {
       context.addTargets(usable);
     } else if (targets.length > 0) {
-      context.answer(480, {
-        reasonPhrase: "SIPS Not Allowed",
-        headers: [["Warning", '380 offhook "SIPS Not Allowed"']],
-      });
+      context.answer(480, sipsNotAllowed);
     } else {
       context.answer(480, {
         reasonPhrase: bindings.length === 0 ? "User Not Registered" : "User's Connection Is Gone",

@@ -4,7 +4,7 @@
 import { ParseError } from "../errors.ts";
 import { type ForwardEdits, forwardResponse, type HeaderInit, type SipResponse } from "../message/index.ts";
 import { preferenceOf } from "../responses/index.ts";
-import type { IncomingRequest, ServerTransaction } from "../transaction/transaction-user.ts";
+import type { IncomingRequest, RespondOptions, ServerTransaction } from "../transaction/transaction-user.ts";
 
 /** Forwards a response as it came, without our Via. False if it cannot be: it counts as 502 then. */
 export function passUpstream(
@@ -20,6 +20,12 @@ export function passUpstream(
     throw error;
   }
 }
+
+/** RFC 5630 §5.3: what a branch that was not tried, for want of SIPS, has to say. Only such a branch counts as 480. */
+export const sipsNotAllowed: RespondOptions = {
+  reasonPhrase: "SIPS Not Allowed",
+  headers: [["Warning", '380 offhook "SIPS Not Allowed"']],
+};
 
 /** The best of the final responses from 300 on that the branches of one request brought. */
 export class BestResponse {
@@ -83,7 +89,8 @@ export class BestResponse {
     else if (statusCode === 430) incoming.respond(480);
     // No answer, but the caller has given up by itself.
     else if (statusCode === 408 && this.#transaction.isCanceled) incoming.respond(487);
-    else if (response === undefined) incoming.respond(statusCode);
+    else if (response === undefined)
+      incoming.respond(statusCode, statusCode === 480 ? sipsNotAllowed : undefined);
     else if (!this.#pass(response)) incoming.respond(502);
   }
 

@@ -1,4 +1,5 @@
 // The proxy, RFC 3261 §16: the public face of this folder.
+export { sipsNotAllowed } from "./best-response.ts";
 export { defaultMaxBreadth } from "./forward.ts";
 export { type HashKey, hashKey, keyedHash } from "./keyed-hash.ts";
 export { type OwnIdentity, preprocessRoute, type RouteDecision } from "./preprocess-route.ts";

@@ -110,6 +110,8 @@ for (const [title, scheme, targets, expected, requestUri] of rows) {
     invite(bed, scheme);
     const sent = bed.take().filter(({ text }) => !text.startsWith("SIP/2.0 100"));
     assert.deepEqual(names(sent), [expected]);
+    if (expected.startsWith("480"))
+      assert.match(header(sent[0]!, "Warning")[0] ?? "", /^380 .* "SIPS Not Allowed"$/);
     if (requestUri !== undefined) assert.ok(sent[0]?.text.startsWith(`INVITE ${requestUri} SIP/2.0\r\n`));
   });
 }
