@@ -79,6 +79,31 @@ export default scenario({
       const { cause } = await stage.value("bob's phone stops ringing", incoming.ended);
       stage.check.equal("by itself", cause, "expired");
     },
+    "a re-INVITE": async (stage) => {
+      const bob = await stage.phone("bob");
+      const carol = await stage.peer("carol", { to: bob });
+      const offer = (...more: string[]) => ["Content-Type: application/sdp", "", sdpOf("carol", ...more)];
+      carol.request(`INVITE ${bob.aor}`, ...offer());
+      const call = await bob.rings("bob is called");
+      const answering = call.answer((asked) =>
+        asked?.includes("m=video") === true ? new Promise(() => {}) : sdpOf("bob"),
+      );
+      await carol.expect("and answers", "SIP/2.0 200 OK");
+      carol.ack();
+      await stage.value("the call is up", answering);
+      carol.requestInDialog("INVITE", ...offer("m=video 40002 RTP/AVP 31"));
+      await stage.sees(
+        "carol would like to see bob",
+        { from: "carol", to: "bob" },
+        "INVITE {*}\nCSeq: 2 INVITE",
+      );
+      await stage.advance(200);
+      await carol.expect("who takes his time", "SIP/2.0 100 Trying\nCSeq: 2 INVITE");
+      carol.cancel();
+      await carol.expect("she gives up", "SIP/2.0 200 OK\nCSeq: 2 CANCEL");
+      await carol.expect("which ends the re-INVITE", "SIP/2.0 487 Request Terminated\nCSeq: 2 INVITE");
+      stage.check.equal("and not the call", call.state, "established");
+    },
   },
 
   nearMiss: {
@@ -140,6 +165,20 @@ export default scenario({
       await bob.expect("487 is acknowledged like every failure", "ACK {*}");
       await stage.seesTimes("nothing is tried again", 1, { from: "alice" }, "INVITE {*}");
       stage.check.equal("no call is left", alice.ua.calls.size, 0);
+    },
+    "a 487 that never comes": async (stage) => {
+      const alice = await stage.phone("alice");
+      const bob = await stage.peer("bob");
+      const call = alice.call(bob.aor);
+      await bob.expect("the INVITE", "INVITE {*}");
+      bob.reply("180 Ringing");
+      await stage.until("it rings", () => call.state === "ringing");
+      const ended = call.hangUp();
+      await bob.expect("the CANCEL", "CANCEL {*}");
+      bob.reply("200 OK");
+      await stage.advance(33_000);
+      const { cause } = await stage.value("is not waited for longer than 64·T1 (§9.1)", ended);
+      stage.check.equal("the call counts as cancelled", cause, "canceled");
     },
     "without our doing": async (stage) => {
       const alice = await stage.phone("alice");

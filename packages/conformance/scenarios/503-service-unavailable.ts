@@ -48,6 +48,27 @@ export default scenario({
       await alice.expect("but alice can still give up", "SIP/2.0 200 OK\nCSeq: 1 CANCEL");
       await bob.expect("which bob hears of", "CANCEL {*}");
     },
+    "about to stop": act(
+      { notInWeather: "who has stopped cannot send again what was lost" },
+      async (stage) => {
+        const { server } = await stage.server({ config: { aliases: { bob: "sip:bob@bob.example" } } });
+        const [alice, bob, carol] = [
+          await stage.peer("alice"),
+          await stage.peer("bob"),
+          await stage.peer("carol"),
+        ];
+        alice.request("INVITE sip:bob@home.example");
+        await bob.expect("alice calls", "INVITE {*}");
+        bob.reply("180 Ringing");
+        await alice.expect("it rings", "SIP/2.0 180 Ringing");
+        const stopping = server.stop();
+        carol.request("INVITE sip:bob@home.example");
+        await carol.expect("carol comes too late", "SIP/2.0 503 {*}\nTo: {*};tag={tag}\nRetry-After: 10");
+        bob.reply("486 Busy Here");
+        await alice.expect("alice still has her answer", "SIP/2.0 486 Busy Here");
+        await stage.value("then the server stops", stopping);
+      },
+    ),
     "more requests than one source may send": act(
       { notInWeather: "a second's requests are counted where time stands still" },
       async (stage) => {
