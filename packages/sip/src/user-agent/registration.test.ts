@@ -204,6 +204,26 @@ describe("registration", () => {
     assert.deepEqual(bed.leftovers, []);
   });
 
+  for (const [refused, ends] of [
+    [400, "registered"],
+    [499, "registered"],
+    [403, "failed"],
+    [404, "failed"],
+  ] as const) {
+    it(`§21.4.1, §8.1.3.2: a refresh gets ${refused} once: ${ends} a minute later`, async () => {
+      const { bed, alice } = setUp((incoming, count) => {
+        if (count === 2) incoming.respond(refused);
+        else accept(incoming, 100);
+      });
+      const registration = await bed.settle(alice.ua.register());
+      await bed.clock.runUntil(() => registration.state !== "registered");
+      await bed.clock.run(60_000);
+      assert.equal(registration.state, ends);
+      await bed.close();
+      assert.deepEqual(bed.leftovers, []);
+    });
+  }
+
   it("the first REGISTER without an answer: 408, or going on with keepTrying", async () => {
     const { bed, alice } = setUp(() => {});
     bed.network.disconnect(alice.address);

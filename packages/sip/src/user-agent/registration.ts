@@ -20,6 +20,7 @@ import {
   type Uri,
 } from "../message/index.ts";
 import type { Clock, Random, Timer } from "../ports.ts";
+import { treatedAs } from "../responses/index.ts";
 import type { Flow } from "../transport/index.ts";
 import { type Deferred, deferred } from "./deferred.ts";
 import { Hook } from "./hook.ts";
@@ -318,7 +319,9 @@ export class Registration {
       response.statusCode >= 500 ||
       retryAfter !== undefined ||
       response.statusCode === 408 ||
-      response.statusCode === 480;
+      response.statusCode === 480 ||
+      // Who was registered before stays so for as long as it lasts: something on the way may have spoilt this one refresh.
+      (!isFirst && treatedAs(response.statusCode) === 400);
     this.#failures++;
     const keepsTrying =
       mayRecover && response.statusCode < 600 && (!isFirst || this.#options.keepTrying === true);
