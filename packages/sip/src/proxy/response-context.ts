@@ -308,13 +308,11 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     }
     branch.client = stack.request(draftForward(request, plan.edits, plan.requestUri), {
       user: branch,
-      ...(plan.flow !== undefined
-        ? { flow: plan.flow }
-        : plan.addresses !== undefined
-          ? { targets: plan.addresses }
-          : { uri: plan.nextHop }),
+      flow: plan.flow,
+      targets: plan.addresses,
+      uri: plan.nextHop,
       listener: plan.listener,
-      ...(this.#loopMark === undefined ? undefined : { branchSuffix: this.#loopMark }),
+      branchSuffix: this.#loopMark,
     });
     if (this.#isInvite && branch.client.state === "locating") this.#expireWhileLocating(branch);
   }

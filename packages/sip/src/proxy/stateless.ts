@@ -37,15 +37,11 @@ export function forwardStatelessly(
 ): void {
   const plan = planForward(settings, request, arrival, decision, target, undefined);
   const options: StatelessOptions = {
-    ...(plan.flow !== undefined
-      ? { flow: plan.flow }
-      : plan.addresses !== undefined
-        ? { targets: plan.addresses }
-        : { uri: plan.nextHop }),
+    flow: plan.flow,
+    targets: plan.addresses,
+    uri: plan.nextHop,
     listener: plan.listener,
-    ...(request.method === "CANCEL"
-      ? { branch: statelessBranch(settings.key, request.topVia, request) }
-      : undefined),
+    branch: request.method === "CANCEL" ? statelessBranch(settings.key, request.topVia, request) : undefined,
   };
   settings.stack.sendStateless(draftForward(request, plan.edits, plan.requestUri), options);
 }

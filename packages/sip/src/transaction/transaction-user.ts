@@ -160,15 +160,15 @@ export interface RequestUser {
 /** How to send a request; `uri`, `targets` and `flow` exclude one another. */
 export interface SendOptions {
   /** The next hop; default: topmost Route, else the Request-URI (§8.1.2). */
-  uri?: Uri;
+  uri?: Uri | undefined;
   /** Where to go, in this order, instead of locating `uri` (RFC 3263). */
-  targets?: readonly Target[];
+  targets?: readonly Target[] | undefined;
   /** This flow only (RFC 5626 §5.3, responses to NAT-ed registrations): no failover, no change of transport. */
-  flow?: Flow;
+  flow?: Flow | undefined;
   /** Leave by this listener, if the target is of its transport and family. Default: whichever fits best. */
   listener?: Listener | undefined;
   /** Appended to the branch, after a dot; a proxy's loop detection value (§16.6 step 8). */
-  branchSuffix?: string;
+  branchSuffix?: string | undefined;
 }
 
 export interface RequestOptions extends SendOptions {
@@ -178,7 +178,7 @@ export interface RequestOptions extends SendOptions {
 /** How to send something without a transaction. */
 export interface StatelessOptions extends SendOptions {
   /** The whole branch (stateless proxies); default: a new one. */
-  branch?: string;
+  branch?: string | undefined;
   /** Told if it could not be sent at all. */
   onFailure?(failure: RequestFailure): void;
 }

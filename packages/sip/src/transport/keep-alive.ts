@@ -11,7 +11,7 @@ export function isKeepAlive(bytes: Uint8Array): boolean {
   // RFC 5626 §3.5.2: STUN begins with two zero bits, as no SIP message does.
   const first = bytes[0];
   if (first === undefined || first < 4) return true;
-  for (const byte of bytes) if (byte !== 13 && byte !== 10) return false;
+  for (let i = 0; i < bytes.length; i++) if (bytes[i] !== 13 && bytes[i] !== 10) return false;
   return true;
 }
 

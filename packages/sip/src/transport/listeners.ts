@@ -18,6 +18,16 @@ export class Listeners {
   /** Every host and port that Via of ours can say, and every address that a URI can name us by. */
   readonly #own = new Map<string, { port: number; transport: TransportName; listener: Listener }[]>();
 
+  /** Most requests in a row go to the same few addresses. */
+  #lastChoice:
+    | {
+        transport: TransportName;
+        address: string;
+        preferred: Listener | undefined;
+        listener: Listener | undefined;
+      }
+    | undefined;
+
   add(listener: Listener): void {
     this.#byId.set(listener.id, listener);
     this.#index();
@@ -44,6 +54,16 @@ export class Listeners {
    * For connections one of another transport will do, its address is all that is used of it.
    */
   choose(transport: TransportName, address: string, preferred?: Listener): Listener | undefined {
+    const last = this.#lastChoice;
+    if (last?.address !== address || last.transport !== transport || last.preferred !== preferred) {
+      const listener = this.#best(transport, address, preferred);
+      this.#lastChoice = { transport, address, preferred, listener };
+      return listener;
+    }
+    return last.listener;
+  }
+
+  #best(transport: TransportName, address: string, preferred: Listener | undefined): Listener | undefined {
     let best: Listener | undefined;
     let bestScore = 0;
     for (const listener of this.#byId.values()) {
@@ -107,6 +127,7 @@ export class Listeners {
   }
 
   #index(): void {
+    this.#lastChoice = undefined;
     this.#own.clear();
     for (const listener of this.#byId.values()) {
       const { address, port, advertise, localAddresses } = listener;
