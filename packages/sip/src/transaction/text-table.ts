@@ -39,10 +39,12 @@ const fewest = 64;
 
 /** Entries by key. */
 export class TextTable<T extends Keyed> {
-  /** Each entry stands where its hash says, or in the next free slot after that: no gap between the two. */
-  #slots: (T | undefined)[] = new Array(fewest).fill(undefined);
-  /** The hashes of the entries, beside them. */
+  /**
+   * The hash of the entry in each slot, 0 where there is none. An entry stands where its hash says, or in the next free
+   * slot after that: no gap between the two. Apart from the entries, so that a look-up goes through little memory.
+   */
   #hashes = new Int32Array(fewest);
+  #entries: (T | undefined)[] = new Array(fewest).fill(undefined);
   #size = 0;
   readonly #hash: TextHash;
 
@@ -56,72 +58,73 @@ export class TextTable<T extends Keyed> {
 
   /** `hash`: that of the key, if it is known. */
   get(key: string, hash = this.#hash.of(key)): T | undefined {
-    return this.#slots[this.#find(key, hash)];
+    const at = this.#find(key, hash || 1);
+    return this.#hashes[at] === 0 ? undefined : this.#entries[at];
   }
 
   /** Adds an entry, in the place of one with the same key. */
   add(entry: T): void {
-    const hash = this.#hash.of(entry.key);
+    const hash = this.#hash.of(entry.key) || 1;
     const at = this.#find(entry.key, hash);
-    if (this.#slots[at] === undefined) this.#size++;
-    this.#slots[at] = entry;
+    if (this.#hashes[at] === 0) this.#size++;
     this.#hashes[at] = hash;
-    if (this.#size * 2 > this.#slots.length) this.#grow();
+    this.#entries[at] = entry;
+    if (this.#size * 2 > this.#hashes.length) this.#grow();
   }
 
   /** Removes the entry with this key; false if there is none. */
   delete(key: string): boolean {
-    const slots = this.#slots;
     const hashes = this.#hashes;
-    const mask = slots.length - 1;
-    let gap = this.#find(key, this.#hash.of(key));
-    if (slots[gap] === undefined) return false;
+    const entries = this.#entries;
+    const mask = hashes.length - 1;
+    let gap = this.#find(key, this.#hash.of(key) || 1);
+    if (hashes[gap] === 0) return false;
     this.#size--;
     // Whoever stands behind the gap, and could not be found across it, moves into it and leaves another.
-    for (let at = (gap + 1) & mask; slots[at] !== undefined; at = (at + 1) & mask) {
+    for (let at = (gap + 1) & mask; hashes[at] !== 0; at = (at + 1) & mask) {
       const wanted = hashes[at]! & mask;
       if (((at - wanted) & mask) < ((at - gap) & mask)) continue;
-      slots[gap] = slots[at];
       hashes[gap] = hashes[at]!;
+      entries[gap] = entries[at];
       gap = at;
     }
-    slots[gap] = undefined;
+    hashes[gap] = 0;
+    entries[gap] = undefined;
     return true;
   }
 
   /** All entries, in no order. */
   *values(): Generator<T, void, undefined> {
-    for (const entry of this.#slots) if (entry !== undefined) yield entry;
+    for (const entry of this.#entries) if (entry !== undefined) yield entry;
   }
 
   /** The slot with this key, or the free one where it belongs. */
   #find(key: string, hash: number): number {
-    const slots = this.#slots;
     const hashes = this.#hashes;
-    const mask = slots.length - 1;
+    const mask = hashes.length - 1;
     let at = hash & mask;
-    for (let entry = slots[at]; entry !== undefined; entry = slots[at]) {
-      if (hashes[at] === hash && entry.key === key) return at;
+    for (let other = hashes[at]; other !== 0; other = hashes[at]) {
+      if (other === hash && this.#entries[at]!.key === key) return at;
       at = (at + 1) & mask;
     }
     return at;
   }
 
   #grow(): void {
-    const { length } = this.#slots;
-    const slots = new Array<T | undefined>(length * 2).fill(undefined);
-    const hashes = new Int32Array(length * 2);
-    const mask = length * 2 - 1;
-    for (let i = 0; i < length; i++) {
-      const entry = this.#slots[i];
-      if (entry === undefined) continue;
-      const hash = this.#hashes[i]!;
+    const before = this.#hashes;
+    const length = before.length * 2;
+    const hashes = new Int32Array(length);
+    const entries = new Array<T | undefined>(length).fill(undefined);
+    const mask = length - 1;
+    for (let i = 0; i < before.length; i++) {
+      const hash = before[i]!;
+      if (hash === 0) continue;
       let at = hash & mask;
-      while (slots[at] !== undefined) at = (at + 1) & mask;
-      slots[at] = entry;
+      while (hashes[at] !== 0) at = (at + 1) & mask;
       hashes[at] = hash;
+      entries[at] = this.#entries[i];
     }
-    this.#slots = slots;
     this.#hashes = hashes;
+    this.#entries = entries;
   }
 }
