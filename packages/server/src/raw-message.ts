@@ -1,5 +1,7 @@
 // Reads single header fields from the bytes of a message that we made or parsed before: for trace and call records.
 
+import { reasonPhrase } from "@offhook/sip/responses";
+
 const CR = 13;
 const LF = 10;
 const COLON = 58;
@@ -28,6 +30,9 @@ export function statusCodeOf(bytes: Uint8Array): number {
 
 /** The reason phrase of a response. */
 export function reasonPhraseOf(bytes: Uint8Array): string {
+  // Nearly always the registered one, which need not be made again.
+  const registered = reasonPhrase(statusCodeOf(bytes));
+  if (startsWith(bytes, 12, registered) && bytes[12 + registered.length] === CR) return registered;
   return view(bytes).toString("utf8", 12, Math.max(12, bytes.indexOf(CR)));
 }
 
