@@ -49,10 +49,10 @@ interface Peer {
 }
 
 /**
- * Before each message: which peer it concerns, with the direction in the lowest bit (2 bytes), its length, and the
+ * Before each message: which peer it concerns, with the direction in the lowest bit, its length, and the
  * milliseconds since the trace began (4 bytes each, high byte first). It is never parted; the message may be.
  */
-const headSize = 10;
+const headSize = 12;
 
 export class MessageTrace {
   /** Messages in it. */
@@ -105,8 +105,8 @@ export class MessageTrace {
       if (blockSize - used < headSize) nextBlock();
       const head = new DataView(block.bytes.buffer, used, headSize);
       used += headSize;
-      const mark = head.getUint16(0);
-      const bytes = new Uint8Array(head.getUint32(2));
+      const mark = head.getUint32(0);
+      const bytes = new Uint8Array(head.getUint32(4));
       for (let from = 0; from < bytes.length; ) {
         if (used === blockSize) nextBlock();
         const part = block.bytes.subarray(used, used + bytes.length - from);
@@ -115,7 +115,7 @@ export class MessageTrace {
         used += part.length;
       }
       const { transport, remote } = this.#peers[mark >> 1]!;
-      const at = this.#startedAt + head.getUint32(6);
+      const at = this.#startedAt + head.getUint32(8);
       messages.push({ at, isSent: (mark & 1) === 1, transport, remote, bytes });
     }
     return messages;
@@ -139,16 +139,9 @@ export class MessageTrace {
     if (blockSize - this.#used < headSize) this.#grow();
     const { bytes } = this.#last;
     const at = this.#used;
-    bytes[at] = mark >>> 8;
-    bytes[at + 1] = mark;
-    bytes[at + 2] = length >>> 24;
-    bytes[at + 3] = length >>> 16;
-    bytes[at + 4] = length >>> 8;
-    bytes[at + 5] = length;
-    bytes[at + 6] = time >>> 24;
-    bytes[at + 7] = time >>> 16;
-    bytes[at + 8] = time >>> 8;
-    bytes[at + 9] = time;
+    writeNumber(bytes, at, mark);
+    writeNumber(bytes, at + 4, length);
+    writeNumber(bytes, at + 8, time);
     this.#used = at + headSize;
   }
 
@@ -158,4 +151,11 @@ export class MessageTrace {
     this.#last = block;
     this.#used = 0;
   }
+}
+
+function writeNumber(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24;
+  bytes[at + 1] = value >>> 16;
+  bytes[at + 2] = value >>> 8;
+  bytes[at + 3] = value;
 }
