@@ -71,6 +71,8 @@ export class AccountDirectory {
     const suffix = `@${domain}`;
     const own = this.#userOf(user.endsWith(suffix) ? user.slice(0, -suffix.length) : user, domain);
     if (own === undefined) return false;
+    // Without another meaning of the name, it is the user's of that name: nearly always, and without a set.
+    if (this.#valuesOf(from.user, domain) === undefined) return this.#userOf(from.user, domain) === own;
     const meant = this.#find(from.user, domain);
     return meant !== undefined && meant.others.size === 0 && meant.users.size === 1 && meant.users.has(own);
   };

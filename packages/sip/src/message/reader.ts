@@ -78,7 +78,7 @@ export class Reader {
   /** Everything up to the next of the characters (or the end), as text without white space around it. */
   until(characters: string): string {
     let p = this.position;
-    while (p < this.end && !characters.includes(String.fromCharCode(this.bytes[p]!))) p++;
+    while (p < this.end && !holds(characters, this.bytes[p]!)) p++;
     const text = decodeText(this.bytes, this.position, p).trim();
     this.position = p;
     return text;
@@ -95,4 +95,9 @@ export class Reader {
     this.white();
     if (!this.isAtEnd) this.fail("unexpected text at the end");
   }
+}
+
+function holds(characters: string, code: number): boolean {
+  for (let i = 0; i < characters.length; i++) if (characters.charCodeAt(i) === code) return true;
+  return false;
 }

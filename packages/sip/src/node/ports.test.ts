@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import { nodeClock } from "./clock.ts";
 import { nodeHash } from "./hash.ts";
@@ -31,6 +32,17 @@ test("hash: the algorithms of RFC 8760, and HMAC of RFC 4231 §4.3", () => {
     nodeHash.hmac(new TextEncoder().encode("Jefe"), "what do ya want for nothing?"),
     "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
   );
+});
+
+test("hash: HMAC-SHA-256 of keys and texts of any length, one key after another", () => {
+  const keys = [0, 1, 32, 63, 64, 65, 200].map((length) => nodeRandom.bytes(length));
+  for (const text of ["", "a", "x".repeat(63), "é一🙂".repeat(40), "x".repeat(5000), "b"]) {
+    for (const key of [...keys, Uint8Array.from(keys[2]!)]) {
+      const expected = createHmac("sha256", key).update(text).digest("hex");
+      assert.equal(nodeHash.hmac(key, text), expected);
+      assert.equal(nodeHash.hmac(key, text), expected);
+    }
+  }
 });
 
 test("clock: whole milliseconds near the wall clock's; timers fire, canceled ones do not", async () => {

@@ -1,4 +1,5 @@
 // Challenges and credentials: RFC 3261 §20.7, §20.27, §20.28, §20.44, §22.4, with RFC 8760's algorithms.
+import { skipToken, spells } from "../grammar.ts";
 import { isToken, quote } from "../params.ts";
 import { Reader } from "../reader.ts";
 import { encodeText } from "../text.ts";
@@ -17,6 +18,23 @@ export type Credentials = Challenge;
 /** Authentication-Info (§20.6): parameters only. */
 export type AuthenticationInfo = ReadonlyMap<string, string>;
 
+/** The names of RFC 3261 §20.7 and §20.44: those that nearly every message has, found without a string for each. */
+const known = [
+  ...["username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "opaque", "qop", "nc", "stale"],
+];
+
+/** The name of a parameter in lower case. */
+function readName(reader: Reader): string {
+  const { bytes, position, end } = reader;
+  const after = skipToken(bytes, position, end);
+  for (const name of known) {
+    if (!spells(bytes, position, after, name)) continue;
+    reader.position = after;
+    return name;
+  }
+  return reader.token("a parameter").toLowerCase();
+}
+
 /** auth-param *( COMMA auth-param ); empty elements between commas are let through, as HTTP does. */
 function readAuthParams(reader: Reader): Map<string, string> {
   const params = new Map<string, string>();
@@ -25,7 +43,7 @@ function readAuthParams(reader: Reader): Map<string, string> {
       // an empty element
     }
     if (reader.isAtEnd) return params;
-    const name = reader.token("a parameter").toLowerCase();
+    const name = readName(reader);
     reader.expect("=");
     // A value without quotes may be more than a token (uri=sip:…, base64): it ends at a comma or space.
     const value = reader.isAtQuote ? reader.quoted() : reader.until(", \t\r\n");
