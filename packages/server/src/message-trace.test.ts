@@ -12,7 +12,9 @@ const flows: Flow[] = [5070, 5080, 5090].map((port) => ({
 }));
 
 // Around and above the size of a block, and small ones that end anywhere in it.
-const lengths = [0, 1, 9, 10, 11, 537, 1990, 2023, 2024, 2025, 2035, 2036, 2037, 2038, 2048, 4086, 4096, 5000];
+const lengths = [
+  0, 1, 9, 10, 11, 537, 1990, 2023, 2024, 2025, 2035, 2036, 2037, 2038, 2048, 4086, 4096, 5000,
+];
 
 test("message trace: what went in comes out, in traces one after the other", () => {
   const blocks = new TraceBlocks();
