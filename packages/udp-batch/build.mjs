@@ -20,7 +20,8 @@ const folder = dirname(fileURLToPath(import.meta.url));
 const source = join(folder, "native", "udp_batch.c");
 const built = join(folder, "build", `udp-batch-${process.platform}-${process.arch}.node`);
 const stamp = `${built}.stamp`;
-const flags = ["-std=c11", "-O2", "-fvisibility=hidden", "-Wall", "-Wextra", "-shared", "-fPIC"];
+const extra = (process.env["CFLAGS"] ?? "").split(" ").filter((flag) => flag !== "");
+const flags = ["-std=c11", "-O2", "-fvisibility=hidden", "-Wall", "-Wextra", "-shared", "-fPIC", ...extra];
 
 /** True if the sources as they are were compiled, or were tried in vain. */
 export function isBuilt() {

@@ -178,9 +178,12 @@ static void flush(struct batch_socket* self) {
   for (unsigned i = 0; i < count; i++) {
     uint32_t* entry = shared->queued[i];
     uint32_t offset = entry[0], length = entry[1];
-    bool is_inside = offset <= AREA && length <= AREA - offset;
-    self->outgoing_bytes[i].iov_base = shared->area + (is_inside ? offset : 0);
-    self->outgoing_bytes[i].iov_len = is_inside ? length : 0;
+    if (offset > AREA || length > AREA - offset) {
+      // Somebody else has written here: this and what follows is nothing that was given to us to send.
+      count = i;
+      break;
+    }
+    self->outgoing_bytes[i] = (struct iovec){shared->area + offset, length};
     self->outgoing[i].msg_hdr.msg_name = entry + 2;
     self->outgoing[i].msg_hdr.msg_namelen = size;
   }

@@ -419,16 +419,21 @@ test("the compiled half trusts neither arguments nor what stands in the shared m
   assert.throws(() => (open as unknown as () => void)(), wrong);
   const socket = open(false, "127.0.0.1", 0, 0, 0, () => {});
   assert.ok(typeof socket === "object");
+  cleanups.push(() => close(socket));
+  const port = new DataView(socket.buffer, 8 * 4, 4).getUint16(2);
+  const near = new Noting();
+  assert.ok(parseAddress(socket, "127.0.0.1", near.socket.port));
   assert.throws(() => printAddress(socket, words), wrong);
   assert.throws(() => parseAddress(socket, undefined as never, 1), wrong);
   const shared = new Uint32Array(socket.buffer, 0, words);
   for (const [offset, length] of [
     [0xffffffff, 1],
     [0, 0xffffffff],
+    [0, (1 << 20) + 1],
     [1 << 20, 1],
     [0x80000000, 0x80000000],
   ]) {
-    shared.set([offset!, length!], queued);
+    shared.set([offset!, length!, ...shared.subarray(8, 15)], queued);
     shared[1] = 0xffffffff;
     shared[2] = 0xffffffff;
     shared[3] = 0xffffffff;
@@ -437,13 +442,12 @@ test("the compiled half trusts neither arguments nor what stands in the shared m
   }
   assert.equal(typeof printAddress(socket, received), "string");
   // Taken away by the application: nothing is seen in it any more, and nothing else is harmed.
-  const taken = socket.buffer.transfer();
+  socket.buffer.transfer();
   assert.equal(socket.buffer.byteLength, 0);
-  const near = new Noting();
-  near.send("x", { address: "127.0.0.1", port: new DataView(taken, 8 * 4, 4).getUint16(2) });
+  near.send("x", { address: "127.0.0.1", port });
   flush(socket);
   await setTimeout(5);
-  close(socket);
+  assert.deepEqual(near.received, []);
   close(socket);
   flush(socket);
 });

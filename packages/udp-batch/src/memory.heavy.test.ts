@@ -1,0 +1,78 @@
+// The tests of the sockets once more, with the compiled half under AddressSanitizer and UBSan, and under valgrind.
+
+import assert from "node:assert/strict";
+import { execFile, spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { isAvailable, whyUnavailable } from "./index.ts";
+
+const run = promisify(execFile);
+const own = fileURLToPath(new URL("..", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "offhook-udp-batch-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Why a tool that is needed is missing; with CI=true the test runs all the same, and fails. */
+function lacking(command: string, ...args: string[]): string | false {
+  if (!isAvailable) return whyUnavailable ?? "not compiled";
+  if (process.env["CI"] === "true") return false;
+  return spawnSync(command, args, { stdio: "ignore" }).status === 0 ? false : `${command} is not installed`;
+}
+
+/** The package in a place of its own, compiled with these flags. */
+async function compile(name: string, flags: string): Promise<string> {
+  const place = join(folder, name);
+  for (const part of ["src", "native", "build.mjs", "package.json"]) {
+    cpSync(join(own, part), join(place, part), { recursive: true });
+  }
+  await run(process.execPath, [join(place, "build.mjs")], { env: { ...process.env, CFLAGS: flags } });
+  return place;
+}
+
+const testFlags = ["--test", "--test-isolation=none", "--test-reporter=spec"];
+
+test("AddressSanitizer, LeakSanitizer and UBSan have nothing to say", {
+  skip: lacking("cc", "--version"),
+}, async () => {
+  const place = await compile("asan", "-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined");
+  const library = (name: string) =>
+    spawnSync("cc", [`-print-file-name=${name}`], { encoding: "utf8" }).stdout.trim();
+  const env = {
+    ...process.env,
+    NODE_TEST_CONTEXT: "",
+    LD_PRELOAD: `${library("libasan.so")} ${library("libubsan.so")}`,
+    // Node itself leaves memory behind at its end: not an error of ours, so the exit code must not say so.
+    ASAN_OPTIONS: `detect_leaks=1:exitcode=0:log_path=${join(folder, "report")}`,
+    UBSAN_OPTIONS: `halt_on_error=1:print_stacktrace=1:log_path=${join(folder, "report")}`,
+  };
+  const { stdout } = await run(process.execPath, [...testFlags, join(place, "src/socket.test.ts")], { env });
+  assert.match(stdout, /fail 0\n/);
+  const reports = readdirSync(folder).filter((name) => name.startsWith("report"));
+  // A leak's record ends with an empty line.
+  const records = reports.flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n\n"));
+  const ours = records.filter((record) => /udp_batch|ERROR: AddressSanitizer|runtime error/.test(record));
+  assert.deepEqual(ours, []);
+});
+
+// Half a minute, so not each time.
+if (process.env["OFFHOOK_VALGRIND"] === "1") {
+  test("valgrind finds no error and no leak of ours", {
+    skip: lacking("valgrind", "--version"),
+  }, async () => {
+    const place = await compile("valgrind", "-g -O1 -fno-omit-frame-pointer");
+    const xml = join(folder, "valgrind.xml");
+    const args = ["--tool=memcheck", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--xml=yes"];
+    args.push(`--xml-file=${xml}`, "--num-callers=30", process.execPath, ...testFlags);
+    const env = { ...process.env, NODE_TEST_CONTEXT: "" };
+    const { stdout } = await run("valgrind", [...args, join(place, "src/socket.test.ts")], { env });
+    assert.match(stdout, /fail 0\n/);
+    const errors = readFileSync(xml, "utf8").split("<error>").slice(1);
+    assert.deepEqual(
+      errors.filter((error) => /udp[-_]batch/.test(error)),
+      [],
+    );
+  });
+}
