@@ -1,7 +1,14 @@
 // What comes from a target that was given up for the next one: RFC 3263 §4.3 leaves its INVITE out there.
 // A provisional response is answered by CANCEL (§9.1), a 2xx is a call that must be taken (§13.2.2.4).
 
-import { type HeaderInit, makeCancel, parseMessage, SipRequest, type SipResponse } from "./message/index.ts";
+import {
+  type HeaderInit,
+  makeCancel,
+  noLimits,
+  parseMessage,
+  SipRequest,
+  type SipResponse,
+} from "./message/index.ts";
 import type { TargetMemory } from "./stack-targets.ts";
 import type { InviteClient } from "./transaction/invite-client.ts";
 import { type ClientTransactionUser, ignoring } from "./transaction/machine.ts";
@@ -56,7 +63,7 @@ export class LateAnswers implements ClientTransactionUser {
   #cancel(now: number): void {
     if (this.#isCanceled || this.#transaction.bytes === undefined) return;
     this.#isCanceled = true;
-    const invite = parseMessage(this.#transaction.bytes);
+    const invite = parseMessage(this.#transaction.bytes, noLimits);
     if (invite instanceof SipRequest)
       sendCancel(this.#host, this.#transaction, invite, this.#branch, undefined, now);
   }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StateError } from "./errors.ts";
-import { SipRequest, type SipResponse } from "./message/index.ts";
+import { defaultLimits, draftRequest, SipRequest, type SipResponse } from "./message/index.ts";
 import { Bench, draft, responseText, type Sent, target } from "./stack.test.kit.ts";
 import type { ClientRequest, RequestFailure, RequestUser } from "./stack.ts";
 import type { Flow } from "./transport/index.ts";
@@ -173,6 +173,31 @@ test("§9.1: CANCEL waits for the first provisional response and has the branch 
   answer(bench, sent, 487);
   assert.equal(bench.take(), "ACK");
   assert.equal(user.take(), "100 180 487");
+});
+
+test("§9.1, §17.1.1.3: an INVITE above the limits for what comes in has its CANCEL and its ACK", () => {
+  const bench = new Bench();
+  const user = new Notes();
+  const { headerCount } = defaultLimits;
+  const large = draftRequest({
+    method: "INVITE",
+    requestUri: "sip:bob@192.0.2.9",
+    headers: [
+      ["From", "<sip:alice@192.0.2.1>;tag=a"],
+      ["To", "<sip:bob@192.0.2.9>"],
+      ["Call-ID", "mine@192.0.2.1"],
+      ["CSeq", "1 INVITE"],
+      ...Array.from({ length: headerCount }, (_, i) => [`X-${i}`, "x"] as const),
+    ],
+  });
+  const request = bench.stack.request(large, { user, targets: three, listener: bench.tcp });
+  bench.stack.flowOpened(bench.connects[0]!, bench.now);
+  const invite = bench.sent[0]!;
+  answer(bench, invite, 180);
+  request.cancel();
+  answer(bench, invite, 487);
+  assert.equal(bench.take(), "INVITE CANCEL ACK");
+  assert.deepEqual(bench.errors, []);
 });
 
 test("§9.1: 64·T1 after the CANCEL an INVITE without final response is over", () => {

@@ -5,6 +5,7 @@ import { ParseError, StateError, TransportError } from "./errors.ts";
 import type { Uri } from "./message/index.ts";
 import {
   type HeaderInit,
+  noLimits,
   parseMessage,
   type RequestDraft,
   SipRequest,
@@ -87,7 +88,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
 
   get sent(): SipRequest | undefined {
     if (this.#sent === undefined && this.#bytes !== undefined) {
-      const message = parseMessage(this.#bytes);
+      const message = parseMessage(this.#bytes, noLimits);
       if (message instanceof SipRequest) this.#sent = message;
     }
     return this.#sent;

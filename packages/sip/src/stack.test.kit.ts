@@ -2,6 +2,7 @@
 
 import {
   draftRequest,
+  noLimits,
   parseMessage,
   type RequestDraft,
   SipRequest,
@@ -58,7 +59,7 @@ export class Bench {
   constructor(options: Partial<StackOptions> = {}) {
     const sink: TransportSink = {
       send: (flow, bytes) => {
-        const message = parseMessage(bytes.slice());
+        const message = parseMessage(bytes.slice(), noLimits);
         const name =
           message instanceof SipRequest ? message.method : String((message as SipResponse).statusCode);
         this.sent.push({ flow, text: decoder.decode(bytes), at: this.now, message, name });

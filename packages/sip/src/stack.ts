@@ -9,7 +9,7 @@ import type {
   SipResponse,
   Uri,
 } from "./message/index.ts";
-import { parseMessage } from "./message/index.ts";
+import { noLimits, parseMessage } from "./message/index.ts";
 import type { Clock, Random } from "./ports.ts";
 import { dispatch, Incoming } from "./stack-dispatch.ts";
 import { OutgoingRequest, type RequestHost } from "./stack-request.ts";
@@ -283,7 +283,7 @@ export class Stack implements StackInput {
   /** A response that no transaction sends, to where its topmost Via says (§16.11, §18.2.2). */
   sendStatelessResponse(response: OutgoingResponse): void {
     const now = this.#now();
-    const { transport, received, host, rport, port } = parseMessage(response.bytes).topVia;
+    const { transport, received, host, rport, port } = parseMessage(response.bytes, noLimits).topVia;
     const address = received ?? host;
     if (!isTransportName(transport) || !isLiteralAddress(address)) return;
     const target = {

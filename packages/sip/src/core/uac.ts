@@ -8,6 +8,7 @@ import {
   isSipUri,
   makeResponse,
   type NameAddr,
+  noLimits,
   parseMessage,
   printNameAddr,
   printUri,
@@ -398,7 +399,10 @@ export class UacRequest implements RequestUser {
 
   #imagineSent(): SipRequest {
     const draft = this.#draft;
-    const message = parseMessage(draft!.withVia("SIP/2.0/UDP invalid.invalid;branch=z9hG4bK-unsent"));
+    const message = parseMessage(
+      draft!.withVia("SIP/2.0/UDP invalid.invalid;branch=z9hG4bK-unsent"),
+      noLimits,
+    );
     return message as SipRequest;
   }
 }

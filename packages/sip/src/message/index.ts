@@ -49,7 +49,7 @@ export { printWarning, type Warning } from "./header/warning.ts";
 export { type HeaderName, type HeaderPrintable, type HeaderValue, headerEntries } from "./header-table.ts";
 export { SipHeaders } from "./headers.ts";
 export { printHost, printHostPort } from "./host.ts";
-export { defaultLimits, type Limits } from "./limits.ts";
+export { defaultLimits, type Limits, noLimits } from "./limits.ts";
 export {
   answerMalformed,
   type BrokenResponse,

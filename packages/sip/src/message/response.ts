@@ -5,6 +5,7 @@ import { writer } from "./byte-writer.ts";
 import { skipWhite } from "./grammar.ts";
 import { CALL_ID, CSEQ, FROM, headerIdOf, LAST_CHECKED, TO, VIA } from "./header-table.ts";
 import { fieldCount, firstField, idOf, lineEnd, lineStart } from "./headers.ts";
+import { noLimits } from "./limits.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { isToken } from "./params.ts";
 import { parseMessage } from "./parse.ts";
@@ -54,12 +55,6 @@ export interface ResponseOptions {
   readonly delay?: number;
 }
 
-const unlimited = {
-  messageSize: Number.POSITIVE_INFINITY,
-  headerCount: Number.POSITIVE_INFINITY,
-  lineLength: Number.POSITIVE_INFINITY,
-  uriLength: Number.POSITIVE_INFINITY,
-};
 const timestamp = headerIdOf("Timestamp");
 
 /**
@@ -101,7 +96,7 @@ function hasChecked(headers: readonly HeaderInit[]): boolean {
 
 function parsed(bytes: Uint8Array): SipResponse {
   try {
-    return parseMessage(bytes, unlimited) as SipResponse;
+    return parseMessage(bytes, noLimits) as SipResponse;
   } catch (error) {
     if (error instanceof ParseError)
       throw new ArgumentError(`the response would be malformed (${error.message})`);

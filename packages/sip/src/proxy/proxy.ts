@@ -4,6 +4,7 @@ import { ArgumentError, type ParseError } from "../errors.ts";
 import {
   type ForwardEdits,
   isSipUri,
+  noLimits,
   parseMessage,
   printNameAddr,
   type SipRequest,
@@ -332,7 +333,7 @@ function rewritten(request: SipRequest, decision: RouteDecision): SipRequest {
       ? { routes: decision.remaining.map(printNameAddr) }
       : { removeRoutes: decision.popped }),
   };
-  return parseMessage(splice(request, edits)) as SipRequest;
+  return parseMessage(splice(request, edits), noLimits) as SipRequest;
 }
 
 /** Names that nobody can look up, and browsers, which nobody can connect to. */

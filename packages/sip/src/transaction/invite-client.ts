@@ -1,6 +1,6 @@
 // INVITE client transaction: RFC 3261 §17.1.1 (Figure 5), Accepted from RFC 6026 §8.4.
 
-import { makeAck, parseMessage, type SipRequest, type SipResponse } from "../message/index.ts";
+import { makeAck, noLimits, parseMessage, type SipRequest, type SipResponse } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
 import {
   type ClientTransaction,
@@ -190,7 +190,7 @@ export class InviteClient
   #sendAck(response: SipResponse, now: number): void {
     if (!this.#acknowledged) {
       try {
-        this.bytes = makeAck(parseMessage(this.bytes!) as SipRequest, response);
+        this.bytes = makeAck(parseMessage(this.bytes!, noLimits) as SipRequest, response);
       } catch (error) {
         // An INVITE of our own that does not parse is its maker's mistake, and has no ACK.
         this.sink.userFailed(error);

@@ -7,6 +7,7 @@ import {
   CANCEL,
   type HeaderInit,
   methodNames,
+  noLimits,
   type OutgoingResponse,
   parseMessage,
   printResponse,
@@ -382,7 +383,7 @@ export class TransactionLayer implements MachineSink {
     const ofFirstInvite = this.#servers.get(serverKey(ack, "INVITE", ""));
     if (ofFirstInvite instanceof InviteServer) {
       const answer = ofFirstInvite.lastResponse;
-      if (answer !== undefined && parseMessage(answer).toTag === ack.toTag) return ofFirstInvite;
+      if (answer !== undefined && parseMessage(answer, noLimits).toTag === ack.toTag) return ofFirstInvite;
     }
     return this.#servers.get(serverKey(ack, "INVITE"));
   }
@@ -411,7 +412,8 @@ export class TransactionLayer implements MachineSink {
       const transaction = this.#servers.get(key);
       if (transaction !== undefined) return transaction;
       const completed = this.#completed.get(key, this.#serverHash.of(key));
-      if (completed !== undefined) return { toTag: parseMessage(completed.bytes).toTag ?? this.newTag() };
+      if (completed !== undefined)
+        return { toTag: parseMessage(completed.bytes, noLimits).toTag ?? this.newTag() };
     }
     return undefined;
   }
