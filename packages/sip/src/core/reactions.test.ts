@@ -422,6 +422,19 @@ describe("§8.1.3.4: targets of a redirection", () => {
     );
   });
 
+  // escapes hide line ends; compact names are the ones that §19.1.5 names; these could not even be printed
+  for (const field of ["Subject=a%0d%0aX-Evil:%20b", "a%20b=c", "l=3", "v=SIP/2.0", "f=%3Csip:evil%40x%3E"]) {
+    it(`§19.1.5: ?${field} is left out, what stands beside it not`, async () => {
+      const contact = `<sip:carol@10.0.0.3?${field}&Priority=urgent>`;
+      const { requests, code } = await exchange(once(302, ["Contact", contact]));
+      assert.equal(code, 200);
+      assert.equal(requests[1]?.headers.raw("Priority"), "urgent");
+      const names = (request: SipRequest | undefined) =>
+        Array.from(request?.headers.entries() ?? [], ([name]) => name.toLowerCase()).sort();
+      assert.deepEqual(names(requests[1]), [...names(requests[0]), "priority"].sort());
+    });
+  }
+
   it("a 6xx ends the search", async () => {
     const contacts = "<sip:a@10.0.0.3>, <sip:b@10.0.0.4>";
     const { requests, code } = await exchange((_, count) =>

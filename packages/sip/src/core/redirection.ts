@@ -7,6 +7,7 @@ import {
   equalUri,
   type HeaderInit,
   isSipUri,
+  isToken,
   type SipResponse,
   type SipUri,
   type Uri,
@@ -18,11 +19,12 @@ interface Candidate {
   readonly generation: number;
 }
 
-/** §19.1.5: header fields of a URI that would let a stranger steer the request. */
+/** §19.1.5: header fields of a URI that would let a stranger steer the request, or say of its body what is not so. */
 const dangerous = new Set([
   ...["from", "to", "call-id", "cseq", "via", "record-route", "route", "contact", "content-length"],
   ...["accept", "accept-encoding", "accept-language", "allow", "organization", "supported", "user-agent"],
   ...["max-forwards", "authorization", "proxy-authorization", "content-type", "body"],
+  ...["content-encoding", "content-language", "date", "mime-version", "timestamp"],
 ]);
 
 /** Contacts of 3xx responses in the order in which they are tried; every URI enters at most once. */
@@ -70,12 +72,17 @@ export class Redirection {
     const requestUri: SipUri = { ...candidate.uri, params, headers: new Map() };
     const added: HeaderInit[] = [];
     for (const [name, value] of candidate.uri.headers) {
-      if (!dangerous.has(name)) added.push([name, value]);
+      if (mayStand(name, value)) added.push([name, value]);
     }
     const names = new Set(added.map(([name]) => name));
     const headers = plan.headers.filter(([name]) => !names.has(name.toLowerCase()));
     return { ...withoutNextHop(plan, requestUri), requestUri, headers: [...headers, ...added] };
   }
+}
+
+/** Escapes hide anything: what could not be a header field is left out, and short names (§7.3.3) of those above too. */
+function mayStand(name: string, value: string): boolean {
+  return !dangerous.has(name.toLowerCase()) && name.length > 1 && isToken(name) && !/[\r\n\0]/.test(value);
 }
 
 /** §8.1.2: where the first request went says nothing of this target; only the transport that it was given stays. */
