@@ -55,6 +55,27 @@ function sentBy(dialog: Dialog, method = "BYE"): SipRequest {
 
 const proxies = ["Record-Route: <sip:p2.example;lr;x=1>, <sip:p1.example;lr>;y=2"];
 
+describe("§19.1.1: a Contact with a method and header fields", () => {
+  const contact = "Contact: <sip:bob@192.0.2.4;method=INVITE;x=1?Subject=a%0d%0ab>";
+  const invite = parseMessage(
+    new TextEncoder().encode(new TextDecoder().decode(request().bytes).replace(/^Contact: .*$/m, contact)),
+  ) as SipRequest;
+  const confirmed = Dialog.asUac(request(), response("180 Ringing"));
+  confirmed.confirm(response("200 OK", [contact]));
+  const refreshed = Dialog.asUac(request(), response("200 OK"));
+  refreshed.refreshTarget(response("200 OK", [contact]));
+  for (const [title, dialog] of [
+    ["of the callee", Dialog.asUac(request(), response("200 OK", [contact]))],
+    ["of the caller", Dialog.asUas(invite, "b1", "confirmed")],
+    ["that comes with the 2xx", confirmed],
+    ["of a target refresh", refreshed],
+  ] as const) {
+    it(`${title}: requests leave without them`, () => {
+      assert.equal(sentBy(dialog).requestUriText, "sip:bob@192.0.2.4;x=1");
+    });
+  }
+});
+
 describe("§12.1.2: the caller's dialog", () => {
   it("takes tags, sequence, target; the route set backwards", () => {
     const dialog = Dialog.asUac(

@@ -110,7 +110,7 @@ export class Dialog implements DialogFields {
       remoteTag: request.from.tag ?? "",
       localUri: withoutParams(request.to),
       remoteUri: withoutParams(request.from),
-      remoteTarget: contactUri(request) ?? request.from.uri,
+      remoteTarget: contactUri(request) ?? forRequestLine(request.from.uri),
       routeSet: recordedRoutes(request),
       localSequence: undefined,
       remoteSequence: request.cSeq.sequence,
@@ -252,10 +252,10 @@ export function contentHeaders(content: RequestContent): HeaderInit[] {
   return headers;
 }
 
-/** The URI of the first Contact; undefined if there is none or it is "*". */
+/** The URI of the first Contact, as a Request-URI can have it; undefined if there is none or it is "*". */
 function contactUri(message: SipRequest | SipResponse): Uri | undefined {
   const contact = message.headers.get("Contact");
-  return contact === undefined || typeof contact === "string" ? undefined : contact.uri;
+  return contact === undefined || typeof contact === "string" ? undefined : forRequestLine(contact.uri);
 }
 
 function recordedRoutes(message: SipRequest | SipResponse): RouteEntry[] {
@@ -270,7 +270,7 @@ function isLoose(uri: Uri): boolean {
 
 /** §12.2.1.1, §19.1.1 Table 1: no method parameter and no headers in a Request-URI. */
 function forRequestLine(uri: Uri): Uri {
-  if (!isSipUri(uri)) return uri;
+  if (!isSipUri(uri) || (uri.headers.size === 0 && !uri.params.has("method"))) return uri;
   const params = new Map(uri.params);
   params.delete("method");
   return { ...uri, params, headers: new Map() };
