@@ -62,7 +62,10 @@ export class Reception {
         this.answerOptions(incoming);
         return;
     }
-    await capabilities.handlers.get(request.method)?.(incoming);
+    const handler = capabilities.handlers.get(request.method);
+    // §12.2.2, §15.1.2: BYE and its like are taken inside calls only.
+    if (handler === undefined) incoming.respond(481);
+    else await handler(incoming);
   }
 
   /** §11.2: as an INVITE would be answered; inside a call always with 200. */

@@ -283,6 +283,7 @@ const rows: Row[] = [
     ["Warning", /^380 /],
   ],
   ["RFC 5630 §5.1.2: SIP not wanted", all, { sips: "required" }, {}, 480, ["Warning", /^381 /]],
+  ["§15.1.2: what is taken in calls only, outside one", ["BYE", "INFO", "UPDATE", "PRACK"], {}, {}, 481],
   ["§12.2.2: a dialog that is not here", [...all, "BYE", "INFO", "UPDATE", "PRACK"], {}, { toTag: "x" }, 481],
   ["§21.4.24: as many calls as there may be", calls, { maxCalls: 0 }, {}, 486],
   ["§21.6.1: and no other phone", calls, { maxCalls: 0, soleEndpoint: true }, {}, 600],
