@@ -221,6 +221,59 @@ describe("re-INVITE", () => {
     await bed.close();
   });
 
+  for (const [title, change, make] of [
+    ["without an offer", (text: string) => text.replace(/\r\n\r\n.*$/s, "\r\n\r\n"), "createOffer"],
+    ["with one", (text: string) => text, "createAnswer"],
+  ] as const) {
+    it(`§9.2: a re-INVITE ${title} is cancelled while its answer is made: the session is as before`, async () => {
+      const { bed, bob, there } = await established();
+      const { media, localDescription, remoteDescription } = there;
+      assert(media !== undefined);
+      let go: (sdp: string) => void = () => {};
+      media[make] = () =>
+        new Promise((resolve) => {
+          go = resolve;
+        });
+      const invite = new TextDecoder().decode(bed.requests("INVITE")[0]?.bytes);
+      const tag = there.dialog?.localTag ?? "";
+      const again = change(invite)
+        .replace("CSeq: 1", "CSeq: 2")
+        .replace("z9hG4bK", "z9hG4bKother")
+        .replace(/^(To: .*)$/m, `$1;tag=${tag}`)
+        .replace(/^Content-Length: .*\r\n/m, "");
+      const send = (text: string) =>
+        bed.network.sendDatagram(
+          { address: "10.0.0.1", port: 5060 },
+          { address: bob.address, port: 5060 },
+          new TextEncoder().encode(text),
+        );
+      send(again);
+      await bed.clock.run(100);
+      send(
+        again
+          .replace("INVITE", "CANCEL")
+          .replace("2 INVITE", "2 CANCEL")
+          .replace(/\r\n\r\n.*$/s, "\r\n\r\n"),
+      );
+      await bed.clock.run(100);
+      assert.equal(bed.responses(487, "INVITE", "bob").length, 1);
+      go(sdpOf("bob", 40_006));
+      await bed.clock.run(100);
+      assert.deepEqual(
+        [there.localDescription, there.remoteDescription],
+        [localDescription, remoteDescription],
+      );
+      media[make] = () => sdpOf("bob", 40_008);
+      send(again.replace("CSeq: 2", "CSeq: 3").replace("z9hG4bKother", "z9hG4bKthird"));
+      await bed.clock.run(100);
+      assert.equal(bed.responses(200, "INVITE", "bob").at(-1)?.cSeq.sequence, 3);
+      await bed.settle(there.hangUp());
+      await bed.close();
+      assert.deepEqual(bed.leftovers, []);
+      assert.deepEqual(bed.errors, []);
+    });
+  }
+
   it("§12.2.2: a request out of order: 500", async () => {
     const { bed, here } = await established();
     await bed.settle(here.request("OPTIONS"));

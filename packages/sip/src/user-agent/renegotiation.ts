@@ -295,14 +295,20 @@ export class Renegotiation {
     let sdp: string;
     try {
       // §14.2: without an offer in the INVITE the 2xx brings ours.
-      sdp = offer === undefined ? await this.#session.offer() : await this.#session.answer(offer);
+      sdp =
+        offer === undefined
+          ? await this.#session.offer()
+          : await this.#session.answer(offer, () => transaction.finalSent);
     } catch (error) {
       if (!transaction.finalSent) this.#refuse(incoming, error);
       if (this.#incoming === incoming) this.#endIncoming();
       return;
     }
-    // A CANCEL or BYE came first.
-    if (transaction.finalSent || this.#isClosed) return;
+    if (transaction.finalSent || this.#isClosed) {
+      // A CANCEL or BYE came first: nobody will answer our offer.
+      await this.#session.rollback().catch(() => {});
+      return;
+    }
     this.#dialog.refreshTarget(request);
     this.#offeredInAcceptance = offer === undefined;
     const { clock, timers } = this.#context;
