@@ -199,6 +199,27 @@ describe("re-INVITE", () => {
     assert.deepEqual(bed.leftovers, []);
   });
 
+  it("§9.1: a peer that says no more than 180 to a re-INVITE does not keep it: CANCEL when the call ends", async () => {
+    const { bed, alice, bob, here, there } = await established();
+    const dialog = there.dialog;
+    assert(dialog !== undefined);
+    bob.ua.dialogs.add(dialog, {
+      onRequest: (incoming) => void incoming.respond(incoming.request.method === "INVITE" ? 180 : 200),
+    });
+    const hold = here.hold();
+    hold.catch(() => {});
+    await bed.clock.run(1000);
+    await bed.settle(here.hangUp());
+    await assert.rejects(bed.settle(hold), { code: "SIP_CALL_ENDED" });
+    assert.equal(bed.requests("CANCEL", "alice").length, 1);
+    await bed.clock.run(100_000);
+    assert.equal(alice.ua.stack.transactionCount, 0);
+    bob.ua.dialogs.remove(dialog);
+    there.abandon();
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
   it("§14.2: a second re-INVITE before the answer to the first: 500 with Retry-After", async () => {
     const { bed, bob, here, there } = await established();
     const media = there.media;

@@ -42,6 +42,8 @@ interface Outgoing {
   request: UacRequest | undefined;
   /** True while the timer of a 491 or 500 runs: then no INVITE transaction is in progress. */
   isWaiting: boolean;
+  /** Whoever waits for its outcome waits no longer. */
+  giveUp(error: CallEndedError): void;
 }
 
 /** The changes of the session within one dialog. */
@@ -160,8 +162,10 @@ export class Renegotiation {
     if (this.#incoming?.transaction?.finalSent === false) this.#incoming.respond(487);
     this.#acceptance?.stop();
     this.updates.close();
-    // §14.1: a re-INVITE that waits its turn is not sent any more.
-    if (this.#outgoing?.isWaiting === true) this.#outgoing.request?.cancel();
+    // §14.1: a re-INVITE that waits its turn is not sent any more. One that is out is cancelled (§9.1), or a peer that
+    // says no more than 180 would hold its transaction, and who waits for it, for ever.
+    this.#outgoing?.request?.cancel();
+    this.#outgoing?.giveUp(new CallEndedError("the call has ended"));
     this.#endIncoming();
   }
 
@@ -210,7 +214,7 @@ export class Renegotiation {
   }
 
   async #invite(hold: boolean | undefined, guard: RetryGuard): Promise<Outcome> {
-    const outgoing: Outgoing = { request: undefined, isWaiting: false };
+    const outgoing: Outgoing = { request: undefined, isWaiting: false, giveUp() {} };
     this.#outgoing = outgoing;
     try {
       const offer = await this.#session.offer(hold);
@@ -220,7 +224,10 @@ export class Renegotiation {
         body: offer,
         contentType: "application/sdp",
       });
-      return await new Promise((resolve, reject) => this.#send(plan, outgoing, guard, resolve, reject));
+      return await new Promise((resolve, reject) => {
+        outgoing.giveUp = reject;
+        this.#send(plan, outgoing, guard, resolve, reject);
+      });
     } finally {
       this.#outgoing = undefined;
     }
@@ -264,8 +271,8 @@ export class Renegotiation {
         this.#session.accept(sdpOf(response)).then(
           () => resolve({ response, context, isOverdue: false }),
           (error: unknown) => {
-            this.#user.onBroken("bad answer", response);
             reject(error);
+            this.#user.onBroken("bad answer", response);
           },
         );
       },
