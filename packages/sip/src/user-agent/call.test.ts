@@ -169,6 +169,34 @@ describe("a call", () => {
     assert.deepEqual(bed.leftovers, []);
   });
 
+  for (const [title, giveUp, cause] of [
+    ["hangUp", (call: Call) => void call.hangUp(), "canceled"],
+    ["the timeout", () => {}, "expired"],
+    ["abandon", (call: Call) => call.abandon(), "bye"],
+  ] as const) {
+    it(`${title} while the offer is still being made: over at once, and nothing is sent`, async () => {
+      const { bed, alice, bob } = pair(() => {});
+      let go: (sdp: string) => void = () => {};
+      const call = alice.ua.call(bob.uri, {
+        timeout: 20,
+        sdp: () =>
+          new Promise((resolve) => {
+            go = resolve;
+          }),
+      });
+      await bed.clock.run(100);
+      giveUp(call);
+      assert.equal((await bed.settle(call.ended)).cause, cause);
+      await assert.rejects(call.answered, { code: "SIP_CALL_ENDED" });
+      go(sdp);
+      await bed.clock.run(1000);
+      assert.deepEqual(bed.sent, []);
+      await bed.close();
+      assert.deepEqual(bed.leftovers, []);
+      assert.deepEqual(bed.errors, []);
+    });
+  }
+
   it("nobody answers within `timeout`: CANCEL with a Reason", async () => {
     const { bed, alice, bob, taken } = pair((call) => call.ring());
     const call = alice.ua.call(bob.uri, { sdp, timeout: 20 });

@@ -59,11 +59,8 @@ export class Caller implements CallSide, OutgoingInviteUser {
     try {
       await this.#start.ready;
       const sdp = this.#start.offers ? await core.session?.offer() : undefined;
-      if (core.hangingUp !== undefined) {
-        // Given up before anything was sent.
-        core.finish({ by: "local", cause: this.#givenUpCause });
-        return;
-      }
+      // Given up before anything was sent.
+      if (core.end !== undefined) return;
       this.#invite.send(this.#start.plan(sdp));
     } catch (error) {
       core.answered.reject(error);
@@ -83,7 +80,9 @@ export class Caller implements CallSide, OutgoingInviteUser {
   giveUp(headers: readonly HeaderInit[]): void {
     this.#core.hangingUp = { headers };
     this.#core.setState("ending");
-    this.#invite.cancel(headers);
+    if (this.#invite.isSent) this.#invite.cancel(headers);
+    // Who asks its user for the microphone takes its time over the offer.
+    else this.#core.finish({ by: "local", cause: this.#givenUpCause });
   }
 
   onAckRequest(ack: SipRequest): void {

@@ -92,12 +92,11 @@ export class OutgoingInvite implements UacUser {
   send(plan: RequestPlan): void {
     this.#offer = plan.body;
     this.#request = this.#context.uac.send(plan, this, this.#auth === undefined ? {} : { auth: this.#auth });
-    if (this.#isGivenUp) this.#request.cancel();
   }
 
-  /** True while neither a final response nor a failure has come. */
-  get isPending(): boolean {
-    return this.#request?.isDone === false;
+  /** False until the offer is there. */
+  get isSent(): boolean {
+    return this.#request !== undefined;
   }
   /** The INVITE makes the offer; without one the callee does (§13.2.1). */
   get hasOffer(): boolean {
