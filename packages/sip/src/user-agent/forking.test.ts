@@ -178,6 +178,29 @@ describe("forking", () => {
     assert.deepEqual(bed.errors, []);
   });
 
+  it("§13.2.2.4: a 2xx that cannot be used, then that of another fork: ACK and BYE for it", async () => {
+    const { bed, alice, calls, uri } = team({ bob: () => {}, carol: (call) => call.answer(sdpOf("carol")) });
+    const [, bob] = bed.agents;
+    assert(bob !== undefined);
+    bob.handle = async (incoming) =>
+      void incoming.respond(200, {
+        headers: [["Contact", "<nothing>"]],
+        body: sdpOf("bob"),
+        contentType: "application/sdp",
+      });
+    const call = alice.ua.call(uri, { sdp });
+    call.answered.catch(() => {});
+    assert.equal((await bed.settle(call.ended)).cause, "bad answer");
+    await bed.clock.run(100);
+    assert.deepEqual(
+      bed.ladder().filter((line) => /^alice (ACK|BYE)/.test(line)),
+      ["alice ACK", "alice BYE"],
+    );
+    assert.equal((await bed.settle(calls["carol"]!.ended)).by, "remote");
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
   it("RFC 3262 §5: no offer in the INVITE: each fork's early offer is answered in its own PRACK", async () => {
     const { bed, alice, calls, uri } = team({
       bob: (call) => call.progress({ sdp: sdpOf("bob") }),

@@ -189,8 +189,9 @@ export class OutgoingInvite implements UacUser {
     this.#user.onOfferChanged(typeof body === "string" ? body : undefined);
   }
 
-  /** The call is over: nothing is acknowledged any more. */
+  /** The call is over: a 2xx that comes all the same is acknowledged and ended (§13.2.2.4). */
   close(): void {
+    this.#isGivenUp = true;
     this.#forkTimer?.cancel();
     this.#dropEarly();
   }
