@@ -185,6 +185,14 @@ test("ladder: caller, server, callee from left to right; a repeated message is t
   );
 });
 
+test("ladder: a password in the Request-URI is in no part of it (§19.1.1)", () => {
+  const { monitor } = monitorWith();
+  monitor.received(parsed(bytes("INVITE sip:bob:secret@example.com SIP/2.0", "c", "1 INVITE")), alice, 1000);
+  const { messages } = ladderOf(monitor.get("c")!);
+  assert.equal(messages[0]?.summary, "INVITE sip:bob:…@example.com");
+  assert.doesNotMatch(JSON.stringify(messages), /secret/);
+});
+
 const secrets: [title: string, text: string, shown: string][] = [
   [
     "§22.4 Authorization",

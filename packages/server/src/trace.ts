@@ -46,15 +46,16 @@ export function ladderOf(call: Call): Ladder {
     const key = `${message.isSent} ${peer} ${text}`;
     const isRetransmission = seen.has(key);
     seen.add(key);
+    const shown = redact(text);
     return {
       at: message.at,
       from: message.isSent ? server : peer,
       to: message.isSent ? peer : server,
       transport: message.transport,
-      summary: summaryOf(text),
+      summary: summaryOf(shown),
       cSeq: findHeader(message.bytes, "cseq") ?? "",
       isRetransmission,
-      text: redact(text),
+      text: shown,
     };
   });
   return { callId: call.callId, participants, messages, omitted: call.omitted };
