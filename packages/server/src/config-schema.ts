@@ -275,7 +275,7 @@ const limits = z.strictObject({
   requestsPerSource: count
     .default(10_000)
     .describe(
-      "Requests outside dialogs, and malformed ones, from one address in a second; more get 503, more than twice as many no answer. Not for `relay.peers`",
+      "Requests outside dialogs, and malformed ones, from one address in a second, and as many again in dialogs; more get 503, more than twice as many no answer. Not for `relay.peers`",
     ),
   failedAuthPerSource: z
     .int()

@@ -384,6 +384,18 @@ test("§21.5.4 rates: more requests of one source than allowed get 503, many mor
   assert.equal(bench.take(), "404");
 });
 
+test("§21.5.4 rates: a To tag is easily made up, so requests with one have a limit of their own", () => {
+  const bench = new Bench({
+    roles: { isOurs: () => true, route: (incoming) => void incoming.respond(404) },
+    requestsPerSource: 2,
+  });
+  for (let i = 0; i < 6; i++) bench.receive(requestText("INVITE", { toTag: `made-up${i}` }));
+  assert.equal(bench.take(), "404 404 503 503");
+  assert.equal(bench.stack.transactionCount, 2);
+  bench.receive(requestText("BYE", { toTag: "x" }), bench.flow("UDP", "192.0.2.99"));
+  assert.equal(bench.take(), "404", "another source does not mind");
+});
+
 test("drain: new requests get 503, those in dialogs pass, and it resolves when all is over", async () => {
   const bench = new Bench({ roles: { isOurs: () => true, route: () => {} } });
   let held: IncomingRequest | undefined;

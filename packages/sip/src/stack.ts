@@ -68,8 +68,8 @@ export interface StackOptions {
    */
   maxTransactions?: number;
   /**
-   * New requests outside dialogs that one address may send in a second: more get 503, more than twice as many nothing.
-   * Default: no limit.
+   * New requests outside dialogs that one address may send in a second, and as many again with a To tag: more get 503,
+   * more than twice as many nothing. Default: no limit.
    */
   requestsPerSource?: number;
   /** Addresses for which that does not count. */
@@ -121,10 +121,12 @@ export class Stack implements StackInput {
     this.roles = options.roles ?? noRoles;
     this.#ids = new UniqueIds(options.random, options.workerNumber);
     const { requestsPerSource } = options;
-    const rates =
+    const makeRates = () =>
       requestsPerSource === undefined
         ? undefined
         : new SourceRates(requestsPerSource, options.isTrustedSource?.bind(options));
+    const rates = makeRates();
+    const ratesInDialogs = makeRates();
     this.#transport = new TransportLayer({
       sink,
       user: {
@@ -164,6 +166,7 @@ export class Stack implements StackInput {
       maxTransactions: options.maxTransactions ?? 1_000_000,
       retryAfter: options.retryAfter ?? 10,
       ...(rates && { rates }),
+      ...(ratesInDialogs && { ratesInDialogs }),
       ...(observer && { observer }),
       onError: (error) => this.#reportError?.(error, undefined),
       wake: (deadline) => {

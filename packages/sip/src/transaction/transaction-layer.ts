@@ -69,6 +69,8 @@ export interface TransactionLayerOptions {
   /** Above this number of transactions new requests are refused; those in dialogs only above a quarter more. */
   maxTransactions: number;
   rates?: SourceRates;
+  /** Of requests with a To tag. */
+  ratesInDialogs?: SourceRates;
   /** Seconds, for the Retry-After of refusals. */
   retryAfter: number;
   observer?: StackObserver;
@@ -148,7 +150,7 @@ export class TransactionLayer implements MachineSink {
       this.send(completed.flow, completed.bytes, now);
     } else if (method === "CANCEL") this.#receiveCancel(key, request, flow, now);
     else {
-      const verdict = request.hasToTag ? this.#verdictInDialog() : this.#verdict(flow, now);
+      const verdict = request.hasToTag ? this.#verdictInDialog(flow, now) : this.#verdict(flow, now);
       if (verdict === "pass") this.#addServer(key, request, flow, now);
       else this.#refuse(request, verdict, flow, now);
     }
@@ -342,13 +344,18 @@ export class TransactionLayer implements MachineSink {
   /** §21.5.4: whether there is room for a request that would begin something. */
   #verdict(flow: Flow, now: number): RateVerdict {
     const { rates, maxTransactions } = this.#options;
-    const verdict = rates === undefined ? "pass" : rates.take(flow.remote.address, now);
+    const verdict = rates?.take(flow.remote.address, now) ?? "pass";
     if (verdict !== "pass") return verdict;
     return this.isDraining || this.isOverloaded || this.size >= maxTransactions ? "refuse" : "pass";
   }
 
-  /** What belongs to a dialog is let in as long as it can be: a BYE frees more than it takes. */
-  #verdictInDialog(): RateVerdict {
+  /**
+   * What belongs to a dialog is let in as long as it can be: a BYE frees more than it takes. But whether it does is not
+   * known here, and a To tag is easily made up.
+   */
+  #verdictInDialog(flow: Flow, now: number): RateVerdict {
+    const verdict = this.#options.ratesInDialogs?.take(flow.remote.address, now) ?? "pass";
+    if (verdict !== "pass") return verdict;
     return this.size >= this.#options.maxTransactions * 1.25 ? "refuse" : "pass";
   }
 
