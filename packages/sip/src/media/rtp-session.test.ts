@@ -112,6 +112,32 @@ function pair(options: Partial<RtpSessionOptions> = {}) {
   return { clock: a.clock, a: a.session, b: b.session, aSocket: a.socket };
 }
 
+for (const [title, end] of [
+  ["closed", (session: RtpSession) => session.close()],
+  ["held", (session: RtpSession) => session.update({ ...baseStream, direction: "recvonly" })],
+  [
+    "held and resumed",
+    (session: RtpSession) => {
+      session.update({ ...baseStream, direction: "recvonly" });
+      session.update(baseStream);
+    },
+  ],
+] as const) {
+  test(`${title} from within the end of its source: nothing goes out by the old timer`, () => {
+    const { clock, socket, session } = make({ onSourceEnd: () => end(session) });
+    session.update(baseStream);
+    session.play(recordingSource(new Int16Array(320)));
+    // 0 and 20 ms have sound, at 40 ms there is none.
+    clock.advance(39);
+    assert.equal(socket.sent.length, 2);
+    clock.advance(100);
+    const isResumed = title === "held and resumed";
+    assert.equal(clock.pending, isResumed ? 1 : 0);
+    // 40, 60, 80, 100, 120 ms
+    assert.equal(socket.sent.length, isResumed ? 7 : 2);
+  });
+}
+
 function rtp(sequence: number, payload = new Uint8Array(160), ssrc = 1) {
   return printRtp({ payloadType: 0, marker: false, sequence, timestamp: sequence * 160, ssrc, payload });
 }

@@ -195,11 +195,13 @@ export class RtpSession {
       this.#timestamp = (this.#timestamp + late * this.#samplesPerPacket(stream)) >>> 0;
       this.#isTalkspurtStart = true;
     }
-    while (this.#dueAt <= now) {
+    // What runs out of sound may end the call there and then, or change it.
+    const timer = this.#timer;
+    while (this.#dueAt <= now && this.#timer === timer) {
       this.#sendOne(stream);
       this.#dueAt += interval;
     }
-    this.#schedule();
+    if (this.#timer === timer) this.#schedule();
   }
 
   #sendOne(stream: AudioStream): void {
@@ -223,7 +225,7 @@ export class RtpSession {
 
   #send(payloadType: number, marker: boolean, timestamp: number, payload: Uint8Array): void {
     const remote = this.#destination();
-    if (remote === undefined) return;
+    if (remote === undefined || this.#timer === undefined) return;
     const sequence = this.#sequence;
     this.#sequence = (sequence + 1) & 0xffff;
     const bytes = printRtp({ payloadType, marker, sequence, timestamp, ssrc: this.#ssrc, payload });
