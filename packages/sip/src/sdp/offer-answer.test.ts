@@ -43,6 +43,13 @@ function mLines(description: SessionDescription): string[] {
     .filter((line) => line.startsWith("m="));
 }
 
+test("RFC 8866 §5.14, 20 000 formats that say the same, the answer has it once", () => {
+  const offer = offerOf(`m=audio 4000 RTP/AVP${" 0".repeat(20_000)}`);
+  const { answer, audio } = accept(bob, offer);
+  assert.deepEqual(mLines(answer), ["m=audio 5000 RTP/AVP 0"]);
+  assert.deepEqual(audio?.receive, [pcmu]);
+});
+
 test("§5, first offer, audio with three formats at the o= version 1", () => {
   assert.equal(
     printSessionDescription(createOffer(alice)),

@@ -55,7 +55,8 @@ const staticCodecs = new Map<number, Codec>(
 export function codecsOf(media: MediaDescription): Codec[] {
   const maps = new Map(attributesOf(media, "rtpmap").map(splitByPayloadType));
   const parameters = new Map(attributesOf(media, "fmtp").map(splitByPayloadType));
-  return media.formats.flatMap((format) => {
+  // One that stands there a thousand times counts once: what comes of this goes into answers, and meets every packet.
+  return [...new Set(media.formats)].flatMap((format) => {
     const payloadType = payloadTypeOf(format);
     if (payloadType === undefined) return [];
     const codec = parseRtpmap(payloadType, maps.get(payloadType)) ?? staticCodecs.get(payloadType);
