@@ -41,6 +41,7 @@ export {
   onHold,
   pcma,
   pcmu,
+  peerDirection,
   ptimeOf,
   reversed,
   rtcpPortOf,

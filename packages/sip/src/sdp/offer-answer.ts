@@ -17,9 +17,11 @@ import {
   type Direction,
   directionOf,
   intersection,
+  isNowhere,
   isSameCodec,
   pcma,
   pcmu,
+  peerDirection,
   ptimeOf,
   reversed,
   rtcpPortOf,
@@ -279,17 +281,6 @@ const refusals = {
 function refusalFor(choices: readonly (Choice | NoChoice)[]): Refusal {
   const order = ["no common codec", "incompatible address", "incompatible transport"] as const;
   return refusals[order.find((reason) => choices.includes(reason)) ?? "no audio stream"];
-}
-
-/** The peer's direction; 0.0.0.0 says "send me nothing", the hold of RFC 2543 (RFC 3264 §8.4). */
-function peerDirection(description: SessionDescription, media: MediaDescription): Direction {
-  const direction = directionOf(description, media);
-  return isNowhere(description, media) ? intersection(direction, "sendonly") : direction;
-}
-
-function isNowhere(description: SessionDescription, media: MediaDescription): boolean {
-  const address = connectionOf(description, media)?.address;
-  return address === "0.0.0.0" || address === "::";
 }
 
 function isAudio(codec: Codec): boolean {

@@ -2,6 +2,7 @@
 import {
   type Attribute,
   attributesOf,
+  connectionOf,
   type MediaDescription,
   type SessionDescription,
 } from "./session-description.ts";
@@ -86,6 +87,18 @@ export function isSameCodec(a: Codec, b: Codec): boolean {
 /** The direction of a stream: its own attribute, else that of the session, else sendrecv (RFC 8866 §6.7). */
 export function directionOf(description: SessionDescription, media: MediaDescription): Direction {
   return ownDirection(media) ?? ownDirection(description) ?? "sendrecv";
+}
+
+/** The peer's direction; 0.0.0.0 says "send me nothing", the hold of RFC 2543 (RFC 3264 §8.4). */
+export function peerDirection(description: SessionDescription, media: MediaDescription): Direction {
+  const direction = directionOf(description, media);
+  return isNowhere(description, media) ? intersection(direction, "sendonly") : direction;
+}
+
+/** True if its address is the one that means none. */
+export function isNowhere(description: SessionDescription, media: MediaDescription): boolean {
+  const address = connectionOf(description, media)?.address;
+  return address === "0.0.0.0" || address === "::";
 }
 
 /** Milliseconds of audio per packet (RFC 8866 §6.4), undefined if not said or not a sensible number. */

@@ -12,6 +12,7 @@ import {
   type MediaDescription,
   originOf,
   parseSessionDescription,
+  peerDirection,
   printSessionDescription,
   reversed,
   type SessionDescription,
@@ -106,7 +107,9 @@ export class GivenMedia implements MediaSession {
     }
     this.#local = renewed(this.#local, (index) => {
       const media = theirs.media[index];
-      return media === undefined ? direction : intersection(direction, reversed(directionOf(theirs, media)));
+      return media === undefined
+        ? direction
+        : intersection(direction, reversed(peerDirection(theirs, media)));
     });
     return printSessionDescription(this.#local);
   }
@@ -177,7 +180,7 @@ export function isHold(text: string): boolean {
     return (
       active.length > 0 &&
       active.every((media) => {
-        const direction = directionOf(description, media);
+        const direction = peerDirection(description, media);
         return direction === "sendonly" || direction === "inactive";
       })
     );

@@ -56,6 +56,22 @@ describe("re-INVITE", () => {
     assert.deepEqual(bed.leftovers, []);
   });
 
+  it("RFC 3264 §8.4: hold as RFC 2543 had it, with the address 0.0.0.0", async () => {
+    const { bed, here, there } = await established();
+    const { media } = here;
+    assert(media !== undefined);
+    const nowhere = (sdp: string) => sdp.replace("c=IN IP4 10.0.0.9", "c=IN IP4 0.0.0.0");
+    media.createOffer = () => nowhere(sdpOf("alice"));
+    await bed.settle(here.renegotiate());
+    assert.equal(there.isHeldByPeer, true);
+    assert.equal(directionOf(there.localDescription), "recvonly");
+    await bed.settle(there.hold());
+    assert.equal(directionOf(there.localDescription), "inactive");
+    await bed.settle(here.hangUp());
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
   it("both on hold: inactive", async () => {
     const { bed, here, there } = await established();
     await bed.settle(here.hold());
