@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { inspect } from "node:util";
 import { parseMessage, type SipMessage } from "../message/index.ts";
 import { nodeHash } from "../node/index.ts";
 import { SeededRandom, settle, VirtualClock } from "../testing/index.ts";
@@ -120,6 +121,20 @@ for (const [url, transport, address, port] of [
     const stopped = ua.stop(0);
     await settle();
     await stopped;
+  });
+}
+
+for (const refuses of [true, false]) {
+  test(`what an error says of the URL ends at its query (${refuses ? "refused" : "not connected"})`, async () => {
+    const { ua, sockets } = setUp("wss://sip.example.com/ws?token=s3cret");
+    FakeSocket.refuses = refuses;
+    const outcome = assert.rejects(ua.message("sip:bob@example.com", "x"), (error: Error) => {
+      const text = inspect(error, { depth: 9 });
+      return /sip\.example\.com\/ws\b/.test(text) && !text.includes("s3cret");
+    });
+    await settle();
+    sockets[0]?.breaks();
+    await outcome;
   });
 }
 

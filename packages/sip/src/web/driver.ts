@@ -50,6 +50,8 @@ export class WebDriver implements StackDriver, TransportSink {
   /** In Via and Contact: a name of our own that nobody can look up (RFC 7118 §5, RFC 2606). */
   readonly invalidHost: string;
   readonly #url: string;
+  /** For errors: what comes after "?" is often a token. */
+  readonly #shownUrl: string;
   readonly #WebSocket: WebSocketConstructor;
   readonly #network: WebDriverOptions["network"];
   readonly #sockets = new Map<Flow, WebSocketLike>();
@@ -69,6 +71,7 @@ export class WebDriver implements StackDriver, TransportSink {
     this.nextHop = { transport, address: host, port, hostName: host };
     this.invalidHost = `${randomName()}.invalid`;
     this.#url = options.url;
+    this.#shownUrl = options.url.split(/[?#]/, 1)[0] ?? "";
     this.#WebSocket = Socket;
     const page = globalThis as Partial<NonNullable<WebDriverOptions["network"]>>;
     const isPage = page.addEventListener !== undefined && page.removeEventListener !== undefined;
@@ -144,7 +147,7 @@ export class WebDriver implements StackDriver, TransportSink {
       socket = new this.#WebSocket(this.#url, "sip");
     } catch (cause) {
       // A page of https: may not open ws:, for example.
-      const error = new TransportError(`no WebSocket to ${this.#url}`, { cause });
+      const error = new TransportError(`no WebSocket to ${this.#shownUrl}`, { cause });
       this.#later((stack, now) => stack.flowClosed(flow, error, now));
       return;
     }
@@ -162,7 +165,7 @@ export class WebDriver implements StackDriver, TransportSink {
     socket.onerror = () => {};
     socket.onclose = ({ code, wasClean }: { code: number; wasClean: boolean }) => {
       // Browsers do not say why a connection failed.
-      const reason = isOpen ? `the WebSocket broke (${code})` : `no connection to ${this.#url}`;
+      const reason = isOpen ? `the WebSocket broke (${code})` : `no connection to ${this.#shownUrl}`;
       this.#end(flow, socket, isOpen && wasClean ? undefined : new TransportError(reason));
     };
     this.#sockets.set(flow, socket);
