@@ -121,6 +121,7 @@ export interface RequestOutline extends RequestContent {
 export class Uac {
   readonly options: UacOptions;
   readonly reactions: ReactionTable;
+  readonly #open = new Set<UacRequest>();
 
   constructor(options: UacOptions) {
     this.options = options;
@@ -158,7 +159,18 @@ export class Uac {
   send(plan: RequestPlan, user: UacUser, context: SendContext = {}): UacRequest {
     const request = new UacRequest(this, plan, user, context);
     request.start();
+    if (!request.isDone) this.#open.add(request);
     return request;
+  }
+
+  /** A request has its outcome. */
+  forget(request: UacRequest): void {
+    this.#open.delete(request);
+  }
+
+  /** Nothing is sent or received any more: whatever is still open fails, as by the transport. */
+  close(error: Error): void {
+    for (const request of this.#open) request.fail(error);
   }
 }
 
@@ -245,6 +257,13 @@ export class UacRequest implements RequestUser {
       return;
     }
     if (this.#plan.method === "INVITE") this.#client?.cancel(headers);
+  }
+
+  /** Ends without an outcome from anybody. */
+  fail(error: Error): void {
+    if (this.#isDone) return;
+    this.#isGivenUp = true;
+    this.#finish(makeResponse(this.sent, 503), { ...this.#contextOf(undefined, "transport"), error });
   }
 
   /** The request as it went out; made from the draft if it never did. */
@@ -383,6 +402,7 @@ export class UacRequest implements RequestUser {
 
   #finish(response: SipResponse, context: ResponseContext): void {
     this.#isDone = true;
+    this.#uac.forget(this);
     this.#stopWaiting();
     this.#user.onFinal(response, context);
   }

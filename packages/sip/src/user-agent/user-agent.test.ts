@@ -321,6 +321,41 @@ describe("requests outside calls", () => {
     await bed.close();
   });
 
+  it("stop: what is out is rejected, inside calls and outside; what is not out yet is not sent", async () => {
+    const bed = new Testbed();
+    const alice = bed.agent("alice");
+    const bob = bed.agent("bob");
+    bob.ua.onInvite((call) => call.answer(sdpOf("bob")));
+    const call = await bed.settle(alice.ua.invite(bob.uri, { sdp: sdpOf("alice") }));
+    bed.network.disconnect(bob.address);
+    const outcomes = [
+      alice.ua.message(bob.uri, "x"),
+      call.request("INFO"),
+      call.hold(),
+      call.update({ offer: false }),
+    ].map((request) => assert.rejects(request, /Service Unavailable|has ended/));
+    await bed.clock.run(10);
+    await bed.settle(alice.ua.stop());
+    await Promise.all(outcomes);
+    const early = bed.agent("carol");
+    const late = assert.rejects(early.ua.message(bob.uri, "x"), { code: "SIP_STATE" });
+    const stopped = early.ua.stop();
+    await late;
+    await bed.settle(stopped);
+    assert.deepEqual(bed.errors, []);
+  });
+
+  it("the signal ends the waiting, before the transports are open too", async () => {
+    const bed = new Testbed();
+    const alice = bed.agent("alice");
+    const controller = new AbortController();
+    const request = alice.ua.options("sip:nobody@10.0.0.77", { signal: controller.signal });
+    controller.abort();
+    await assert.rejects(bed.settle(request), { name: "AbortError" });
+    assert.deepEqual(bed.sent, []);
+    await bed.close();
+  });
+
   it("the signal ends the waiting", async () => {
     const bed = new Testbed();
     const alice = bed.agent("alice");

@@ -264,6 +264,8 @@ export class UserAgent {
     signal?.throwIfAborted();
     const remote = this.#addressing.target(target);
     await this.#ready;
+    this.#assertRunning();
+    signal?.throwIfAborted();
     const plan = this.#uac.plan({
       ...this.#outline(method, remote, options.from),
       headers: [...this.#context.capabilities("request"), ...(options.headers ?? [])],
@@ -313,7 +315,7 @@ export class UserAgent {
 
   /**
    * Ends every call, takes registrations away, closes the sockets. Fulfilled when that is done, at the latest
-   * after `patience` milliseconds of waiting for peers.
+   * after `patience` milliseconds of waiting for peers. Requests that are out then are rejected.
    */
   stop(patience: number = defaultPatience): Promise<void> {
     this.#stopping ??= this.#stop(patience);
@@ -339,6 +341,7 @@ export class UserAgent {
     ]);
     limit?.cancel();
     for (const call of calls) call.abandon();
+    this.#uac.close(new StateError("the user agent has stopped"));
     await this.#driver?.stop();
   }
 
