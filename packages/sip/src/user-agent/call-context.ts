@@ -116,10 +116,13 @@ export function sendBye(
   auth: AuthSession | undefined,
   headers: readonly HeaderInit[] = [],
 ): Promise<void> {
-  const farewell = sendInDialog(context, dialog, auth, "BYE", { headers }).then(() => {
-    context.dialogs.remove(dialog);
-    context.farewells.delete(farewell);
-  });
+  const sent = sendInDialog(context, dialog, auth, "BYE", { headers });
+  const farewell: Promise<void> = sent
+    .then(() => {})
+    .finally(() => {
+      context.dialogs.remove(dialog);
+      context.farewells.delete(farewell);
+    });
   context.farewells.add(farewell);
   return farewell;
 }

@@ -171,7 +171,14 @@ export class CallCore {
     this.#session?.close();
     this.#renegotiation?.close();
     const end: CallEnd = { by: "local", cause, ...(response === undefined ? {} : { response }) };
-    void sendBye(this.context, dialog, this.auth, this.hangingUp?.headers).then(() => this.finish(end));
+    sendBye(this.context, dialog, this.auth, this.hangingUp?.headers).then(
+      () => this.finish(end),
+      (error: unknown) => {
+        // Header fields of the application that cannot be printed.
+        this.context.reportError(error);
+        this.finish(end);
+      },
+    );
   }
 
   finish(end: CallEnd): void {

@@ -169,6 +169,18 @@ describe("a call", () => {
     assert.deepEqual(bed.leftovers, []);
   });
 
+  it("hangUp with a header field that cannot be sent: the call is over here, and the error is told", async () => {
+    const { bed, alice, bob } = pair((call) => call.answer(sdpOf("bob")));
+    const call = await bed.settle(alice.ua.invite(bob.uri, { sdp }));
+    assert.equal((await bed.settle(call.hangUp({ headers: [["X", "a\r\nb"]] }))).cause, "bye");
+    assert.deepEqual(
+      bed.errors.map((error) => (error as Error).message),
+      ["X must not hold a line break or NUL"],
+    );
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
   for (const [title, giveUp, cause] of [
     ["hangUp", (call: Call) => void call.hangUp(), "canceled"],
     ["the timeout", () => {}, "expired"],
