@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { draftForward, forwardResponse, parseUri } from "../message/index.ts";
+import { draftForward, forwardResponse, makeResponse, parseUri } from "../message/index.ts";
 import { type IncomingRequest, type RequestUser, Stack } from "../stack.ts";
 import { SeededRandom, VirtualDriver } from "../testing/index.ts";
 import type { Call } from "./call.ts";
@@ -176,6 +176,35 @@ describe("forking", () => {
     await bed.close();
     assert.deepEqual(bed.leftovers, []);
     assert.deepEqual(bed.errors, []);
+  });
+
+  it("a callee that rings under 1000 tags: 64 early dialogs, and the one that answers is taken", async () => {
+    const { bed, alice, uri } = team({ bob: () => {}, carol: () => {} });
+    const [, bob] = bed.agents;
+    assert(bob !== undefined);
+    bob.handle = async ({ request, transaction }) => {
+      if (request.method !== "INVITE") return;
+      const reply = (statusCode: number, toTag: string) => {
+        const headers = [["Contact", "<sip:bob@10.0.0.2>"] as const];
+        const content = { body: sdpOf("bob"), contentType: "application/sdp" };
+        transaction?.respond(makeResponse(request, statusCode, { toTag, headers, ...content }));
+      };
+      for (let fork = 0; fork < 1000; fork++) reply(183, `fork${fork}`);
+      reply(200, "fork999");
+    };
+    const call = alice.ua.call(uri, { sdp });
+    let heard = 0;
+    let most = 0;
+    call.onProgress(({ statusCode }) => {
+      if (statusCode === 183) heard++;
+      most = Math.max(most, alice.ua.dialogs.size);
+    });
+    await bed.settle(call.answered);
+    assert.deepEqual([heard, most], [1000, 64]);
+    assert.equal(call.dialog?.remoteTag, "fork999");
+    call.abandon();
+    await bed.clock.run(100_000);
+    assert.equal(alice.ua.dialogs.size, 0);
   });
 
   it("§13.2.2.4: a 2xx that cannot be used, then that of another fork: ACK and BYE for it", async () => {

@@ -10,6 +10,9 @@ import { type CallContext, sdpOf, sendBye } from "./call-context.ts";
 import { refusalOf } from "./media-session.ts";
 import { ProvisionalSequence, reliableSequenceOf, sendPrack } from "./reliable-provisional.ts";
 
+/** Early dialogs of one INVITE. Who rings in more places, or says so, is told of but not kept. */
+const maxEarlyDialogs = 64;
+
 /** One place where the INVITE arrived: a dialog per To tag (§12.1.2). */
 interface Fork {
   readonly dialog: Dialog;
@@ -127,7 +130,8 @@ export class OutgoingInvite implements UacUser {
     const { statusCode } = response;
     const tag = response.to.tag;
     // §12.1: 101–199 with a To tag make an early dialog, 100 never does.
-    if (statusCode === 100 || tag === undefined) {
+    const isOneTooMany = tag !== undefined && !this.#forks.has(tag) && this.#forks.size >= maxEarlyDialogs;
+    if (statusCode === 100 || tag === undefined || isOneTooMany) {
       this.#user.onProgress(response, undefined, undefined);
       return;
     }
