@@ -147,6 +147,12 @@ const store = z.strictObject({
     .max(100)
     .default(50)
     .describe("Milliseconds from a change to its writing, at most"),
+  keepBindings: z
+    .boolean()
+    .default(true)
+    .describe(
+      "`false` keeps registrations in memory only; accounts and call records are in the file all the same",
+    ),
 });
 
 const registrar = z.strictObject({

@@ -26,6 +26,11 @@ const mistakes: [title: string, yaml: string, message: string | RegExp][] = [
     "c.yaml:2: listeners[0].port: 70000 is too big; at most 65535",
   ],
   [
+    "bindings in memory only, and durable",
+    "store: { keepBindings: false, durable: true }\n",
+    "c.yaml:1: store.durable: needs store.kind: sqlite, with keepBindings",
+  ],
+  [
     "wrong type",
     "store:\n  durable: perhaps\n",
     'c.yaml:2: store.durable: "perhaps" is not allowed; it must be true or false',

@@ -150,8 +150,8 @@ function inconsistency(config: Config): Mistake | undefined {
   if ((config.tls.certificate === undefined) !== (config.tls.key === undefined)) {
     return { path: ["tls"], text: "certificate and key go together" };
   }
-  if (store.kind === "memory" && store.durable) {
-    return { path: ["store", "durable"], text: "needs store.kind: sqlite" };
+  if ((store.kind === "memory" || !store.keepBindings) && store.durable) {
+    return { path: ["store", "durable"], text: "needs store.kind: sqlite, with keepBindings" };
   }
   return undefined;
 }

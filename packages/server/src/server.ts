@@ -542,6 +542,7 @@ export function openConfiguredStore(
     hash: nodeHash,
     durable: store.durable,
     flushInterval: store.writeBehind,
+    keepBindings: store.keepBindings,
     maxBindings: registrar.maxBindings,
     whenFull: registrar.whenFull,
   });
