@@ -155,7 +155,9 @@ function readVia(line: Uint8Array): Via | undefined {
     if (!(error instanceof ParseErrorClass)) throw error;
   }
   const words = cleanText(line, 0, Math.min(end, 1024))
-    .replace(/\s*([/;=])\s*/g, "$1")
+    // In two steps: white space before what may not come would be gone over again from each of its characters.
+    .replace(/\s+/g, " ")
+    .replace(/ ?([/;=]) ?/g, "$1")
     .split(";");
   const match =
     /^[^/\s]+\/[^/\s]+\/([^/\s]+) +(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?: *: *(\d{1,5}))?(?: |$)/.exec(

@@ -480,3 +480,22 @@ for (const [what, grow] of hostile) {
     assert.ok(ratio < 80, `16 times the length took ${ratio.toFixed(0)} times as long`);
   });
 }
+
+test("a broken Via full of blanks, costs no more than one full of letters", () => {
+  const time = (filling: string) => {
+    const via = `SIP/2.0/UDP h ${filling.repeat(1000)}?`;
+    const bytes = new TextEncoder().encode(`OPTIONS sip:a@b SIP/2.0\r\nVia: ${via}\r\n\r\n`);
+    const error = orParseError(() => parseMessage(bytes)) as ParseError;
+    let best = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 3; round++) {
+      const before = process.cpuUsage();
+      for (let i = 0; i < 100; i++) answerMalformed(bytes, error);
+      const { user, system } = process.cpuUsage(before);
+      best = Math.min(best, user + system);
+    }
+    return best;
+  };
+  time("x");
+  const ratio = time(" ") / Math.max(500, time("x"));
+  assert.ok(ratio < 8, `it took ${ratio.toFixed(0)} times as long`);
+});
