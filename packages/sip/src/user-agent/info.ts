@@ -25,7 +25,7 @@ export function handleInfo(incoming: IncomingRequest, call: Call): void {
 
 /** "Signal=5" with other lines, or the key alone; 10 to 15 stand for * # A–D. */
 function digitOf(body: string): string | undefined {
-  const text = (/^\s*Signal\s*=\s*(\S+)/im.exec(body)?.[1] ?? body.trim()).toUpperCase();
+  const text = (/^[ \t]*Signal[ \t]*=[ \t]*(\S+)/im.exec(body)?.[1] ?? body.trim()).toUpperCase();
   if (/^[0-9*#A-D]$/.test(text)) return text;
   const number = /^1[0-5]$/.test(text) ? Number(text) : undefined;
   return number === undefined ? undefined : "*#ABCD"[number - 10];

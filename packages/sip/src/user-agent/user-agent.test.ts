@@ -321,6 +321,26 @@ describe("requests outside calls", () => {
     await bed.close();
   });
 
+  it("INFO with a body of empty lines: costs time in proportion to its length", async () => {
+    const bed = new Testbed();
+    const alice = bed.agent("alice");
+    const bob = bed.agent("bob");
+    bob.ua.onInvite((call) => call.answer(sdpOf("bob")));
+    const call = await bed.settle(alice.ua.invite(bob.uri, { sdp: sdpOf("alice") }));
+    // Twelve times the length: quadratic work would take 144 times as long.
+    const time = async (size: number) => {
+      const before = process.cpuUsage();
+      const blank = "\n".repeat(size);
+      await bed.settle(call.request("INFO", { body: blank, contentType: "application/dtmf-relay" }));
+      const { user, system } = process.cpuUsage(before);
+      return user + system;
+    };
+    await time(1000);
+    const ratio = (await time(60_000)) / Math.max(2000, await time(5000));
+    assert.ok(ratio < 60, `a long empty INFO took ${ratio.toFixed(0)} times as long`);
+    await bed.close();
+  });
+
   it("stop: what is out is rejected, inside calls and outside; what is not out yet is not sent", async () => {
     const bed = new Testbed();
     const alice = bed.agent("alice");
