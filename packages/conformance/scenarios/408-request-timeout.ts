@@ -41,12 +41,15 @@ export default scenario({
 
   nearMiss: act({ transports: ["UDP"] }, async (stage) => {
     await stage.server({ users: ["bob"] });
-    const alice = await stage.peer("alice", { manners: false });
+    const alice = await stage.peer("alice");
     const bob = await stage.phone("bob");
     await bob.register();
     await bob.leave();
     alice.request("MESSAGE sip:bob@home.example");
-    await stage.advance(40_000);
+    await stage.sees("a text goes the same way", { from: "server" }, "MESSAGE {*}");
+    await stage.advance(5000);
+    await alice.expect("the proxy has it (RFC 4320 §4.1)", "SIP/2.0 100 Trying\nCSeq: 1 MESSAGE");
+    await stage.advance(35_000);
     await alice.expectNone("no 408 to anything but INVITE (RFC 4320 §4.2)", "SIP/2.0 408 {*}");
   }),
 
