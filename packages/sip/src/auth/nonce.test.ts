@@ -87,3 +87,30 @@ test("the table is bounded; what it forgot is never accepted again", () => {
   assert.equal(nonces.use(nonces.make("r"), "r", 1), "fresh");
   assert.equal(nonces.size, 1);
 });
+
+test("the table forgets in the order of first use, whatever it has grown to", () => {
+  const { clock, nonces } = setUp({ capacity: 200 });
+  const use = (made: string[]) => made.map((nonce) => nonces.use(nonce, "r", 1));
+  const make = (count: number) => Array.from({ length: count }, () => nonces.make("r"));
+  const all = (count: number, verdict: string) => new Array<string>(count).fill(verdict);
+  const early = make(50);
+  assert.deepEqual(use(early), all(50, "fresh"));
+  // The early ones expire while the table is small, so that it grows with its oldest in the middle.
+  clock.time += 30_000;
+  const fresh = make(350);
+  clock.time += 30_001;
+  assert.deepEqual(use(fresh), all(350, "fresh"));
+  assert.equal(nonces.size, 200);
+  assert.deepEqual(use(fresh.slice(150)), all(200, "replayed"));
+  assert.deepEqual(use(fresh.slice(0, 150)), all(150, "forgotten"));
+  assert.deepEqual(use(early), all(50, "expired"));
+});
+
+test("a nonce of one realm is none of another that ends alike", () => {
+  const { nonces } = setUp();
+  const nonce = nonces.make("a.example.com");
+  const signature = nonce.lastIndexOf(".");
+  const moved = `${nonce.slice(0, signature)}.a${nonce.slice(signature)}`;
+  assert.equal(nonces.use(moved, "example.com", 1), "foreign");
+  assert.equal(nonces.use(nonce, "a.example.com", 1), "fresh");
+});

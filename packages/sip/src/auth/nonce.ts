@@ -41,8 +41,14 @@ export class Nonces {
   readonly #lifetime: number;
   readonly #capacity: number;
   readonly #worker: string;
-  /** Used nonces by serial, in the order of first use, so the first key is the one to evict. */
+  /** Used nonces by serial. */
   readonly #uses = new Map<number, Use>();
+  /**
+   * Their serials in the order of first use, a ring that starts at #oldest. The map has that order too, but its first
+   * key lies behind all that were deleted before it, up to as many as there are keys.
+   */
+  #order = new Float64Array(64);
+  #oldest = 0;
   /** Unused nonces with serials up to this one may have been used and forgotten. */
   #forgottenSerial = 0;
   /** Nonces made before this may have been used with an earlier process that had the same secret. */
@@ -77,13 +83,17 @@ export class Nonces {
    */
   use(nonce: string, realm: string, count: number | undefined): NonceVerdict {
     const now = this.#clock.now();
-    const [time = "", serialText = "", worker = "", signature = "", ...rest] = nonce.split(".");
-    const expected = this.#sign(`${time}.${serialText}.${worker}`, realm);
-    if (rest.length > 0 || !equalInConstantTime(signature, expected)) return "foreign";
-    const madeAt = Number.parseInt(time, 36);
-    const serial = Number.parseInt(serialText, 36);
+    // Exactly three points before the signature: what is signed ends with the realm, which may have more of them.
+    const first = nonce.indexOf(".");
+    const second = nonce.indexOf(".", first + 1);
+    const third = nonce.indexOf(".", second + 1);
+    if (first < 0 || second <= first || third <= second) return "foreign";
+    if (!equalInConstantTime(nonce.slice(third + 1), this.#sign(nonce.slice(0, third), realm)))
+      return "foreign";
+    const madeAt = Number.parseInt(nonce.slice(0, first), 36);
+    const serial = Number.parseInt(nonce.slice(first + 1, second), 36);
     if (now - madeAt > this.#lifetime) return "expired";
-    if (worker !== this.#worker || madeAt < this.#startedAt) return "foreign";
+    if (nonce.slice(second + 1, third) !== this.#worker || madeAt < this.#startedAt) return "foreign";
     const known = this.#uses.get(serial);
     if (known !== undefined) {
       // RFC 7616 §3.4: a count seen before is a replay; stricter, it has to rise.
@@ -97,14 +107,29 @@ export class Nonces {
   }
 
   #remember(serial: number, use: Use, now: number): void {
-    this.#uses.set(serial, use);
+    const uses = this.#uses;
+    if (uses.size === this.#order.length) this.#grow();
+    this.#order[(this.#oldest + uses.size) & (this.#order.length - 1)] = serial;
+    uses.set(serial, use);
     // The oldest go when they have expired anyway, or when the table is full.
-    for (const [oldest, { madeAt }] of this.#uses) {
-      const isExpired = now - madeAt > this.#lifetime;
-      if (!isExpired && this.#uses.size <= this.#capacity) break;
-      this.#uses.delete(oldest);
+    while (uses.size > 0) {
+      const oldest = this.#order[this.#oldest]!;
+      const isExpired = now - uses.get(oldest)!.madeAt > this.#lifetime;
+      if (!isExpired && uses.size <= this.#capacity) return;
+      uses.delete(oldest);
+      this.#oldest = (this.#oldest + 1) & (this.#order.length - 1);
       if (!isExpired) this.#forgottenSerial = Math.max(this.#forgottenSerial, oldest);
     }
+  }
+
+  /** A ring of twice the size, which begins with the oldest. */
+  #grow(): void {
+    const { length } = this.#order;
+    const order = new Float64Array(2 * length);
+    order.set(this.#order.subarray(this.#oldest));
+    order.set(this.#order.subarray(0, this.#oldest), length - this.#oldest);
+    this.#order = order;
+    this.#oldest = 0;
   }
 
   #sign(body: string, realm: string): string {
