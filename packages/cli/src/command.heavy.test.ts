@@ -61,6 +61,23 @@ async function run(args: string[], env: Record<string, string> = {}) {
   return { status, out: command.out, err: command.err };
 }
 
+test("its reader goes, as in `offhook code --json | head`: it ends, and says nothing of it", async () => {
+  const command = new Run(["code", "--json"]);
+  command.child.stdout?.destroy();
+  assert.equal(await command.ended, 141);
+  assert.equal(command.err, "");
+});
+
+test("the reader of a phone that waits goes: the phone ends with the next thing that it has to say", async () => {
+  const phone = new Run(["answer", "sip:bob@127.0.0.1", "--no-register", "--address", "127.0.0.1"]);
+  const [, port] = await phone.says(/waiting for calls on udp 127\.0\.0\.1:(\d+)/);
+  phone.child.stdout?.destroy();
+  const call = new Run(["call", `sip:bob@127.0.0.1:${port}`]);
+  assert.equal(await phone.ended, 0);
+  assert.equal(phone.err, "");
+  await call.ended;
+});
+
 const mistakes: [args: string[], status: number, line: RegExp][] = [
   [["fly"], 2, /^offhook: unknown command 'fly'\n\(offhook --help/],
   [["serve", "--config", "missing.yaml"], 2, /^offhook: missing\.yaml: there is no such file\n$/],

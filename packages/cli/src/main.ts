@@ -26,6 +26,15 @@ const program = new Command("offhook")
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "offhook: ")) })
   .exitOverride();
 
+// Whoever read us has gone, as in `offhook code --json | head`: end as by a signal, calls and registrations too.
+let hasReader = true;
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  if (hasReader && process.listenerCount("SIGTERM") > 0) process.kill(process.pid, "SIGTERM");
+  else if (hasReader) process.exit(141);
+  hasReader = false;
+});
+
 try {
   const wanted = process.argv[2] ?? "";
   const load = commands[wanted];
