@@ -39,6 +39,7 @@ function happen(machine: InviteServer, event: InviteServerEvent, notes: NoteTake
   else if (event === "1xx from user") machine.respond(response(invite, 180));
   else if (event === "2xx from user") machine.respond(response(invite, 200));
   else if (event === "300-699 from user") machine.respond(response(invite, 486));
+  else if (event === "challenge from user") machine.respond(response(invite, 407));
   else if (event === "transport error") machine.transportError(new Error("no route"), now);
   else machine.fire(new Timer(machine, event), now);
 }
@@ -57,6 +58,7 @@ const rows: Row[] = [
   ["§17.2.1", "initial", "1xx from user", "initial", ""],
   ["§17.2.1", "initial", "2xx from user", "initial", ""],
   ["§17.2.1", "initial", "300-699 from user", "initial", ""],
+  ["§17.2.1", "initial", "challenge from user", "initial", ""],
   ["§17.2.1", "initial", "timer 100", "initial", ""],
   ["§17.2.1", "initial", "timer G", "initial", ""],
   ["§17.2.1", "initial", "timer H", "initial", ""],
@@ -69,6 +71,7 @@ const rows: Row[] = [
   ["§17.2.1", "proceeding", "1xx from user", "proceeding", "180"],
   ["RFC 6026 §8.5", "proceeding", "2xx from user", "accepted", "200 L=32000"],
   ["§17.2.1", "proceeding", "300-699 from user", "completed", "486 G=500 H=32000"],
+  ["§26.3.2.4", "proceeding", "challenge from user", "completed", "407 H=32000"],
   ["§17.2.1", "proceeding", "timer 100", "proceeding", "100"],
   ["§17.2.1", "proceeding", "timer G", "proceeding", ""],
   ["§17.2.1", "proceeding", "timer H", "proceeding", ""],
@@ -81,6 +84,7 @@ const rows: Row[] = [
   ["§17.2.1", "completed", "1xx from user", "completed", ""],
   ["§17.2.1", "completed", "2xx from user", "completed", ""],
   ["§17.2.1", "completed", "300-699 from user", "completed", ""],
+  ["§17.2.1", "completed", "challenge from user", "completed", ""],
   ["§17.2.1", "completed", "timer 100", "completed", ""],
   ["§17.2.1", "completed", "timer G", "completed", "486 G=1000"],
   ["§17.2.1", "completed", "timer H", "terminated", "timeout end"],
@@ -93,6 +97,7 @@ const rows: Row[] = [
   ["§17.2.1", "confirmed", "1xx from user", "confirmed", ""],
   ["§17.2.1", "confirmed", "2xx from user", "confirmed", ""],
   ["§17.2.1", "confirmed", "300-699 from user", "confirmed", ""],
+  ["§17.2.1", "confirmed", "challenge from user", "confirmed", ""],
   ["§17.2.1", "confirmed", "timer 100", "confirmed", ""],
   ["§17.2.1", "confirmed", "timer G", "confirmed", ""],
   ["§17.2.1", "confirmed", "timer H", "confirmed", ""],
@@ -105,6 +110,7 @@ const rows: Row[] = [
   ["RFC 6026 §8.7", "accepted", "1xx from user", "accepted", ""],
   ["RFC 6026 §7.1", "accepted", "2xx from user", "accepted", "200"],
   ["RFC 6026 §8.7", "accepted", "300-699 from user", "accepted", ""],
+  ["RFC 6026 §8.7", "accepted", "challenge from user", "accepted", ""],
   ["RFC 6026 §8.7", "accepted", "timer 100", "accepted", ""],
   ["RFC 6026 §8.7", "accepted", "timer G", "accepted", ""],
   ["RFC 6026 §8.7", "accepted", "timer H", "accepted", ""],
@@ -117,6 +123,7 @@ const rows: Row[] = [
   ["§17.2.1", "terminated", "1xx from user", "terminated", ""],
   ["§17.2.1", "terminated", "2xx from user", "terminated", ""],
   ["§17.2.1", "terminated", "300-699 from user", "terminated", ""],
+  ["§17.2.1", "terminated", "challenge from user", "terminated", ""],
   ["§17.2.1", "terminated", "timer 100", "terminated", ""],
   ["§17.2.1", "terminated", "timer G", "terminated", ""],
   ["§17.2.1", "terminated", "timer H", "terminated", ""],
@@ -141,6 +148,7 @@ test("INVITE server: every cell has a row", () => {
     "1xx from user",
     "2xx from user",
     "300-699 from user",
+    "challenge from user",
     "timer 100",
     "timer G",
     "timer H",
@@ -181,6 +189,25 @@ test("§17.2.1: without ACK the final response is resent at T1, doubling to T2, 
   notes.advance(32_000);
   assert.deepEqual(sent, [500, 1500, 3500, 7500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
   assert.equal(machine.state, "terminated");
+});
+
+test("§26.3.2.4: a challenge is sent once for each INVITE, so that nobody is flooded in another's name", () => {
+  for (const status of [401, 407]) {
+    const { machine, notes } = machineIn("proceeding");
+    machine.respond(response(invite, status));
+    notes.advance(10_000);
+    assert.equal(notes.take(), `${status} H=32000`);
+    happen(machine, "INVITE", notes);
+    happen(machine, "ACK", notes);
+    assert.equal(notes.take(), `${status} ACK reported I=5000`);
+  }
+});
+
+test("§17.2.1: but after a provisional response, which has stopped timer A of the caller, it is resent", () => {
+  const { machine, notes } = machineIn("proceeding");
+  happen(machine, "1xx from user", notes);
+  happen(machine, "challenge from user", notes);
+  assert.equal(notes.take(), "180 407 G=500 H=32000");
 });
 
 test("§17.2.1: over TCP no timer G, and the ACK ends it at once", () => {

@@ -18,6 +18,7 @@ export type InviteServerEvent =
   | "1xx from user"
   | "2xx from user"
   | "300-699 from user"
+  | "challenge from user"
   | "timer 100"
   | "timer G"
   | "timer H"
@@ -50,6 +51,8 @@ export const inviteServerTable: Table<InviteServerState, InviteServerEvent, Invi
     "1xx from user": ["proceeding", "stop 100", "send"],
     "2xx from user": ["accepted", "send", "start L"],
     "300-699 from user": ["completed", "send", "start G", "start H"],
+    // §26.3.2.4: resending a 401 or 407 would multiply what a forged source address draws upon somebody else.
+    "challenge from user": ["completed", "send", "start H"],
     "timer 100": ["proceeding", "send 100"],
     // RFC 6026 §7.1: an error never ends the transaction, or a resent INVITE would look like a new one.
     "transport error": ["proceeding", "report transport error"],
@@ -106,9 +109,15 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
   }
 
   respond(response: OutgoingResponse): boolean {
-    const status = response.statusCode;
-    const event = status < 200 ? "1xx from user" : status < 300 ? "2xx from user" : "300-699 from user";
-    return this.step(event, this.sink.now(), response);
+    return this.step(this.#eventOf(response.statusCode), this.sink.now(), response);
+  }
+
+  #eventOf(status: number): InviteServerEvent {
+    if (status < 200) return "1xx from user";
+    if (status < 300) return "2xx from user";
+    // If the challenge is lost the INVITE comes again, unless a provisional response has stopped the caller's timer A.
+    const isChallenge = (status === 401 || status === 407) && this.statusCode === 0;
+    return isChallenge ? "challenge from user" : "300-699 from user";
   }
 
   /** §9.2: the CANCEL has been answered; the INVITE gets its 487 from its owner, or from here. */
