@@ -347,7 +347,8 @@ describe("registration", () => {
     [121, 81_000],
     [120, 80_040],
     [60, 40_020],
-    [0, 500],
+    [1, 667],
+    [0, 30_000],
   ] as const) {
     it(`refresh of a binding of ${expires} s after ${delay} ms`, () =>
       assert.equal(refreshDelay(expires), delay));

@@ -364,7 +364,9 @@ export class Registration {
 
 /** Well before the end, with time for a REGISTER that has to be repeated until timer F. Milliseconds. */
 export function refreshDelay(expires: number): number {
-  return Math.max(500, expires > 120 ? (expires - 40) * 1000 : expires * 667);
+  // Nothing was granted, or it has ended already: no reason to ask twice a second.
+  if (expires === 0) return firstWait;
+  return expires > 120 ? (expires - 40) * 1000 : expires * 667;
 }
 
 function ownContact(text: string | undefined): Uri | undefined {
