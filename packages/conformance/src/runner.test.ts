@@ -119,12 +119,9 @@ const failing: readonly (readonly [string, Failure["kind"], RegExp, Play])[] = [
 describe("a play that fails", () => {
   for (const [title, kind, check, one] of failing) {
     it(`${title}: ${kind}`, async () => {
-      const started = performance.now();
       const { failure } = await play(one);
       assert.equal(failure?.kind, kind, failure?.message ?? "it holds");
       assert.match(failure?.check ?? "", check);
-      // Nothing is waited for in real time but a hang.
-      if (kind !== "time-out") assert.ok(performance.now() - started < 1500);
     });
     if (kind !== "time-out") {
       it(`${title}, in bad weather`, async () => {
