@@ -18,11 +18,9 @@ export {
   loadConfig,
   parseConfig,
 } from "./config.ts";
+export { adminSocketOf, databaseOf, openConfiguredStore } from "./configured-files.ts";
 export {
-  adminSocketOf,
-  databaseOf,
   OffhookServer,
-  openConfiguredStore,
   printAddress,
   type ServerDriver,
   type ServerOptions,

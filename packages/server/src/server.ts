@@ -5,15 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import type { Random } from "@offhook/sip";
 import { computeHa1, type Ha1Lookup } from "@offhook/sip/auth";
 import { defaultLimits } from "@offhook/sip/message";
-import {
-  NodeDriver,
-  nodeClock,
-  nodeHash,
-  nodeRandom,
-  ServerCertificates,
-  type TlsClientOptions,
-  type TlsServerOptions,
-} from "@offhook/sip/node";
+import { NodeDriver, nodeHash, nodeRandom, ServerCertificates } from "@offhook/sip/node";
 import { ProxyServer } from "@offhook/sip/proxy";
 import { Registrar } from "@offhook/sip/registrar";
 import { Stack, type StackObserver } from "@offhook/sip/stack";
@@ -31,6 +23,13 @@ import {
   sipHosts,
   type TlsConfig,
 } from "./config.ts";
+import {
+  adminSocketOf,
+  clientTlsOptions,
+  databaseOf,
+  openConfiguredStore,
+  tlsOptions,
+} from "./configured-files.ts";
 import { ensureDemoCertificate, makeDemoUsers } from "./demo.ts";
 import { Domains } from "./domains.ts";
 import {
@@ -48,7 +47,7 @@ import { makeOwnAnswers } from "./own-requests.ts";
 import { PasswordThrottle, ThrottledChallenger } from "./password-throttle.ts";
 import { AccountDirectory, makeAdmission, PeerList } from "./routing/index.ts";
 import { loadSecret } from "./secret.ts";
-import { openStore, type Store } from "./store/index.ts";
+import type { Store } from "./store/index.ts";
 import { WebSocketGate } from "./websocket.ts";
 
 /** The server cannot start, for a reason outside of it: a port in use, a folder that may not be written. */
@@ -489,63 +488,6 @@ export class OffhookServer {
     this.#lines?.close();
     this.#log.flush();
   }
-}
-
-function clientTlsOptions({ ca, certificate, key, verify }: Config["tls"], folder: string): TlsClientOptions {
-  const found = (path: string) => resolve(folder, path);
-  return {
-    verify,
-    ...(ca === undefined ? {} : { ca: ca.map(found) }),
-    ...(certificate === undefined || key === undefined
-      ? {}
-      : { certificate: found(certificate), key: found(key) }),
-  };
-}
-
-/** The configured files, found from the configuration's folder. */
-function tlsOptions({ ca, ...tls }: TlsConfig, folder: string): TlsServerOptions {
-  const found = ({ certificate, key }: { certificate: string; key: string }) => ({
-    certificate: resolve(folder, certificate),
-    key: resolve(folder, key),
-  });
-  return {
-    ...found(tls),
-    certificates: tls.certificates.map((pair) => ({ domain: pair.domain, ...found(pair) })),
-    clientCertificates: tls.clientCertificates,
-    ...(ca === undefined ? {} : { ca: ca.map((file) => resolve(folder, file)) }),
-  };
-}
-
-/** The database file of a configuration. */
-export function databaseOf({ config, folder }: LoadedConfig): string {
-  return resolve(folder, config.store.path);
-}
-
-/** The admin socket of a configuration. */
-export function adminSocketOf(loaded: LoadedConfig): string {
-  const { config, folder } = loaded;
-  return config.admin.socket === undefined
-    ? join(dirname(databaseOf(loaded)), "admin.sock")
-    : resolve(folder, config.admin.socket);
-}
-
-/** Opens what the configuration names; also for commands that work without a running server. */
-export function openConfiguredStore(
-  loaded: LoadedConfig,
-  hooks: Partial<Pick<Parameters<typeof openStore>[0], "clock" | "log" | "onFlushCommitted">> = {},
-): Promise<Store> {
-  const { store, registrar } = loaded.config;
-  return openStore({
-    clock: nodeClock,
-    ...hooks,
-    path: store.kind === "memory" ? "memory" : databaseOf(loaded),
-    hash: nodeHash,
-    durable: store.durable,
-    flushInterval: store.writeBehind,
-    keepBindings: store.keepBindings,
-    maxBindings: registrar.maxBindings,
-    whenFull: registrar.whenFull,
-  });
 }
 
 /** @throws {StartError} if it can be neither read nor made */
