@@ -108,3 +108,21 @@ test("constant-time comparison", () => {
   assert.ok(!equalInConstantTime("abc", "abd"));
   assert.ok(!equalInConstantTime("abc", "ab"));
 });
+
+test("RFC 7616 §3.4.3: another method, uri or algorithm has another HA2, whatever was hashed before", () => {
+  const ha1 = computeHa1(hash, "MD5", lion);
+  const plain = (algorithm: "MD5" | "SHA-256", method: string, uri: string) =>
+    hash.hex(algorithm, `${ha1}:n:${hash.hex(algorithm, `${method}:${uri}`)}`);
+  for (const [algorithm, method, uri] of [
+    ["MD5", "REGISTER", "sip:a"],
+    ["MD5", "REGISTER", "sip:a"],
+    ["SHA-256", "REGISTER", "sip:a"],
+    ["MD5", "INVITE", "sip:a"],
+    ["MD5", "INVITE", "sip:b"],
+    ["MD5", "INVITE", `sip:${"b".repeat(400)}`],
+    ["MD5", "INVITE", `sip:${"b".repeat(401)}`],
+  ] as const) {
+    const response = digestResponse(hash, { algorithm, ha1, method, uri, nonce: "n" });
+    assert.equal(response, plain(algorithm, method, uri));
+  }
+});

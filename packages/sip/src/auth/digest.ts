@@ -79,10 +79,27 @@ export function digestResponse(hash: Hash, input: DigestInput): string {
   const ha2 =
     qop === "auth-int"
       ? hash.hex(name, `${input.method}:${input.uri}:${hash.hex(name, input.body ?? nothing)}`)
-      : hash.hex(name, `${input.method}:${input.uri}`);
+      : hashOfTarget(hash, name, `${input.method}:${input.uri}`);
   return qop === undefined
     ? hash.hex(name, `${ha1}:${nonce}:${ha2}`)
     : hash.hex(name, `${ha1}:${nonce}:${input.nonceCount ?? ""}:${input.cnonce ?? ""}:${qop}:${ha2}`);
+}
+
+/** The last HA2: all REGISTERs of a domain have the same one, and it is no secret. */
+const last = { hash: undefined as Hash | undefined, name: "", target: "", ha2: "" };
+const LONGEST_REMEMBERED = 256;
+
+/** H(method ":" uri) (RFC 7616 §3.4.3). */
+function hashOfTarget(hash: Hash, name: HashAlgorithm, target: string): string {
+  if (last.target === target && last.name === name && last.hash === hash) return last.ha2;
+  const ha2 = hash.hex(name, target);
+  if (target.length <= LONGEST_REMEMBERED) {
+    last.hash = hash;
+    last.name = name;
+    last.target = target;
+    last.ha2 = ha2;
+  }
+  return ha2;
 }
 
 /**

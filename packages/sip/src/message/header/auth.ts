@@ -61,11 +61,11 @@ export function decodeChallenge(bytes: Uint8Array, start: number, end: number, f
   if (reader.isAtEnd) return { scheme, params: new Map() };
   if (reader.position === at) reader.fail("no space after the scheme");
   // RFC 7235 §2.1 token68, e.g. "Bearer abc==": kept whole under the name "". Digest has none.
+  if (scheme.toLowerCase() === "digest") return { scheme, params: readAuthParams(reader) };
   const from = reader.position;
   const first = reader.until(" ,\t\r\n");
   reader.white();
-  const isDigest = scheme.toLowerCase() === "digest";
-  if (!isDigest && reader.isAtEnd && /^[A-Za-z0-9\-._~+/]+=*$/.test(first) && !/^[^=]+=[^=]/.test(first)) {
+  if (reader.isAtEnd && /^[A-Za-z0-9\-._~+/]+=*$/.test(first) && !/^[^=]+=[^=]/.test(first)) {
     return { scheme, params: new Map([["", first]]) };
   }
   reader.position = from;
