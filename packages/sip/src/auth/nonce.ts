@@ -29,6 +29,8 @@ interface Use {
 }
 
 const signatureLength = 32;
+/** Nonces of the last moment, a power of two: most answers to a challenge come within it. */
+const RECENT = 1024;
 
 /**
  * Makes nonces and judges them when they come back. A nonce is `time.serial.worker.signature`; no memory
@@ -54,6 +56,9 @@ export class Nonces {
   /** Nonces made before this may have been used with an earlier process that had the same secret. */
   readonly #startedAt: number;
   #serial = 0;
+  /** The newest nonces with their realms, by serial modulo RECENT: they need not be signed again to be known as ours. */
+  readonly #recent = new Array<string>(RECENT).fill("");
+  readonly #recentRealms = new Array<string>(RECENT).fill("");
 
   constructor(options: NonceOptions) {
     this.#clock = options.clock;
@@ -73,7 +78,11 @@ export class Nonces {
   /** A new nonce: 128 bits of HMAC after time, serial and worker, so that nobody guesses the next one. */
   make(realm: string): string {
     const body = `${Math.floor(this.#clock.now()).toString(36)}.${(++this.#serial).toString(36)}.${this.#worker}`;
-    return `${body}.${this.#sign(body, realm)}`;
+    const nonce = `${body}.${this.#sign(body, realm)}`;
+    const place = this.#serial & (RECENT - 1);
+    this.#recent[place] = nonce;
+    this.#recentRealms[place] = realm;
+    return nonce;
   }
 
   /**
@@ -88,10 +97,9 @@ export class Nonces {
     const second = nonce.indexOf(".", first + 1);
     const third = nonce.indexOf(".", second + 1);
     if (first < 0 || second <= first || third <= second) return "foreign";
-    if (!equalInConstantTime(nonce.slice(third + 1), this.#sign(nonce.slice(0, third), realm)))
-      return "foreign";
-    const madeAt = Number.parseInt(nonce.slice(0, first), 36);
     const serial = Number.parseInt(nonce.slice(first + 1, second), 36);
+    if (!this.#isSigned(nonce, third, realm, serial)) return "foreign";
+    const madeAt = Number.parseInt(nonce.slice(0, first), 36);
     if (now - madeAt > this.#lifetime) return "expired";
     if (nonce.slice(second + 1, third) !== this.#worker || madeAt < this.#startedAt) return "foreign";
     const known = this.#uses.get(serial);
@@ -104,6 +112,12 @@ export class Nonces {
     if (serial <= this.#forgottenSerial) return "forgotten";
     this.#remember(serial, { count: count ?? 1, madeAt }, now);
     return "fresh";
+  }
+
+  #isSigned(nonce: string, end: number, realm: string, serial: number): boolean {
+    const place = serial & (RECENT - 1);
+    if (this.#recentRealms[place] === realm && equalInConstantTime(nonce, this.#recent[place]!)) return true;
+    return equalInConstantTime(nonce.slice(end + 1), this.#sign(nonce.slice(0, end), realm));
   }
 
   #remember(serial: number, use: Use, now: number): void {
