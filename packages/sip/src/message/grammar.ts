@@ -54,8 +54,6 @@ export const UPPER = 32768;
 
 /** The classes of each byte, as bits. */
 export const classes: Uint16Array = new Uint16Array(256);
-/** The lower-case letter for token characters, 0 for all others: header names are checked and folded in one look. */
-export const tokenLower: Uint8Array = new Uint8Array(256);
 
 function mark(bit: number, characters: string): void {
   for (let i = 0; i < characters.length; i++) {
@@ -87,11 +85,6 @@ mark(VALUE, `${alphanum}-.!%*_+\`'~[]:/=(){}&$#^|`);
 mark(URIC, `${unreserved};/?:@&=+$,#[]`);
 for (let code = 0x21; code < 0x7f; code++) classes[code] = classes[code]! | VISIBLE;
 for (let code = 0x80; code < 0x100; code++) classes[code] = classes[code]! | DISPLAY;
-for (let code = 0; code < 128; code++) {
-  if ((classes[code]! & TOKEN) !== 0) {
-    tokenLower[code] = (classes[code]! & ALPHA) !== 0 ? code | 0x20 : code;
-  }
-}
 
 /** The ParseError to throw; made apart, so that the scanners stay small. */
 export function refusal(field: string, reason: string, offset: number): ParseError {

@@ -1,7 +1,7 @@
 // The head of a message in a stream: where it ends, and how long the body is. RFC 3261 §7.5, §18.3.
 import { ParseError } from "../errors.ts";
-import { COLON, CR, classes, LF, parseDigits, SPACE, TAB, tokenLower, WHITE } from "./grammar.ts";
-import { CONTENT_LENGTH, hashStep, headerIdAt } from "./header-table.ts";
+import { COLON, CR, classes, LF, parseDigits, SPACE, skipToken, TAB, WHITE } from "./grammar.ts";
+import { CONTENT_LENGTH, headerIdAt } from "./header-table.ts";
 
 /**
  * The position behind the empty line that ends the head of the message, or -1 if it is not within [from, limit).
@@ -33,15 +33,8 @@ export function contentLengthOf(bytes: Uint8Array, start: number, headEnd: numbe
   let p = start;
   while (p < headEnd) {
     const lineStart = p;
-    let hash = 0;
-    let lower = tokenLower[bytes[p]!]!;
-    while (lower !== 0 && p < headEnd) {
-      hash = hashStep(hash, lower);
-      p++;
-      lower = tokenLower[bytes[p]!] ?? 0;
-    }
-    const nameEnd = p;
-    const id = nameEnd > lineStart ? headerIdAt(bytes, lineStart, nameEnd, hash) : 0;
+    p = skipToken(bytes, p, headEnd);
+    const id = p > lineStart ? headerIdAt(bytes, lineStart, p) : 0;
     while (p < headEnd && (bytes[p] === SPACE || bytes[p] === TAB)) p++;
     const isField = bytes[p] === COLON;
     const valueAt = p + 1;

@@ -221,38 +221,39 @@ export function headerIdOf(name: string): number {
   return idsByName.get(name) ?? idsByName.get(name.toLowerCase()) ?? 0;
 }
 
-// Names as they stand in messages: found by a hash over the lower-case letters that the scan computes on its way.
+// Names as they stand in messages: found by their length and three of their letters, which no two names of the table
+// have in common; the chains are for names to come.
 const slotCount = 1024;
 const slots = new Uint8Array(slotCount);
-const nextWithSameHash = new Uint8Array(headerEntries.length + 1);
+const nextInSlot = new Uint8Array(headerEntries.length + 1);
 // All lower-case names in one array; the name with number n is at [spellingStarts[n], spellingStarts[n + 1]).
 const spellings = new Uint8Array(headerEntries.reduce((sum, { name }) => sum + name.length, 0));
 const spellingStarts = new Uint16Array(headerEntries.length + 2);
 const compactIds = new Uint8Array(128);
 
-/** One step of the hash; `lower` is the lower-case code of the next letter of the name. */
-export function hashStep(hash: number, lower: number): number {
-  return (Math.imul(hash, 31) + lower) | 0;
+function slotOf(bytes: Uint8Array, start: number, length: number): number {
+  const first = bytes[start]! | 0x20;
+  const middle = bytes[start + (length >> 1)]! | 0x20;
+  const last = bytes[start + length - 1]! | 0x20;
+  return (5 * length + 11 * first + 47 * middle + last) & (slotCount - 1);
 }
 
 for (const { id, name, compact } of headerEntries) {
   const lower = name.toLowerCase();
-  let hash = 0;
-  for (let i = 0; i < lower.length; i++) hash = hashStep(hash, lower.charCodeAt(i));
-  const slot = hash & (slotCount - 1);
-  nextWithSameHash[id] = slots[slot]!;
-  slots[slot] = id;
   const start = spellingStarts[id]!;
   for (let i = 0; i < lower.length; i++) spellings[start + i] = lower.charCodeAt(i);
+  const slot = slotOf(spellings, start, lower.length);
+  nextInSlot[id] = slots[slot]!;
+  slots[slot] = id;
   spellingStarts[id + 1] = start + lower.length;
   if (compact !== undefined) compactIds[compact.charCodeAt(0)] = id;
 }
 
-/** The number of the header field whose name is at [start, end) and has this hash; 0 if it is not in the table. */
-export function headerIdAt(bytes: Uint8Array, start: number, end: number, hash: number): number {
+/** The number of the header field whose name, a token, is at [start, end); 0 if it is not in the table. */
+export function headerIdAt(bytes: Uint8Array, start: number, end: number): number {
   const length = end - start;
   if (length === 1) return compactIds[bytes[start]! | 0x20] ?? 0;
-  let id = slots[hash & (slotCount - 1)]!;
+  let id = slots[slotOf(bytes, start, length)]!;
   while (id !== 0) {
     let at = spellingStarts[id]!;
     if (spellingStarts[id + 1]! - at === length) {
@@ -264,7 +265,7 @@ export function headerIdAt(bytes: Uint8Array, start: number, end: number, hash: 
       }
       if (i === end) return id;
     }
-    id = nextWithSameHash[id]!;
+    id = nextInSlot[id]!;
   }
   return 0;
 }
