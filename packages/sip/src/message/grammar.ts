@@ -48,9 +48,8 @@ export const URIC = 2048;
 /** Display name without quotes: token, and (odd, but widespread) UTF-8. */
 export const DISPLAY = 4096;
 export const ALPHA = 8192;
-export const DOT = 16384;
 /** Capital letters. */
-export const UPPER = 32768;
+export const UPPER = 16384;
 
 /** The classes of each byte, as bits. */
 export const classes: Uint16Array = new Uint16Array(256);
@@ -68,7 +67,6 @@ const alphanum = letters + digits;
 const unreserved = `${alphanum}-_.!~*'()`;
 mark(ALPHA, letters);
 mark(DIGIT, digits);
-mark(DOT, ".");
 mark(UPPER, letters.slice(26));
 mark(HEX, `${digits}abcdefABCDEF`);
 mark(TOKEN | DISPLAY, `${alphanum}-.!%*_+\`'~`);
