@@ -2,6 +2,7 @@
 
 export { CheckFailed, Checks } from "./check.ts";
 export { canMutate, mutate, type Verdict } from "./mutate.ts";
+export { contentOf, sdpOf } from "./openings.ts";
 export { type Arrived, type Part, Peer, type PeerOptions } from "./peer.ts";
 export { Phone, type PhoneOptions } from "./phone.ts";
 export { fieldOf, type Recorded, Recording, type TourLadder, type TourMessage } from "./recording.ts";
@@ -16,5 +17,5 @@ export {
   triedAgain,
 } from "./scenario.ts";
 export { type Entry, entries } from "./scenarios.ts";
-export { badWeather, passwordOf, type ServerPart, Stage, sdpOf, type Where } from "./stage.ts";
+export { badWeather, passwordOf, type ServerPart, Stage, type Where } from "./stage.ts";
 export { silence } from "./stage-names.ts";

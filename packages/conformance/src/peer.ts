@@ -74,6 +74,7 @@ export class Peer implements Part {
   readonly #inbox: Arrived[] = [];
   readonly #tags = new Map<string, string>();
   #count = 0;
+  #registeredAs: string | undefined;
   #lastInvite: WireText | undefined;
   /** The last 2xx to an INVITE of ours. */
   #answer: Arrived | undefined;
@@ -114,9 +115,9 @@ export class Peer implements Part {
     return `sip:${this.name}@${address}:${port}${parameter}`;
   }
 
-  /** The name in DNS that leads to it. */
+  /** What it is registered as, or the name in DNS that leads to it. */
   get aor(): string {
-    return `sip:${this.name}@${this.name}.example`;
+    return this.#registeredAs ?? `sip:${this.name}@${this.name}.example`;
   }
 
   /** Messages that came and were not expected yet. */
@@ -182,6 +183,7 @@ export class Peer implements Part {
       `From: <${aor}>;tag={fromTag}`,
     );
     await this.expect(`${this.name} is registered as ${aor}`, "SIP/2.0 200 OK");
+    this.#registeredAs = aor;
   }
 
   /** Sends a message written as text, one line each, filled in; the body after an empty line. */

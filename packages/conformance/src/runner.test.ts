@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { sdpOf } from "./openings.ts";
 import { type Failure, playAct } from "./runner.ts";
 import { type Play, type Scenario, scenario, triedAgain } from "./scenario.ts";
-import { sdpOf } from "./stage.ts";
 
 const story: Scenario = scenario({
   code: 486,

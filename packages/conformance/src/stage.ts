@@ -7,8 +7,8 @@ import { Rejected } from "@offhook/sip";
 import { nodeHash } from "@offhook/sip/node";
 import { type Captures, Network, SeededRandom, type VirtualClock, type Weather } from "@offhook/sip/testing";
 import type { Endpoint, TransportName } from "@offhook/sip/transport";
-import type { Call } from "@offhook/sip/user-agent";
 import { Checks } from "./check.ts";
+import { Openings, sdpOf } from "./openings.ts";
 import { type Match, matchesOf, whyNoMatch } from "./pattern.ts";
 import { type Part, Peer, type PeerOptions } from "./peer.ts";
 import { Phone, type PhoneOptions } from "./phone.ts";
@@ -60,7 +60,7 @@ export interface Where {
   readonly to?: string;
 }
 
-export class Stage {
+export class Stage extends Openings {
   readonly mode: "real" | "weather";
   /** The transport of this run: phones and peers use it, and names without one resolve to it. */
   readonly transport: TransportName;
@@ -80,6 +80,7 @@ export class Stage {
   #hosts = 0;
 
   constructor(options: StageOptions) {
+    super();
     this.mode = options.mode;
     this.transport = options.transport;
     this.#seed = options.seed ?? 1;
@@ -320,32 +321,6 @@ export class Stage {
     this.check.pass(name);
   }
 
-  /** A call that is answered and acknowledged, as the phones in it see it. Peers need no `to` for that. */
-  talk(caller: Phone, callee: Phone): Promise<[Call, Call]>;
-  talk(caller: Peer, callee: Phone): Promise<[Call]>;
-  talk(caller: Phone, callee: Peer): Promise<[Call]>;
-  async talk(caller: Phone | Peer, callee: Phone | Peer): Promise<Call[]> {
-    const content = (owner: string) => ["Content-Type: application/sdp", "", sdpOf(owner)];
-    const call = caller instanceof Phone ? caller.call(callee.aor) : undefined;
-    if (caller instanceof Peer) caller.request(`INVITE ${callee.aor}`, ...content(caller.name));
-    if (callee instanceof Peer) {
-      await callee.expect(`${callee.name} is called`, "INVITE {*}");
-      callee.reply("200 OK", ...content(callee.name));
-      await callee.expect(`${caller.name} hears the answer`, "ACK {*}");
-      return call === undefined ? [] : [call];
-    }
-    const incoming = await callee.rings(`${callee.name} is called`);
-    const answering = callee.answer(incoming);
-    if (caller instanceof Peer) {
-      await caller.expect(`${callee.name} answers`, "SIP/2.0 200 OK\nCSeq: {*} INVITE");
-      caller.ack();
-    }
-    await this.value(`${callee.name} answers`, answering);
-    if (call === undefined) return [incoming];
-    await this.value(`${caller.name} hears the answer`, call.answered);
-    return [call, incoming];
-  }
-
   /** For the runner: closes every socket. */
   async close(): Promise<void> {
     for (const { server } of this.#servers) await server.stop(0);
@@ -389,12 +364,4 @@ export class Stage {
 /** The password of a user that `server` has made. */
 export function passwordOf(user: string): string {
   return `${user}-password`;
-}
-
-/** A session description with one audio stream. */
-export function sdpOf(owner: string, ...more: readonly string[]): string {
-  return [
-    ...["v=0", `o=${owner} 1 1 IN IP4 192.0.2.9`, "s=-", "c=IN IP4 192.0.2.9", "t=0 0"],
-    ...["m=audio 40000 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=sendrecv", ...more, ""],
-  ].join("\r\n");
 }

@@ -3,8 +3,9 @@
 
 import { describe, it } from "node:test";
 import type { TransportName } from "@offhook/sip/transport";
+import { sdpOf } from "./openings.ts";
 import type { Peer } from "./peer.ts";
-import { Stage, type StageOptions, sdpOf } from "./stage.ts";
+import { Stage, type StageOptions } from "./stage.ts";
 
 const runs: readonly Required<StageOptions>[] = (["UDP", "TCP"] satisfies TransportName[]).flatMap(
   (transport) => [
