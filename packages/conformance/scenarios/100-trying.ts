@@ -1,6 +1,6 @@
 // 100 Trying: the next hop has the request, do not resend it. RFC 3261 §17.2.1, §8.2.6.1, §16.7 step 2; RFC 4320 §4.1.
 
-import { act, type Recorded, type Stage, scenario, sdpOf } from "../src/index.ts";
+import { act, type Recorded, type Stage, scenario } from "../src/index.ts";
 
 const exact = "times are exact only where time stands still";
 
@@ -18,8 +18,7 @@ export default scenario({
   producer: {
     "the proxy, at once": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const alice = await stage.peer("alice");
       alice.request("INVITE sip:bob@home.example", "Timestamp: 54.7");
       await alice.expect(
@@ -36,8 +35,7 @@ export default scenario({
       await stage.seesTimes("one 100, the proxy's own", 1, { to: "alice" }, "SIP/2.0 100 {*}");
     },
     "a phone, after 200 ms": act({ notInWeather: exact }, async (stage) => {
-      const bob = await stage.phone("bob");
-      const alice = await stage.peer("alice", { to: bob });
+      const [bob, alice] = await stage.phoneAndPeer("bob", "alice");
       alice.request(`INVITE ${bob.aor}`);
       await bob.rings("bob's application thinks about it");
       await stage.advance(199);
@@ -62,11 +60,8 @@ export default scenario({
 
   nearMiss: {
     "a phone that rings at once": async (stage) => {
-      const bob = await stage.phone("bob");
-      const alice = await stage.peer("alice", { to: bob });
-      alice.request(`INVITE ${bob.aor}`);
-      const call = await bob.rings("bob is called");
-      await stage.value("it rings", call.ring());
+      const [bob, alice] = await stage.phoneAndPeer("bob", "alice");
+      await stage.ringing(alice, bob);
       await alice.expect("180 says more than 100", "SIP/2.0 180 {*}");
       await stage.advance(1000);
       await stage.seesNone("no 100 comes after it", { from: "bob" }, "SIP/2.0 100 {*}");
@@ -85,11 +80,8 @@ export default scenario({
     "an INVITE is not resent": act(
       { notInWeather: "the 100 itself may get lost", transports: ["UDP"] },
       async (stage) => {
-        const alice = await stage.phone("alice");
-        const bob = await stage.peer("bob");
-        const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-        call.answered.catch(() => {});
-        await bob.expect("the INVITE", "INVITE {*}");
+        const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+        const [call] = await stage.calls(alice, bob);
         await stage.advance(1600);
         stage.check.equal(
           "before it: resent after 0.5 and 1.5 s",
@@ -104,9 +96,8 @@ export default scenario({
       },
     ),
     "CANCEL waits for it": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const call = alice.call(bob.aor);
       call.answered.catch(() => {});
       await bob.expect("the INVITE", "INVITE {*}\nVia: {via}");
       void call.hangUp();
@@ -116,11 +107,9 @@ export default scenario({
     },
     "a proxy keeps it": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const alice = await stage.peer("alice");
-      alice.request("INVITE sip:bob@home.example");
-      await bob.expect("bob is called", "INVITE {*}");
+      await stage.calls(alice, bob);
       bob.reply("100 Trying", "Server: bob");
       await stage.settle();
       bob.reply("180 Ringing", "Server: bob");

@@ -12,11 +12,8 @@ export default scenario({
     "through the proxy": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob");
-      await bob.register();
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
-      const incoming = await bob.rings("bob's phone is called");
-      await stage.value("it rings", incoming.ring());
+      const bob = await stage.registered("bob");
+      const [call, incoming] = await stage.ringing(alice, bob);
       await stage.sees(
         "180 makes a dialog: To tag, Contact, the Record-Route of the request",
         { from: "bob", to: "server" },
@@ -46,9 +43,7 @@ export default scenario({
       async (stage) => {
         const bob = await stage.phone("bob");
         const carol = await stage.peer("carol", { to: bob, manners: false });
-        carol.request(`INVITE ${bob.aor}`);
-        const incoming = await bob.rings("bob is called");
-        await stage.value("it rings", incoming.ring());
+        await stage.ringing(carol, bob);
         await carol.expect("the first 180", "SIP/2.0 180 Ringing");
         await stage.advance(59_900);
         await carol.expectNone("no second one yet", "SIP/2.0 180 Ringing");
@@ -60,15 +55,13 @@ export default scenario({
 
   nearMiss: {
     "not before it rings": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`);
       await bob.rings("bob's application has the call");
       await stage.seesNone("the phone does not ring by itself", { from: "bob" }, "SIP/2.0 180 {*}");
     },
     "not to an OPTIONS": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`OPTIONS ${bob.aor}`);
       await carol.expect("an OPTIONS alerts nobody", "SIP/2.0 200 OK");
       await stage.seesNone("and gets no 180", { from: "bob" }, "SIP/2.0 180 {*}");
@@ -77,9 +70,8 @@ export default scenario({
 
   reaction: {
     alone: async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const call = alice.call(bob.aor);
       const heard: number[] = [];
       call.onProgress((response) => heard.push(response.statusCode));
       await bob.expect("the INVITE", "INVITE {*}");
@@ -94,11 +86,8 @@ export default scenario({
     "two phones ring": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example" });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example" });
-      await desk.register();
-      await mobile.register();
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      const [desk, mobile] = await stage.devices("bob", "desk", "mobile");
+      const call = alice.call("sip:bob@home.example");
       call.answered.catch(() => {});
       const tags = new Set<string | undefined>();
       call.onProgress((response) => {

@@ -1,7 +1,7 @@
 // 183 Session Progress: more to say before the answer, mostly early media; and how every unknown 1xx is treated.
 // RFC 3261 §21.1.5, §8.1.3.2, §13.2.1; RFC 3262 §3, §5; RFC 3960.
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 183,
@@ -12,15 +12,8 @@ export default scenario({
 
   producer: {
     "early media, unreliable": async (stage) => {
-      const bob = await stage.phone("bob");
-      const alice = await stage.peer("alice", { to: bob });
-      alice.request(
-        `INVITE ${bob.aor}`,
-        "Content-Type: application/sdp",
-        "",
-        ...sdpOf("alice").split("\r\n"),
-      );
-      const call = await bob.rings("bob is called");
+      const [bob, alice] = await stage.phoneAndPeer("bob", "alice");
+      const [call] = await stage.calls(alice, bob);
       await stage.value("an announcement begins", call.progress({ sdp: sdpOf("bob") }));
       await alice.expect(
         "183 makes a dialog and carries the answer; nothing reliable, as nobody asked for it",
@@ -42,9 +35,7 @@ export default scenario({
     "early media, reliable": async (stage) => {
       const alice = await stage.phone("alice");
       const bob = await stage.phone("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      call.answered.catch(() => {});
-      const incoming = await bob.rings("bob is called");
+      const [, incoming] = await stage.calls(alice, bob);
       const progress = incoming.progress({ sdp: sdpOf("bob"), reliable: true });
       await stage.sees(
         "183 with 100rel and RSeq",
@@ -57,11 +48,9 @@ export default scenario({
     },
     "through a proxy": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const alice = await stage.peer("alice");
-      alice.request("INVITE sip:bob@home.example");
-      const call = await bob.rings("bob is called");
+      const [call] = await stage.calls(alice, bob);
       await stage.value("progress without media", call.progress());
       await stage.sees(
         "with the route that the proxy has recorded",
@@ -76,10 +65,8 @@ export default scenario({
   },
 
   nearMiss: async (stage) => {
-    const bob = await stage.phone("bob");
-    const alice = await stage.peer("alice", { to: bob });
-    alice.request(`INVITE ${bob.aor}`);
-    const call = await bob.rings("bob is called");
+    const [bob, alice] = await stage.phoneAndPeer("bob", "alice");
+    const [call] = await stage.calls(alice, bob);
     await stage.value("a phone that only rings", call.ring());
     await alice.expect("says 180", "SIP/2.0 180 Ringing");
     await alice.expectNone("and not 183", "SIP/2.0 183 {*}");
@@ -87,25 +74,16 @@ export default scenario({
 
   reaction: {
     "early media": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      call.answered.catch(() => {});
-      await bob.expect("the INVITE", "INVITE {*}");
-      bob.reply(
-        "183 Session Progress",
-        "Content-Type: application/sdp",
-        "",
-        ...sdpOf("bob", "a=x-early").split("\r\n"),
-      );
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
+      bob.reply("183 Session Progress", ...contentOf("bob", "a=x-early"));
       await stage.until("its session description is in force", () => call.remoteDescription !== undefined);
       stage.check.match("as it came", call.remoteDescription, /a=x-early/);
       stage.check.equal("the call is in progress", call.state, "ringing");
     },
     "an unknown 1xx": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const call = alice.call(bob.aor);
       call.answered.catch(() => {});
       const heard: string[] = [];
       call.onProgress((response) => heard.push(`${response.statusCode} ${response.reasonPhrase}`));
@@ -113,7 +91,7 @@ export default scenario({
       bob.reply("185 Polishing the Bell");
       await stage.until("is shown as it came", () => heard.includes("185 Polishing the Bell"));
       stage.check.equal("and taken for a 183 (§8.1.3.2)", call.state, "ringing");
-      bob.reply("200 OK", "Content-Type: application/sdp", "", ...sdpOf("bob").split("\r\n"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await stage.value("the call goes on from there", call.answered);
       await bob.expect("with an ACK in that dialog", "ACK {*}\nTo: {*};tag=bob-1");
     },

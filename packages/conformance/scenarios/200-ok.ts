@@ -1,13 +1,11 @@
 // 200 OK: what was asked for is done. RFC 3261 §13.3.1.4, §13.2.2.4, §10.3 step 8, §11.2, §15.1.2, §9.2; RFC 6026.
 
-import { act, type Recorded, type Stage, scenario, sdpOf } from "../src/index.ts";
+import { act, contentOf, type Recorded, type Stage, scenario, sdpOf } from "../src/index.ts";
 
 const exact = "times and copies are exact only where time stands still";
 
 const copies = (stage: Stage, sender: string, startLine: RegExp): readonly Recorded[] =>
   stage.recording.messages.filter((one) => one.sender === sender && startLine.test(one.startLine));
-
-const body = (owner: string) => ["Content-Type: application/sdp", "", ...sdpOf(owner).split("\r\n")];
 
 export default scenario({
   code: 200,
@@ -20,8 +18,7 @@ export default scenario({
     "a call": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const [call, incoming] = await stage.talk(alice, bob);
       await stage.sees(
         "200 makes the dialog and carries the answer",
@@ -53,8 +50,7 @@ export default scenario({
     "again until the ACK": act({ notInWeather: exact }, async (stage) => {
       const bob = await stage.phone("bob");
       const alice = await stage.peer("alice", { to: bob, manners: false });
-      alice.request(`INVITE ${bob.aor}`, ...body("alice"));
-      const call = await bob.rings("bob is called");
+      const [call] = await stage.calls(alice, bob);
       const answered = call.answer(sdpOf("bob"));
       answered.catch(() => {});
       await alice.expect("the first 200", "SIP/2.0 200 OK");
@@ -86,11 +82,8 @@ export default scenario({
       await carol.expect("200 says what it takes", "SIP/2.0 200 OK\nAllow: {*}OPTIONS{*}\nAccept: {*}");
     },
     CANCEL: async (stage) => {
-      const bob = await stage.phone("bob");
-      const alice = await stage.peer("alice", { to: bob });
-      alice.request(`INVITE ${bob.aor}`);
-      const call = await bob.rings("bob is called");
-      await stage.value("it rings", call.ring());
+      const [bob, alice] = await stage.phoneAndPeer("bob", "alice");
+      await stage.ringing(alice, bob);
       await alice.expect("alice hears it", "SIP/2.0 180 Ringing\nTo: {*};tag={tag}");
       alice.cancel();
       await alice.expect(
@@ -102,10 +95,8 @@ export default scenario({
 
   nearMiss: {
     "nobody answers": async (stage) => {
-      const bob = await stage.phone("bob");
-      const alice = await stage.peer("alice", { to: bob });
-      alice.request(`INVITE ${bob.aor}`, ...body("alice"));
-      const call = await bob.rings("bob is called");
+      const [bob, alice] = await stage.phoneAndPeer("bob", "alice");
+      const [call] = await stage.calls(alice, bob);
       await stage.value("it only rings", call.ring());
       await stage.seesNone("no phone answers by itself", { from: "bob" }, "SIP/2.0 200 {*}\nCSeq: 1 INVITE");
     },
@@ -115,50 +106,46 @@ export default scenario({
     "an ACK for every copy": act({ notInWeather: exact }, async (stage) => {
       const alice = await stage.phone("alice");
       const bob = await stage.peer("bob", { manners: false });
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const call = alice.call(bob.aor);
       await bob.expect("the INVITE", "INVITE {*}\nCSeq: {n:\\d+} INVITE\nVia: {*}branch={branch:[^;]+}{*}");
       const invite = bob.last!;
-      bob.reply("200 OK", ...body("bob"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await stage.value("the call is up", call.answered);
       await bob.expect(
         "the ACK: to the Contact, in a transaction of its own, with the CSeq of the INVITE",
         "ACK {uri} SIP/2.0\nCSeq: {n} ACK\nTo: {*};tag=bob-1\n!Via: {*}branch={branch}{*}",
       );
-      bob.replyTo(invite, "200 OK", ...body("bob"));
+      bob.replyTo(invite, "200 OK", ...contentOf("bob"));
       await bob.expect("the 200 once more, the ACK once more (§13.2.2.4)", "ACK {*}\nCSeq: {n} ACK");
       stage.check.equal("and nothing else happens", call.state, "established");
     }),
     "two phones answer": async (stage) => {
-      const alice = await stage.phone("alice");
-      const proxy = await stage.peer("proxy");
-      const call = alice.ua.call("sip:bob@proxy.example", { sdp: sdpOf("alice") });
+      const [alice, proxy] = await stage.phoneAndPeer("alice", "proxy");
+      const call = alice.call("sip:bob@proxy.example");
       await proxy.expect("the INVITE", "INVITE {*}\nCall-ID: {callId}");
       const invite = proxy.last!;
-      proxy.reply("200 OK", ...body("desk"));
+      proxy.reply("200 OK", ...contentOf("desk"));
       await stage.value("the first answer is the call", call.answered);
       await proxy.expect("it gets its ACK", "ACK {*}\nTo: {*};tag=proxy-1");
       const second = {
         ...invite,
         fields: invite.fields.map((field) => (/^To:/i.test(field) ? `${field};tag=mobile` : field)),
       };
-      proxy.replyTo(second, "200 OK", ...body("mobile"));
+      proxy.replyTo(second, "200 OK", ...contentOf("mobile"));
       await proxy.expect("the second gets an ACK too", "ACK {*}\nTo: {*};tag=mobile");
       await proxy.expect("and then a BYE", "BYE {*}\nTo: {*};tag=mobile");
       proxy.reply("200 OK");
       stage.check.equal("the call goes on", call.state, "established");
     },
     "a 200 that crosses the CANCEL": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      call.answered.catch(() => {});
-      await bob.expect("the INVITE", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       const invite = bob.last!;
       bob.reply("180 Ringing");
       await stage.until("it rings", () => call.state === "ringing");
       void call.hangUp();
       await bob.expect("alice gives up", "CANCEL {*}");
-      bob.replyTo(invite, "200 OK", ...body("bob"));
+      bob.replyTo(invite, "200 OK", ...contentOf("bob"));
       await bob.expect("the answer came first: it is acknowledged", "ACK {*}");
       await bob.expect("and ended (§15)", "BYE {*}");
       bob.reply("200 OK");

@@ -1,7 +1,7 @@
 // 400 Bad Request: nobody can make sense of it. RFC 3261 §21.4.1, §16.3 step 1, §18.3, §10.3 step 6, §8.1.1.8, §8.1.3.2;
 // RFC 4475; RFC 5630 §5.1.2.
 
-import { act, scenario, sdpOf, triedAgain } from "../src/index.ts";
+import { act, scenario, triedAgain } from "../src/index.ts";
 
 export default scenario({
   code: 400,
@@ -13,8 +13,7 @@ export default scenario({
   producer: {
     "CSeq of another method": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("MESSAGE sip:bob@home.example", "CSeq: 1 INVITE");
       await carol.expect(
@@ -67,8 +66,7 @@ export default scenario({
     }),
     "all contacts and one of them": async (stage) => {
       const { server } = await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       bob.request("REGISTER sip:home.example", "To: <sip:bob@home.example>", "Contact: *", "Expires: 60");
       await bob.expect(
         "`*` takes everything away, and nothing else (§10.3)",
@@ -77,8 +75,7 @@ export default scenario({
       stage.check.equal("so the binding is still there", server.store.locations.memory.bindingCount, 1);
     },
     "nowhere to answer to": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, "!Contact");
       await carol.expect(
         "a call without Contact could never be ended",
@@ -91,8 +88,7 @@ export default scenario({
 
   nearMiss: {
     "odd, but legal": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(
         `INVITE ${bob.aor}`,
         "t  :   Bob <sip:bob@bob.example> ; odd = very",
@@ -106,8 +102,7 @@ export default scenario({
     },
     "what the proxy need not read": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Date: whenever", "Expires: soon");
       await bob.expect(
@@ -125,10 +120,8 @@ export default scenario({
 
   reaction: {
     "a call": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("400 Bad Hair Day", 'Warning: 399 bob "comb first"');
       const rejected = await stage.rejected("the application is told 400", call.answered, 400);
       stage.check.equal("in the words of the peer", rejected.reasonPhrase, "Bad Hair Day");
@@ -142,10 +135,8 @@ export default scenario({
       await stage.seesTimes("nor later", 1, { from: "alice" }, "INVITE {*}");
     },
     "a number that nobody has ever heard of": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("431 Whatever");
       const rejected = await stage.rejected("the application is told what came", call.answered, 431);
       stage.check.equal(
@@ -155,12 +146,8 @@ export default scenario({
       );
     },
     "in a call": async (stage) => {
-      const alice = await stage.phone("alice", { update: false });
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
-      await stage.value("the call is up", call.answered);
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob", { update: false });
+      const [call] = await stage.talk(alice, bob);
       const held = stage.later(call.hold());
       await bob.expect("she wants to put bob on hold", "INVITE {*}\nCSeq: 2 INVITE\n\na=sendonly");
       bob.reply("400 Bad Request");
@@ -176,11 +163,9 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const old = await stage.peer("old");
-      await old.register("sip:bob@home.example");
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example" });
-      await mobile.register();
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      const old = await stage.registeredPeer("old", "bob");
+      const mobile = await stage.registered("mobile", { aor: "sip:bob@home.example" });
+      const call = alice.call("sip:bob@home.example");
       await old.expect("which is called too", "INVITE {*}");
       old.reply("400 Bad Request");
       const incoming = await mobile.rings("the mobile rings");

@@ -51,8 +51,7 @@ export default scenario({
   reaction: {
     "the right password": async (stage) => {
       const { server } = await stage.server({ users: ["bob"], auth: true });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       await stage.sees(
         "the first REGISTER",
         { from: "bob", to: "server" },

@@ -30,8 +30,7 @@ export default scenario({
   producer: {
     "somebody else's registration": async (stage) => {
       const { server } = await stage.server({ users: ["alice", "bob"], auth: true });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const alice = await stage.phone("alice", {
         aor: "sip:bob@home.example",
         credentials: { user: "alice", password: "alice-password" },
@@ -55,8 +54,7 @@ export default scenario({
     },
     "in somebody else's name": async (stage) => {
       await stage.server({ users: ["alice", "bob", "carol"], auth: true });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const alice = await stage.phone("alice");
       const call = alice.ua.call("sip:bob@home.example", {
         sdp: sdpOf("alice"),
@@ -86,8 +84,7 @@ export default scenario({
     },
     "nobody from outside": async (stage) => {
       await stage.server({ users: ["bob"], config: { relay: { inbound: "deny" } } });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await carol.expect("a closed house", "SIP/2.0 403 Calls from Other Domains Are Not Accepted");
@@ -117,8 +114,7 @@ export default scenario({
       await bob.expectNone("so nothing goes by it", "MESSAGE {*}");
     },
     "a phone that does not want her": async (stage) => {
-      const bob = await stage.phone("bob", { acceptsFrom: notMallory });
-      const mallory = await stage.peer("mallory", { to: bob });
+      const [bob, mallory] = await stage.phoneAndPeer("bob", "mallory", { acceptsFrom: notMallory });
       mallory.request(`INVITE ${bob.aor}`);
       await mallory.expect(
         "the phone does not ring",
@@ -131,8 +127,7 @@ export default scenario({
   nearMiss: {
     "one's own": async (stage) => {
       const { server } = await stage.server({ users: ["bob"], auth: true });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       stage.check.equal("bob may register as bob", server.store.locations.memory.bindingCount, 1);
     },
     "a wrong password": async (stage) => {
@@ -146,8 +141,7 @@ export default scenario({
     },
     "from outside to one of us": async (stage) => {
       await stage.server({ users: ["bob"], auth: true });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.rings("is no relaying");
@@ -160,8 +154,7 @@ export default scenario({
       });
       await stage.rejected("a wrong password", stage.later(stranger.ua.register()), 401);
       await stage.advance(61_000);
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
     },
     "the way as it was given": async (stage) => {
       const { registrar, bob, path } = await edge(stage);
@@ -169,8 +162,7 @@ export default scenario({
       await bob.expect("leads to bob", "MESSAGE {*}");
     },
     "anybody else": async (stage) => {
-      const bob = await stage.phone("bob", { acceptsFrom: notMallory });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { acceptsFrom: notMallory });
       carol.request(`INVITE ${bob.aor}`);
       await bob.rings("carol may call");
     },
@@ -180,7 +172,7 @@ export default scenario({
     "a call": async (stage) => {
       await stage.server({ users: ["alice"], config: { relay: { inbound: "deny" } } });
       const dave = await stage.phone("dave", { aor: "sip:dave@elsewhere.example" });
-      const call = dave.ua.call("sip:alice@home.example", { sdp: sdpOf("dave") });
+      const call = dave.call("sip:alice@home.example");
       const rejected = await stage.rejected("the application is told 403", call.answered, 403);
       stage.check.equal("and why", rejected.reasonPhrase, "Calls from Other Domains Are Not Accepted");
       stage.check.equal("nothing is tried again", rejected.retries, []);
@@ -211,11 +203,9 @@ export default scenario({
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
       const acceptsFrom = () => false;
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example", acceptsFrom });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example" });
-      await desk.register();
-      await mobile.register();
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      await stage.registered("desk", { aor: "sip:bob@home.example", acceptsFrom });
+      const mobile = await stage.registered("mobile", { aor: "sip:bob@home.example" });
+      const call = alice.call("sip:bob@home.example");
       const onMobile = await mobile.rings("the mobile rings");
       await stage.sees("the desk phone refuses", { from: "desk", to: "server" }, "SIP/2.0 403 {*}");
       await stage.value("the mobile is busy", onMobile.reject(486));

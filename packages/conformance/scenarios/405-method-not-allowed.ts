@@ -1,7 +1,7 @@
 // 405 Method Not Allowed: we know what that means, and do not do it here. RFC 3261 §8.2.1, §20.5, §21.4.6; RFC 5057 §5.1
 // note 3.
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 405,
@@ -12,8 +12,7 @@ export default scenario({
   producer: {
     "a phone without texts": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("MESSAGE sip:bob@home.example", "Content-Type: text/plain", "", "hello");
       await stage.sees(
@@ -52,10 +51,8 @@ export default scenario({
       await stage.sees("the ACK ends it", { from: "carol", to: "server" }, "ACK {*}\nTo: {*};tag={tag}");
     },
     "in a call": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, "Content-Type: application/sdp", "", sdpOf("carol"));
-      const incoming = await bob.rings("bob is called");
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      const [incoming] = await stage.calls(carol, bob);
       const answering = stage.later(incoming.answer(sdpOf("bob")));
       await carol.expect("bob answers", "SIP/2.0 200 OK\nTo: {*};tag={tag:[^;]+}");
       carol.ack();
@@ -71,8 +68,7 @@ export default scenario({
 
   nearMiss: {
     "a method that nobody knows": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`FROBNICATE ${bob.aor}`);
       await carol.expect("is not forbidden but unheard of", "SIP/2.0 501 Not Implemented");
     },
@@ -87,8 +83,7 @@ export default scenario({
     },
     "on the way to somebody else": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
       carol.request("PUBLISH sip:bob@home.example");
       await bob.expect("what the server does not do itself it sends on", "PUBLISH {*}");
@@ -110,17 +105,9 @@ export default scenario({
       await stage.seesTimes("one MESSAGE", 1, { from: "alice" }, "MESSAGE {*}");
     },
     "an UPDATE": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
-      bob.reply(
-        "200 OK",
-        "Allow: INVITE, ACK, BYE, UPDATE",
-        "Content-Type: application/sdp",
-        "",
-        sdpOf("bob"),
-      );
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
+      bob.reply("200 OK", "Allow: INVITE, ACK, BYE, UPDATE", ...contentOf("bob"));
       await stage.value("the call is up", call.answered);
       const held = stage.later(call.hold());
       await bob.expect("bob says that he takes UPDATE", "UPDATE {*}\nCSeq: 2 UPDATE\n\na=sendonly");
@@ -133,7 +120,7 @@ export default scenario({
         "the next change does not try UPDATE again",
         "INVITE {*}\nCSeq: 4 INVITE\n\na=sendrecv",
       );
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await stage.value("and is no more", resumed);
       stage.check.equal("all in one call", call.state, "established");
     },
@@ -147,12 +134,8 @@ export default scenario({
       await stage.seesNone("nobody hangs up", {}, "BYE {*}");
     },
     "what it cannot do without": async (stage) => {
-      const alice = await stage.phone("alice", { update: false });
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
-      await stage.value("the call is up", call.answered);
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob", { update: false });
+      const [call] = await stage.talk(alice, bob);
       const held = stage.later(call.hold());
       await bob.expect("a re-INVITE", "INVITE {*}\nCSeq: 2 INVITE");
       bob.reply("405 Method Not Allowed", "Allow: BYE");

@@ -1,7 +1,7 @@
 // 406 Not Acceptable: what the answer would bring is nothing that the caller reads. RFC 3261 §21.4.7, §20.1; RFC 4475
 // §3.3.15. (An offer that does not suit is 488.)
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 406,
@@ -12,8 +12,7 @@ export default scenario({
   producer: {
     "an INVITE": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Accept: text/plain, application/sdp;q=0");
       await stage.sees(
@@ -36,22 +35,14 @@ export default scenario({
       );
     },
     "an empty Accept": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, "Accept:");
       await carol.expect("takes nothing at all", "SIP/2.0 406 Not Acceptable\nTo: {*};tag={tag}");
     },
     "an UPDATE in a call": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       const [call] = await stage.talk(carol, bob);
-      carol.requestInDialog(
-        "UPDATE",
-        "Accept: text/plain",
-        "Content-Type: application/sdp",
-        "",
-        sdpOf("carol"),
-      );
+      carol.requestInDialog("UPDATE", "Accept: text/plain", ...contentOf("carol"));
       await carol.expect("is refused", "SIP/2.0 406 Not Acceptable\nCSeq: 2 UPDATE");
       stage.check.equal("and the call goes on", call.state, "established");
     },
@@ -59,21 +50,18 @@ export default scenario({
 
   nearMiss: {
     "by range": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, "Accept: text/html, application/*;q=0.2");
       await bob.rings("a range that session descriptions are in will do, however little it is liked");
       await carol.expectNone("nothing is refused", "SIP/2.0 406 {*}");
     },
     "without Accept": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`);
       await bob.rings("who says nothing takes session descriptions (§20.1)");
     },
     "nothing to send": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       bob.ua.onInvite(() => {});
       carol.request(`OPTIONS ${bob.aor}`, "Accept: text/plain");
       await carol.expect("an answer without body suits every Accept", "SIP/2.0 200 OK\nContent-Length: 0");
@@ -84,8 +72,7 @@ export default scenario({
     "more can be read": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice"), headers: [["Accept", "text/plain"]] });
       await stage.sees(
         "alice's application forgot what calls are made of",
@@ -107,8 +94,7 @@ export default scenario({
       await stage.value("and the call is up", call.answered);
     },
     "nothing more can be read": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const asking = alice.ua.options("sip:bob@bob.example");
       await bob.expect("it names session descriptions already", "OPTIONS {*}\nAccept: application/sdp");
       bob.reply("406 Not Acceptable");
@@ -120,8 +106,7 @@ export default scenario({
       stage.check.equal("without a second try", retries, []);
     },
     "a peer that is never content": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const asking = alice.ua.request("SUBSCRIBE", "sip:bob@bob.example", {
         headers: [
           ["Event", "presence"],

@@ -1,7 +1,7 @@
 // 407 Proxy Authentication Required: who calls in our name shows that it is his. RFC 3261 §22.3, §16.3 step 6, §16.7
 // step 7, §21.4.8; RFC 8760.
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario } from "../src/index.ts";
 
 /** A challenge as a proxy makes it. */
 const challenge = (realm: string, nonce: string) =>
@@ -17,8 +17,7 @@ export default scenario({
   producer: {
     "an INVITE": async (stage) => {
       await stage.server({ users: ["alice", "bob"], auth: true });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const stranger = await stage.peer("stranger");
       stranger.request("INVITE sip:bob@home.example", "From: <sip:alice@home.example>;tag=1");
       await stranger.expect(
@@ -58,8 +57,7 @@ export default scenario({
   nearMiss: {
     "a caller from elsewhere": async (stage) => {
       await stage.server({ users: ["bob"], auth: true });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.rings("who has no password of ours is not asked for one");
@@ -77,8 +75,7 @@ export default scenario({
     "a call": async (stage) => {
       await stage.server({ users: ["alice", "bob"], auth: true });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const [call, incoming] = await stage.talk(alice, bob);
       await stage.sees(
         "alice calls without a password",
@@ -144,7 +141,7 @@ export default scenario({
         ],
       });
       const proxy = await stage.peer("proxy");
-      const call = alice.ua.call("sip:bob@proxy.example", { sdp: sdpOf("alice") });
+      const call = alice.call("sip:bob@proxy.example");
       await proxy.expect("nobody has asked yet", "INVITE {*}\nCSeq: 1 INVITE\n!Proxy-Authorization: {*}");
       proxy.reply("407 Proxy Authentication Required", challenge("outer", "one"));
       await proxy.expect(
@@ -159,7 +156,7 @@ export default scenario({
          Proxy-Authorization: Digest {*}realm="outer"{*}
          Proxy-Authorization: Digest {*}realm="inner"{*}`,
       );
-      proxy.reply("200 OK", "Content-Type: application/sdp", "", ...sdpOf("bob").split("\r\n"));
+      proxy.reply("200 OK", ...contentOf("bob"));
       await stage.value("the call is up", call.answered);
     },
     "in a fork": async (stage) => {
@@ -170,12 +167,8 @@ export default scenario({
           { user: "alice", password: "two", realm: "two" },
         ],
       });
-      const desk = await stage.peer("desk");
-      const mobile = await stage.peer("mobile");
-      for (const device of [desk, mobile]) {
-        await device.register("sip:bob@home.example");
-      }
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      const [desk, mobile] = await stage.devicePeers("bob", "desk", "mobile");
+      const call = alice.call("sip:bob@home.example");
       await desk.expect("the desk phone is called", "INVITE {*}\nCSeq: 1 INVITE");
       await mobile.expect("the mobile is called", "INVITE {*}\nCSeq: 1 INVITE");
       desk.reply("401 Unauthorized", 'WWW-Authenticate: Digest realm="one", nonce="a", qop="auth"');
@@ -194,13 +187,13 @@ export default scenario({
          Authorization: Digest {*}realm="one"{*}
          Proxy-Authorization: Digest {*}realm="two"{*}`,
       );
-      desk.reply("200 OK", "Content-Type: application/sdp", "", ...sdpOf("bob").split("\r\n"));
+      desk.reply("200 OK", ...contentOf("bob"));
       await stage.value("the call is up", call.answered);
     },
     "a wrong password": async (stage) => {
       await stage.server({ users: ["alice", "bob"], auth: true });
       const alice = await stage.phone("alice", { credentials: { user: "alice", password: "wrong" } });
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      const call = alice.call("sip:bob@home.example");
       await stage.rejected("the application is told 407", call.answered, 407);
       await stage.seesTimes("after one try: a third would not be better", 2, { from: "alice" }, "INVITE {*}");
       stage.check.equal("the call is over", call.state, "ended");

@@ -1,6 +1,6 @@
 // 408 Request Timeout: nobody answered in time. RFC 3261 §16.7 step 6, §16.8, §17.1.1.2, §8.1.3.1; RFC 4320 §4.2.
 
-import { act, scenario, sdpOf } from "../src/index.ts";
+import { act, scenario } from "../src/index.ts";
 
 export default scenario({
   code: 408,
@@ -12,8 +12,7 @@ export default scenario({
     "nobody there": act({ transports: ["UDP"] }, async (stage) => {
       await stage.server({ users: ["bob"] });
       const alice = await stage.peer("alice");
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       await bob.leave();
       alice.request("INVITE sip:bob@home.example");
       await alice.expect("the proxy has it", "SIP/2.0 100 Trying\n!To: {*};tag={*}");
@@ -26,10 +25,8 @@ export default scenario({
     "it rings for ever": async (stage) => {
       await stage.server({ users: ["bob"] });
       const alice = await stage.peer("alice");
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
-      alice.request("INVITE sip:bob@home.example");
-      await bob.expect("bob is called", "INVITE {*}");
+      const bob = await stage.registeredPeer("bob");
+      await stage.calls(alice, bob);
       bob.reply("180 Ringing");
       await alice.expect("it rings", "SIP/2.0 180 Ringing");
       await stage.advance(185_000);
@@ -42,8 +39,7 @@ export default scenario({
   nearMiss: act({ transports: ["UDP"] }, async (stage) => {
     await stage.server({ users: ["bob"] });
     const alice = await stage.peer("alice");
-    const bob = await stage.phone("bob");
-    await bob.register();
+    const bob = await stage.registered("bob");
     await bob.leave();
     alice.request("MESSAGE sip:bob@home.example");
     await stage.sees("a text goes the same way", { from: "server" }, "MESSAGE {*}");
@@ -56,7 +52,7 @@ export default scenario({
   reaction: act({ transports: ["UDP"] }, async (stage) => {
     const alice = await stage.phone("alice");
     stage.name("void.example", stage.nowhere());
-    const call = alice.ua.call("sip:bob@void.example", { sdp: sdpOf("alice") });
+    const call = alice.call("sip:bob@void.example");
     call.answered.catch(() => {});
     await stage.advance(33_000);
     const rejected = await stage.rejected("timer B ends the call as a 408 would", call.answered, 408);

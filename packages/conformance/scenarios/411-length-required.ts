@@ -1,7 +1,7 @@
 // 411 Length Required: where the message ends, only Content-Length can say. RFC 2543 §7.4.12. RFC 3261 has 400 for it
 // (§18.3, §20.14), so it takes `compat.rfc2543`.
 
-import { act, scenario, sdpOf, triedAgain } from "../src/index.ts";
+import { act, scenario, triedAgain } from "../src/index.ts";
 
 const old = { compat: { rfc2543: true } };
 
@@ -86,9 +86,8 @@ export default scenario({
   },
 
   reaction: async (stage) => {
-    const alice = await stage.phone("alice");
-    const bob = await stage.peer("bob");
-    const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+    const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+    const call = alice.call(bob.aor);
     await bob.expect("our phone says how long its messages are", "INVITE {*}\nContent-Length: {*}");
     bob.reply("411 Length Required");
     const rejected = await stage.rejected(

@@ -1,7 +1,7 @@
 // 413 Request Entity Too Large: the body alone is more than the server takes. RFC 3261 §21.4.11, §8.1.3.5, §20.33. (A whole
 // message that is too long is 513.)
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 413,
@@ -12,9 +12,8 @@ export default scenario({
   producer: {
     "a phone with little room": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob", { maxBody: 1000 });
+      const bob = await stage.registered("bob", { maxBody: 1000 });
       bob.ua.onRequest("MESSAGE", (incoming) => void incoming.respond(200));
-      await bob.register();
       const carol = await stage.peer("carol");
       carol.request("MESSAGE sip:bob@home.example", "Content-Type: text/plain", "", "x".repeat(1001));
       await stage.sees(
@@ -31,8 +30,7 @@ export default scenario({
       );
     },
     "a long offer": async (stage) => {
-      const bob = await stage.phone("bob", { maxBody: 1000 });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { maxBody: 1000 });
       const offer = sdpOf("carol", `a=x:${"x".repeat(1000)}`);
       carol.request(`INVITE ${bob.aor}`, "Content-Type: application/sdp", "", offer);
       await carol.expect(
@@ -43,8 +41,7 @@ export default scenario({
     },
     "the server's own bound": async (stage) => {
       await stage.server({ users: ["bob"], config: { limits: { bodySize: 1000 } } });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("MESSAGE sip:bob@home.example", "Content-Type: text/plain", "", "x".repeat(1001));
       await carol.expect(
@@ -58,8 +55,7 @@ export default scenario({
   },
 
   nearMiss: async (stage) => {
-    const bob = await stage.phone("bob", { maxBody: 1000 });
-    const carol = await stage.peer("carol", { to: bob });
+    const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { maxBody: 1000 });
     bob.ua.onRequest("MESSAGE", (incoming) => void incoming.respond(200));
     carol.request(`MESSAGE ${bob.aor}`, "Content-Type: text/plain", "", "x".repeat(998));
     await stage.sees(
@@ -76,13 +72,12 @@ export default scenario({
     "a shorter version": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob", { maxBody: 100 });
+      const bob = await stage.registered("bob", { maxBody: 100 });
       const texts: string[] = [];
       bob.ua.onRequest("MESSAGE", (incoming) => {
         texts.push(new TextDecoder().decode(incoming.request.body));
         incoming.respond(200);
       });
-      await bob.register();
       const sending = alice.ua.message(bob.aor, "the whole story ".repeat(10), {
         alternatives: [{ body: "the story in short", contentType: "text/plain" }],
       });
@@ -107,22 +102,20 @@ export default scenario({
       stage.check.equal("nothing else has reached bob", texts, ["the story in short"]);
     },
     "an INVITE without offer": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const call = alice.call(bob.aor);
       await bob.expect("the offer", "INVITE {*}\nContent-Type: application/sdp\nCSeq: 1 INVITE");
       bob.reply("413 Request Entity Too Large");
       await bob.expect(
         "an INVITE can do without, and leave the offer to bob (§13.2.1)",
         "INVITE {*}\nContent-Length: 0\nCSeq: 2 INVITE\n!Content-Type: {*}",
       );
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await bob.expect("then the ACK brings the answer", "ACK {*}\nContent-Type: application/sdp");
       await stage.value("and the call is up", call.answered);
     },
     "no room for now": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const sending = alice.ua.message("sip:bob@bob.example", "hello");
       await bob.expect("a message for a full mailbox", "MESSAGE {*}\nCSeq: 1 MESSAGE");
       bob.reply("413 Request Entity Too Large", "Retry-After: 20");
@@ -139,8 +132,7 @@ export default scenario({
       await stage.value("and arrives", sending);
     },
     "nothing shorter": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const sending = alice.ua.message("sip:bob@bob.example", "hello", {
         alternatives: [
           { body: "hi", contentType: "text/plain" },

@@ -72,10 +72,9 @@ export default scenario({
 
   reaction: {
     "of several contacts": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const carol = await stage.phone("carol", { limits: { uriLength: 100 }, accepts: true });
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const call = alice.call(bob.aor);
       await bob.expect("alice calls bob", "INVITE {*}");
       const long = uriOf(101, "carol.example");
       bob.reply(

@@ -23,8 +23,7 @@ export default scenario({
   producer: {
     "an unknown type": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Content-Type: application/unknownformat", "", "?");
       await stage.sees(
@@ -53,8 +52,7 @@ export default scenario({
       );
     },
     "an encoding": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, "Content-Type: application/sdp", "Content-Encoding: gzip", "", "?");
       await carol.expect(
         "what cannot be unpacked: Accept-Encoding says so, Accept would be no help",
@@ -62,8 +60,7 @@ export default scenario({
       );
     },
     "a language": async (stage) => {
-      const bob = await stage.phone("bob", { languages: ["zh-TW", "en"] });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { languages: ["zh-TW", "en"] });
       bob.ua.onInvite(() => {});
       carol.request(
         `OPTIONS ${bob.aor}`,
@@ -75,8 +72,7 @@ export default scenario({
       );
     },
     "one part of several": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, ...multipart, "Content-Type: application/isup", "", "x", "--b--");
       await carol.expect(
         "every part has to be understood unless it says otherwise (§20.11)",
@@ -87,8 +83,7 @@ export default scenario({
 
   nearMiss: {
     "a part that is optional": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(
         `INVITE ${bob.aor}`,
         ...multipart,
@@ -99,8 +94,7 @@ export default scenario({
       stage.check.match("the offer beside it is found", call.remoteDescription, /^o=carol /m);
     },
     "the application reads it": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       bob.ua.onRequest("MESSAGE", (incoming) => void incoming.respond(200));
       carol.request(`MESSAGE ${bob.aor}`, "Content-Type: application/unknownformat", "", "?");
       await carol.expect("what a handler takes is for the handler to judge", "SIP/2.0 200 OK");
@@ -109,8 +103,7 @@ export default scenario({
 
   reaction: {
     "another type": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const sending = alice.ua.message("sip:bob@bob.example", "<b>hello</b>", {
         contentType: "text/html",
         alternatives: [
@@ -131,8 +124,7 @@ export default scenario({
       await stage.value("which arrives", sending);
     },
     "the part that can be read": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const sending = alice.ua.request("INFO", "sip:bob@bob.example", {
         contentType: "multipart/mixed;boundary=b",
         body: "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: application/isup\r\n\r\nx\r\n--b--\r\n",
@@ -144,8 +136,7 @@ export default scenario({
       await stage.value("arrives", sending);
     },
     "without the encoding": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const sending = alice.ua.message("sip:bob@bob.example", "(packed)", {
         headers: [["Content-Encoding", "gzip"]],
         alternatives: [{ body: "hello", contentType: "text/plain" }],
@@ -157,9 +148,8 @@ export default scenario({
       await stage.value("arrives", sending);
     },
     "nothing else to say": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const call = alice.call(bob.aor);
       await bob.expect("a session description", "INVITE {*}\nContent-Type: application/sdp");
       bob.reply("415 Unsupported Media Type", "Accept: application/sdp");
       const { retries } = await stage.rejected(
@@ -171,8 +161,7 @@ export default scenario({
       await stage.seesTimes("one INVITE", 1, { from: "alice" }, "INVITE {*}");
     },
     "one try and no more": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const sending = alice.ua.message("sip:bob@bob.example", "1", {
         contentType: "text/html",
         alternatives: [
@@ -191,10 +180,7 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["bob"] });
       const carol = await stage.peer("carol");
-      const [desk, mobile] = [await stage.peer("desk"), await stage.peer("mobile")];
-      for (const device of [desk, mobile]) {
-        await device.register("sip:bob@home.example");
-      }
+      const [desk, mobile] = await stage.devicePeers("bob", "desk", "mobile");
       carol.request("INVITE sip:bob@home.example", "Content-Type: application/isup", "", "x");
       await desk.expect("the desk phone is called", "INVITE {*}");
       await mobile.expect("and the mobile", "INVITE {*}");

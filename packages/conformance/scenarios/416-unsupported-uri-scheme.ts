@@ -33,8 +33,7 @@ export default scenario({
       await stage.sees("the ACK ends it", { from: "carol", to: "server" }, "ACK tel:{*}\nTo: {*};tag={tag}");
     },
     "at the phone": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request("INVITE mailto:bob@bob.example", "To: <sip:bob@bob.example>");
       await carol.expect("a phone takes no mail", "SIP/2.0 416 Unsupported URI Scheme\nTo: {*};tag={tag}");
       stage.check.equal("and does not ring", bob.ua.calls.size, 0);
@@ -44,8 +43,7 @@ export default scenario({
   nearMiss: {
     "a number of ours": async (stage) => {
       await stage.server({ users: ["bob"], config: { aliases: { "+886212345678": "bob" } } });
-      const bob = await stage.phone("bob", { accepts: true });
-      await bob.register();
+      const bob = await stage.registered("bob", { accepts: true });
       const carol = await stage.peer("carol");
       carol.request("INVITE tel:+886212345678");
       await bob.rings("where telephone numbers are taken, its owner is called");
@@ -58,8 +56,7 @@ export default scenario({
     },
     "elsewhere in the request": async (stage) => {
       await stage.server({ users: ["bob"], config: sipOnly });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request(
         "INVITE sip:bob@home.example",
@@ -77,9 +74,8 @@ export default scenario({
         config: { ...sipOnly, aliases: { "+886212345678": "bob" } },
       });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob");
-      await bob.register();
-      const call = alice.ua.call("tel:+886212345678", { sdp: sdpOf("alice") });
+      const bob = await stage.registered("bob");
+      const call = alice.call("tel:+886212345678");
       await stage.sees(
         "alice dials a number",
         { from: "alice", to: "server" },
@@ -99,10 +95,8 @@ export default scenario({
       await stage.value("the call is up", call.answered);
     },
     "a SIP URI": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("416 Unsupported URI Scheme");
       const rejected = await stage.rejected("simpler than sip: there is nothing", call.answered, 416);
       stage.check.equal("nothing is tried again", rejected.retries, []);
@@ -110,7 +104,7 @@ export default scenario({
     "it is never simple enough": async (stage) => {
       const proxy = await stage.peer("proxy");
       const alice = await stage.phone("alice", { aor: "sip:alice@proxy.example" });
-      const call = alice.ua.call("tel:110", { sdp: sdpOf("alice") });
+      const call = alice.call("tel:110");
       await proxy.expect("a number", "INVITE tel:110 SIP/2.0");
       proxy.reply("416 Unsupported URI Scheme");
       await proxy.expect("as a SIP URI", "INVITE sip:110@proxy.example;user=phone SIP/2.0");
@@ -119,12 +113,8 @@ export default scenario({
       await stage.seesTimes("two INVITEs", 2, { from: "alice" }, "INVITE {*}");
     },
     "in a call": async (stage) => {
-      const alice = await stage.phone("alice", { update: false });
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
-      await stage.value("the call is up", call.answered);
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob", { update: false });
+      const [call] = await stage.talk(alice, bob);
       const held = stage.later(call.hold());
       await bob.expect("a re-INVITE to his own Contact", "INVITE {*}\nCSeq: 2 INVITE");
       bob.reply("416 Unsupported URI Scheme");

@@ -1,7 +1,7 @@
 // 420 Bad Extension: what is required here, nobody here knows. RFC 3261 §8.2.2.3, §16.3 step 5, §10.3 step 2, §8.1.3.5,
 // §21.4.15; RFC 3327 §5.3.
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 420,
@@ -11,8 +11,7 @@ export default scenario({
 
   producer: {
     "Require at the phone": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, "Require: 100rel", "Require: Teleport, warp");
       await carol.expect(
         "all that the phone does not know is named, and nothing else",
@@ -26,8 +25,7 @@ export default scenario({
     },
     "Proxy-Require at the proxy": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Proxy-Require: teleport", "Require: warp");
       await carol.expect(
@@ -78,29 +76,25 @@ export default scenario({
 
   nearMiss: {
     "Supported is only an offer": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, "Supported: teleport");
       await bob.rings("the call comes in");
       await carol.expectNone("and nothing is refused", "SIP/2.0 420 {*}");
     },
     "Require is none of the proxy's business": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Require: teleport");
       await bob.expect("bob gets the call, and may know the extension", "INVITE {*}\nRequire: teleport");
     },
     "in capitals": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, "Require: 100REL");
       await bob.rings("option tags are the same in capitals (§7.3.1)");
     },
     "CANCEL requires nothing": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`CANCEL ${bob.aor}`, "Require: teleport");
       await carol.expect("Require in a CANCEL is ignored (§9.2)", "SIP/2.0 481 {*}\n!Unsupported: {*}");
     },
@@ -108,8 +102,7 @@ export default scenario({
 
   reaction: {
     "a call": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const call = alice.ua.call("sip:bob@bob.example", {
         sdp: sdpOf("alice"),
         reliableProvisionals: "required",
@@ -135,12 +128,11 @@ export default scenario({
          To: <sip:bob@bob.example>
          CSeq: 2 INVITE`,
       );
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await stage.value("the call is up", call.answered);
     },
     "a text": async (stage) => {
-      const alice = await stage.phone("alice");
-      const proxy = await stage.peer("proxy");
+      const [alice, proxy] = await stage.phoneAndPeer("alice", "proxy");
       const sent = stage.later(
         alice.ua.message("sip:bob@proxy.example", "hello", { headers: [["Proxy-Require", "teleport"]] }),
       );
@@ -151,17 +143,15 @@ export default scenario({
       await stage.value("the text is there", sent);
     },
     "nothing of ours": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const call = alice.call(bob.aor);
       await bob.expect("alice requires nothing", "INVITE {*}\n!Require: {*}");
       bob.reply("420 Bad Extension", "Unsupported: teleport");
       const rejected = await stage.rejected("so there is nothing to leave out", call.answered, 420);
       stage.check.equal("and nothing is sent again", rejected.retries, []);
     },
     "one after the other": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const call = alice.ua.call("sip:bob@bob.example", {
         sdp: sdpOf("alice"),
         headers: [["Require", "teleport, warp"]],
@@ -180,10 +170,8 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example" });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example", doNotDisturb: true });
-      await desk.register();
-      await mobile.register();
+      const desk = await stage.registered("desk", { aor: "sip:bob@home.example" });
+      await stage.registered("mobile", { aor: "sip:bob@home.example", doNotDisturb: true });
       const call = alice.ua.call("sip:bob@home.example", {
         sdp: sdpOf("alice"),
         headers: [["Require", "teleport"]],

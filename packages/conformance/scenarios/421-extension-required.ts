@@ -11,8 +11,7 @@ export default scenario({
 
   producer: {
     "a phone that wants reliable responses": async (stage) => {
-      const bob = await stage.phone("bob", { reliableProvisionals: "required" });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { reliableProvisionals: "required" });
       carol.request(`INVITE ${bob.aor}`, "Supported: timer");
       await carol.expect(
         "Require says what is missing",
@@ -48,15 +47,13 @@ export default scenario({
 
   nearMiss: {
     "it is supported": async (stage) => {
-      const bob = await stage.phone("bob", { reliableProvisionals: "required" });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { reliableProvisionals: "required" });
       carol.request(`INVITE ${bob.aor}`, "Supported: timer, 100rel");
       await bob.rings("one tag of several is enough");
       await carol.expectNone("nothing is refused", "SIP/2.0 421 {*}");
     },
     "it is required": async (stage) => {
-      const bob = await stage.phone("bob", { reliableProvisionals: "required" });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { reliableProvisionals: "required" });
       carol.request(`INVITE ${bob.aor}`, "Require: 100rel");
       await bob.rings("who insists on it supports it");
     },
@@ -118,9 +115,8 @@ export default scenario({
       await stage.value("the call is up", call.answered);
     },
     "the phone cannot do it": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const call = alice.call(bob.aor);
       await bob.expect("the INVITE", "INVITE {*}\n!Supported: {*}teleport{*}");
       bob.reply("421 Extension Required", "Require: teleport");
       const rejected = await stage.rejected("the application is told 421", call.answered, 421);
@@ -128,8 +124,7 @@ export default scenario({
       stage.check.equal("nothing is sent again", rejected.retries, []);
     },
     "it is never enough": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const call = alice.ua.call("sip:bob@bob.example", {
         sdp: sdpOf("alice"),
         reliableProvisionals: "off",

@@ -1,17 +1,6 @@
 // 440 Max-Breadth Exceeded: more phones to ring at once than the caller allows. RFC 5393 §5.3.3, §5.3.4, §5.1, §6.2.
 
-import { type Peer, type Stage, scenario, sdpOf } from "../src/index.ts";
-
-/** Bob's phones: peers that registered under his name. */
-async function phonesOf(stage: Stage, ...names: readonly string[]): Promise<Peer[]> {
-  const phones: Peer[] = [];
-  for (const name of names) {
-    const phone = await stage.peer(name);
-    await phone.register("sip:bob@home.example");
-    phones.push(phone);
-  }
-  return phones;
-}
+import { contentOf, scenario, sdpOf } from "../src/index.ts";
 
 /** Who would rather have an error than wait while one phone rings after the other. */
 const impatient = { proxy: { onBreadth: "reject" } };
@@ -27,7 +16,7 @@ export default scenario({
   producer: {
     "a call": async (stage) => {
       await stage.server({ users: ["bob"], config: impatient });
-      await phonesOf(stage, "desk", "mobile", "kitchen");
+      await stage.devicePeers("bob", "desk", "mobile", "kitchen");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Max-Breadth: 2");
       await carol.expect(
@@ -42,7 +31,7 @@ export default scenario({
     },
     "a text": async (stage) => {
       await stage.server({ users: ["bob"], config: impatient });
-      await phonesOf(stage, "desk", "mobile");
+      await stage.devicePeers("bob", "desk", "mobile");
       const carol = await stage.peer("carol");
       carol.request("MESSAGE sip:bob@home.example", "Max-Breadth: 1");
       await carol.expect("any method that forks", "SIP/2.0 440 Max-Breadth Exceeded\nCSeq: 1 MESSAGE");
@@ -53,31 +42,31 @@ export default scenario({
   nearMiss: {
     "just enough": async (stage) => {
       await stage.server({ users: ["bob"], config: impatient });
-      const [desk, mobile] = await phonesOf(stage, "desk", "mobile");
+      const [desk, mobile] = await stage.devicePeers("bob", "desk", "mobile");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Max-Breadth: 2");
-      await desk?.expect("one branch has one", "INVITE {*}\nMax-Breadth: 1");
-      await mobile?.expect("and the other the other", "INVITE {*}\nMax-Breadth: 1");
+      await desk.expect("one branch has one", "INVITE {*}\nMax-Breadth: 1");
+      await mobile.expect("and the other the other", "INVITE {*}\nMax-Breadth: 1");
       await carol.expectNone("no error", "SIP/2.0 440 {*}");
     },
     "one phone": async (stage) => {
       await stage.server({ users: ["bob"], config: impatient });
-      const [desk] = await phonesOf(stage, "desk");
+      const desk = await stage.registeredPeer("desk", "bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Max-Breadth: 1");
-      await desk?.expect("does not fork, and all of the breadth goes on", "INVITE {*}\nMax-Breadth: 1");
+      await desk.expect("does not fork, and all of the breadth goes on", "INVITE {*}\nMax-Breadth: 1");
     },
     "the caller says nothing": async (stage) => {
       await stage.server({ users: ["bob"], config: impatient });
-      const [desk, mobile] = await phonesOf(stage, "desk", "mobile");
+      const [desk, mobile] = await stage.devicePeers("bob", "desk", "mobile");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "!Max-Breadth");
-      await desk?.expect("sixty count as said, half for each", "INVITE {*}\nMax-Breadth: 30");
-      await mobile?.expect("half for each", "INVITE {*}\nMax-Breadth: 30");
+      await desk.expect("sixty count as said, half for each", "INVITE {*}\nMax-Breadth: 30");
+      await mobile.expect("half for each", "INVITE {*}\nMax-Breadth: 30");
     },
     "in turn, as by default": async (stage) => {
       await stage.server({ users: ["bob"] });
-      await phonesOf(stage, "desk", "mobile", "kitchen");
+      await stage.devicePeers("bob", "desk", "mobile", "kitchen");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Max-Breadth: 2");
       await stage.seesTimes(
@@ -94,7 +83,7 @@ export default scenario({
     "the caller": async (stage) => {
       await stage.server({ users: ["alice", "bob"], config: impatient });
       const alice = await stage.phone("alice");
-      await phonesOf(stage, "desk", "mobile");
+      await stage.devicePeers("bob", "desk", "mobile");
       const call = alice.ua.call("sip:bob@home.example", {
         sdp: sdpOf("alice"),
         headers: [["Max-Breadth", 1]],
@@ -105,18 +94,18 @@ export default scenario({
     },
     "a proxy before it": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const [desk, mobile] = await phonesOf(stage, "desk", "mobile");
+      const [desk, mobile] = await stage.devicePeers("bob", "desk", "mobile");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Max-Breadth: 1");
       await stage.seesTimes("one branch at a time", 1, { from: "server" }, "INVITE {*}\nMax-Breadth: 1");
-      const [first, second] = desk?.waiting.length === 1 ? [desk, mobile] : [mobile, desk];
-      await first?.expect("the first branch leads to another proxy", "INVITE {*}");
-      first?.reply("440 Max-Breadth Exceeded");
-      await second?.expect(
+      const [first, second] = desk.waiting.length === 1 ? [desk, mobile] : [mobile, desk];
+      await first.expect("the first branch leads to another proxy", "INVITE {*}");
+      first.reply("440 Max-Breadth Exceeded");
+      await second.expect(
         "its 440 gives the room back, and the next is called",
         "INVITE {*}\nMax-Breadth: 1",
       );
-      second?.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
+      second.reply("200 OK", ...contentOf("bob"));
       await carol.expect("who answers is heard", "SIP/2.0 200 OK\nCSeq: 1 INVITE");
       carol.ack();
       await stage.seesNone("and the 440 hides nothing", { from: "server", to: "carol" }, "SIP/2.0 440 {*}");

@@ -41,8 +41,7 @@ export default scenario({
     },
     "his connection is gone": act({ transports: ["TCP"] }, async (stage) => {
       const { server } = await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       await bob.leave();
       await stage.settle();
       stage.check.equal("the binding is still there", server.store.locations.memory.bindingCount, 1);
@@ -52,8 +51,7 @@ export default scenario({
     }),
     "only SIPS will do": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sips:bob@home.example", "Contact: <sips:{host}:{port}>");
       await carol.expect(
@@ -67,8 +65,7 @@ export default scenario({
       );
     },
     "do not disturb": async (stage) => {
-      const bob = await stage.phone("bob", { doNotDisturb: true });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { doNotDisturb: true });
       carol.request(`INVITE ${bob.aor}`);
       await carol.expect(
         "the phone itself says that it may not ring",
@@ -81,11 +78,8 @@ export default scenario({
     "nobody picks up": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob", { ringTimeout: 30 });
-      await bob.register();
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
-      const incoming = await bob.rings("bob's phone is called");
-      await stage.value("it rings", incoming.ring());
+      const bob = await stage.registered("bob", { ringTimeout: 30 });
+      const [call, incoming] = await stage.ringing(alice, bob);
       await stage.advance(30_000);
       await stage.sees(
         "after half a minute the phone gives up",
@@ -102,10 +96,8 @@ export default scenario({
       await stage.rejected("alice is told 480", call.answered, 480);
     },
     "the person says not now": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`);
-      const incoming = await bob.rings("bob's phone is called");
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      const [incoming] = await stage.calls(carol, bob);
       await stage.value(
         "not now, but in ten minutes",
         incoming.reject(480, { reasonPhrase: "At the Dentist", headers: [["Retry-After", 600]] }),
@@ -129,10 +121,7 @@ export default scenario({
     },
     "another phone is there": act({ transports: ["TCP"] }, async (stage) => {
       await stage.server({ users: ["bob"] });
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example" });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example" });
-      await desk.register();
-      await mobile.register();
+      const [desk, mobile] = await stage.devices("bob", "desk", "mobile");
       await mobile.leave();
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
@@ -140,8 +129,7 @@ export default scenario({
       await carol.expectNone("no 480", "SIP/2.0 480 {*}");
     }),
     "he may be disturbed again": async (stage) => {
-      const bob = await stage.phone("bob", { doNotDisturb: true });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { doNotDisturb: true });
       bob.ua.doNotDisturb = false;
       carol.request(`INVITE ${bob.aor}`);
       await bob.rings("the next call comes in");
@@ -149,9 +137,7 @@ export default scenario({
     "just in time": async (stage) => {
       const bob = await stage.phone("bob", { ringTimeout: 60 });
       const alice = await stage.phone("alice");
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
-      const incoming = await bob.rings("bob's phone is called");
-      await stage.value("it rings", incoming.ring());
+      const [call, incoming] = await stage.ringing(alice, bob);
       await stage.advance(30_000);
       await stage.value("bob picks up", incoming.answer(sdpOf("bob")));
       await stage.value("and the call is up", call.answered);
@@ -162,10 +148,8 @@ export default scenario({
 
   reaction: {
     alone: async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("the INVITE", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("480 At the Dentist", "Retry-After: 20 (molar)");
       const rejected = await stage.rejected("the application is told 480", call.answered, 480);
       stage.check.equal("in the words of the phone", rejected.reasonPhrase, "At the Dentist");
@@ -181,11 +165,9 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example", doNotDisturb: true });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example" });
-      await desk.register();
-      await mobile.register();
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      await stage.registered("desk", { aor: "sip:bob@home.example", doNotDisturb: true });
+      const mobile = await stage.registered("mobile", { aor: "sip:bob@home.example" });
+      const call = alice.call("sip:bob@home.example");
       const onMobile = await mobile.rings("the mobile is called");
       await stage.sees("the desk phone may not ring", { from: "desk", to: "server" }, "SIP/2.0 480 {*}");
       await stage.seesNone(
@@ -197,12 +179,8 @@ export default scenario({
       await stage.value("and the call is up", call.answered);
     },
     "in a call": async (stage) => {
-      const alice = await stage.phone("alice", { update: false });
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
-      await stage.value("the call is up", call.answered);
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob", { update: false });
+      const [call] = await stage.talk(alice, bob);
       const held = stage.later(call.hold());
       await bob.expect("she wants to put bob on hold", "INVITE {*}\nCSeq: 2 INVITE");
       bob.reply("480 Temporarily Unavailable");

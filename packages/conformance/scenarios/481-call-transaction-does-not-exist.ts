@@ -1,7 +1,7 @@
 // 481 Call/Transaction Does Not Exist: a request about something that is not there, or not any more. RFC 3261 §12.2.2,
 // §12.2.1.2, §9.2, §15.1.1, §21.4.19; RFC 3262 §3; RFC 5057 §5.1.
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario } from "../src/index.ts";
 
 export default scenario({
   code: 481,
@@ -13,8 +13,7 @@ export default scenario({
     "a phone that has lost the call": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const [call, lost] = await stage.talk(alice, bob);
       lost.abandon();
       const info = call.request("INFO");
@@ -40,8 +39,7 @@ export default scenario({
       await stage.rejected("and alice's application is told", info, 481);
     },
     "whatever the method": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       for (const method of ["BYE", "INFO", "OPTIONS", "UPDATE", "INVITE"]) {
         carol.request(`${method} ${bob.aor}`, `To: <${bob.aor}>;tag=nobody`);
         await carol.expect(
@@ -62,8 +60,7 @@ export default scenario({
       stage.check.equal("other calls do not mind", call.state, "established");
     },
     "a PRACK of nothing": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       const [call] = await stage.talk(carol, bob);
       carol.requestInDialog("PRACK", "RAck: 7 1 INVITE");
       await carol.expect(
@@ -85,8 +82,7 @@ export default scenario({
 
   nearMiss: {
     "a call that is there": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       await stage.talk(carol, bob);
       carol.requestInDialog("OPTIONS");
       await carol.expect("is answered", "SIP/2.0 200 OK\nCSeq: 2 OPTIONS");
@@ -94,14 +90,13 @@ export default scenario({
       await carol.expect("to its end", "SIP/2.0 200 OK\nCSeq: 3 BYE");
     },
     "an ACK": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`ACK ${bob.aor}`, `To: <${bob.aor}>;tag=nobody`);
       await carol.expectNone("has no answer, whatever it is about");
     },
     "a proxy": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const [bob, carol] = [await stage.peer("bob"), await stage.peer("carol")];
+      const [bob, carol] = await stage.peers("bob", "carol");
       await bob.register("sip:bob@home.example");
       carol.request("BYE sip:bob@home.example", "To: <sip:bob@home.example>;tag=bobs");
       await bob.expect("has no dialogs and knows of none: it asks bob", "BYE {*}\nTo: {*};tag=bobs");
@@ -112,8 +107,7 @@ export default scenario({
 
   reaction: {
     "within a call": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const holding = call.hold();
       holding.catch(() => {});
@@ -128,8 +122,7 @@ export default scenario({
       stage.check.equal("no call is left", alice.ua.calls.size, 0);
     },
     "to a BYE": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const ending = call.hangUp();
       await bob.expect("the BYE", "BYE {*}");
@@ -139,10 +132,8 @@ export default scenario({
       await stage.seesTimes("no further BYE", 1, { from: "alice" }, "BYE {*}");
     },
     "to a CANCEL": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.call(bob.aor);
-      await bob.expect("the INVITE", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       const invite = bob.last;
       bob.reply("180 Ringing");
       await stage.until("it rings", () => call.state === "ringing");
@@ -152,24 +143,21 @@ export default scenario({
       await stage.sees("only the CANCEL has failed", { from: "bob", to: "alice" }, "SIP/2.0 481 {*}");
       await stage.settle();
       stage.check.equal("the INVITE still has no answer", call.state, "ending");
-      if (invite !== undefined)
-        bob.replyTo(invite, "200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
+      if (invite !== undefined) bob.replyTo(invite, "200 OK", ...contentOf("bob"));
       await bob.expect("which is acknowledged when it comes", "ACK {*}");
       await bob.expect("and the call ended", "BYE {*}");
       bob.reply("200 OK");
       await stage.value("then it is over", ending);
     },
     "to a PRACK": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const call = alice.call(bob.aor);
       await bob.expect("alice takes reliable provisional responses", "INVITE {*}\nSupported: {*}100rel{*}");
       const invite = bob.last;
       bob.reply("180 Ringing", "Require: 100rel", "RSeq: 1");
       await bob.expect("and acknowledges them", "PRACK {*}\nRAck: 1 1 INVITE");
       bob.reply("481 Call/Transaction Does Not Exist");
-      if (invite !== undefined)
-        bob.replyTo(invite, "200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
+      if (invite !== undefined) bob.replyTo(invite, "200 OK", ...contentOf("bob"));
       await bob.expect("an acknowledgement that came too late ends no call", "ACK {*}");
       await stage.value("it is answered", call.answered);
       await stage.seesNone("and nobody hangs up", { from: "alice" }, "BYE {*}");

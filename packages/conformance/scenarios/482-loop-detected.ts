@@ -1,7 +1,7 @@
 // 482 Loop Detected: a request has come back to a proxy that would fork it again, or to a phone by two ways.
 // RFC 5393 §4.1, §4.2; RFC 3261 §8.2.2.2, §16.7, §21.4.20.
 
-import { type Peer, type Stage, scenario, sdpOf } from "../src/index.ts";
+import { type Peer, type Stage, scenario } from "../src/index.ts";
 
 /** Two servers whose aliases call each other: alice calls the sales desk, which rings bob, who forwards to the sales desk. */
 async function mutualForwarding(stage: Stage): Promise<Peer> {
@@ -41,8 +41,7 @@ export default scenario({
       await stage.seesTimes("carol is called once", 1, { from: "server", to: "carol" }, "INVITE {*}");
     },
     "a merged request": async (stage) => {
-      const bob = await stage.phone("bob");
-      const proxy = await stage.peer("proxy", { to: bob });
+      const [bob, proxy] = await stage.phoneAndPeer("bob", "proxy");
       proxy.request(`INVITE ${bob.aor}`, "Call-ID: one");
       const call = await bob.rings("bob is called");
       await stage.value("it rings", call.ring());
@@ -67,16 +66,14 @@ export default scenario({
         config: { aliases: { sales: "sip:bob@home.example" } },
       });
       await stage.peer("carol");
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const alice = await stage.peer("alice");
       alice.request("INVITE sip:sales@home.example");
       await bob.rings("what comes back for somebody else goes on");
       await stage.seesNone("and is no loop", {}, "SIP/2.0 482 {*}");
     },
     "the next call": async (stage) => {
-      const bob = await stage.phone("bob");
-      const alice = await stage.peer("alice", { to: bob });
+      const [bob, alice] = await stage.phoneAndPeer("bob", "alice");
       alice.request(`INVITE ${bob.aor}`, "Call-ID: one");
       await bob.rings("a first call");
       alice.request(`INVITE ${bob.aor}`, "Call-ID: two");
@@ -102,10 +99,8 @@ export default scenario({
       await alice.expect("any other failure says more", "SIP/2.0 400 Bad Request");
     },
     alone: async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("the INVITE", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("482 Loop Detected");
       const rejected = await stage.rejected("the application is told 482", call.answered, 482);
       stage.check.equal("without a retry", rejected.retries, []);

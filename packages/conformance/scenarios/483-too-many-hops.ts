@@ -1,6 +1,6 @@
 // 483 Too Many Hops: Max-Forwards has come to zero. RFC 3261 §16.3 step 3, §8.1.1.6, §21.4.21.
 
-import { scenario, sdpOf, triedAgain } from "../src/index.ts";
+import { scenario, triedAgain } from "../src/index.ts";
 
 export default scenario({
   code: 483,
@@ -11,8 +11,7 @@ export default scenario({
   producer: {
     "an INVITE": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Max-Forwards: 0");
       await carol.expect("483 with a To tag", "SIP/2.0 483 Too Many Hops\nTo: {*};tag={tag}\nCSeq: 1 INVITE");
@@ -20,8 +19,7 @@ export default scenario({
     },
     "a MESSAGE": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("MESSAGE sip:bob@home.example", "Max-Forwards: 0");
       await carol.expect("any method", "SIP/2.0 483 Too Many Hops");
@@ -31,8 +29,7 @@ export default scenario({
   nearMiss: {
     "one hop left": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      const bob = await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", "Max-Forwards: 1");
       await bob.rings("the last hop still leads to bob");
@@ -47,9 +44,8 @@ export default scenario({
   },
 
   reaction: async (stage) => {
-    const alice = await stage.phone("alice");
-    const proxy = await stage.peer("proxy");
-    const call = alice.ua.call("sip:bob@proxy.example", { sdp: sdpOf("alice") });
+    const [alice, proxy] = await stage.phoneAndPeer("alice", "proxy");
+    const call = alice.call("sip:bob@proxy.example");
     await proxy.expect("the INVITE has 70 hops", "INVITE {*}\nMax-Forwards: 70");
     proxy.reply("483 Too Many Hops");
     const rejected = await stage.rejected("the application is told 483", call.answered, 483);

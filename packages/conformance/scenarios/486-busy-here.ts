@@ -12,11 +12,8 @@ export default scenario({
     "a person rejects": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob");
-      await bob.register();
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
-      call.answered.catch(() => {});
-      const incoming = await bob.rings("bob's phone is called");
+      const bob = await stage.registered("bob");
+      const [, incoming] = await stage.calls(alice, bob);
       await stage.value("the person rejects it", incoming.reject(486));
       await stage.sees(
         "the phone sends 486 with a To tag, and no Contact",
@@ -63,10 +60,8 @@ export default scenario({
 
   reaction: {
     alone: async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("the INVITE", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("486 Busy Here", "Retry-After: 60");
       const rejected = await stage.rejected("the application is told 486", call.answered, 486);
       stage.check.equal("and when bob is free again", rejected.retryAfter, 60);
@@ -78,11 +73,8 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example" });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example" });
-      await desk.register();
-      await mobile.register();
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      const [desk, mobile] = await stage.devices("bob", "desk", "mobile");
+      const call = alice.call("sip:bob@home.example");
       const onDesk = await desk.rings("the desk phone is called");
       const onMobile = await mobile.rings("the mobile is called");
       await stage.value("the desk phone is busy", onDesk.reject(486));
@@ -99,11 +91,8 @@ export default scenario({
     "everywhere in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example" });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example" });
-      await desk.register();
-      await mobile.register();
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      const [desk, mobile] = await stage.devices("bob", "desk", "mobile");
+      const call = alice.call("sip:bob@home.example");
       call.answered.catch(() => {});
       await stage.value("one is busy", (await desk.rings("the desk phone is called")).reject(486));
       await stage.value("the other not there", (await mobile.rings("the mobile is called")).reject(480));

@@ -1,6 +1,6 @@
 // 487 Request Terminated: an INVITE that ended before it was answered. RFC 3261 §9.2, §13.3.1, §15.1.2, §16.10, §21.4.25.
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 487,
@@ -12,11 +12,8 @@ export default scenario({
     "the caller gives up": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob");
-      await bob.register();
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
-      const incoming = await bob.rings("bob's phone is called");
-      await stage.value("it rings", incoming.ring());
+      const bob = await stage.registered("bob");
+      const [call, incoming] = await stage.ringing(alice, bob);
       await stage.until("alice hears it", () => call.state === "ringing");
       void call.hangUp();
       await stage.sees("alice sends CANCEL", { from: "alice", to: "server" }, "CANCEL {*}\nCSeq: 1 CANCEL");
@@ -53,11 +50,8 @@ export default scenario({
       stage.check.equal("and knows a missed call when it sees one", [by, cause], ["remote", "canceled"]);
     },
     "a BYE into the early dialog": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`);
-      const incoming = await bob.rings("bob is called");
-      await stage.value("it rings", incoming.ring());
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      const [incoming] = await stage.ringing(carol, bob);
       await carol.expect("an early dialog", "SIP/2.0 180 Ringing\nTo: {*};tag={tag:[^;]+}");
       carol.requestInDialog("BYE");
       await carol.expect("the BYE itself succeeds", "SIP/2.0 200 OK\nCSeq: 2 BYE");
@@ -68,8 +62,7 @@ export default scenario({
       await stage.value("bob's phone stops ringing", incoming.ended);
     },
     "its time is over": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, "Expires: 200");
       const incoming = await bob.rings("bob is called");
       await stage.value("it rings", incoming.ring());
@@ -80,18 +73,15 @@ export default scenario({
       stage.check.equal("by itself", cause, "expired");
     },
     "a re-INVITE": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      const offer = (...more: string[]) => ["Content-Type: application/sdp", "", sdpOf("carol", ...more)];
-      carol.request(`INVITE ${bob.aor}`, ...offer());
-      const call = await bob.rings("bob is called");
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      const [call] = await stage.calls(carol, bob);
       const answering = call.answer((asked) =>
         asked?.includes("m=video") === true ? new Promise(() => {}) : sdpOf("bob"),
       );
       await carol.expect("and answers", "SIP/2.0 200 OK");
       carol.ack();
       await stage.value("the call is up", answering);
-      carol.requestInDialog("INVITE", ...offer("m=video 40002 RTP/AVP 31"));
+      carol.requestInDialog("INVITE", ...contentOf("carol", "m=video 40002 RTP/AVP 31"));
       await stage.sees(
         "carol would like to see bob",
         { from: "carol", to: "bob" },
@@ -108,10 +98,8 @@ export default scenario({
 
   nearMiss: {
     "too late": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, "Content-Type: application/sdp", "", sdpOf("carol"));
-      const incoming = await bob.rings("bob is called");
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      const [incoming] = await stage.calls(carol, bob);
       const answering = incoming.answer(sdpOf("bob"));
       await carol.expect("bob answers", "SIP/2.0 200 OK\nCSeq: 1 INVITE");
       carol.cancel();
@@ -122,8 +110,7 @@ export default scenario({
       await stage.seesNone("there is no 487", { from: "bob" }, "SIP/2.0 487 {*}");
     },
     "not an INVITE": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       const answers: (() => void)[] = [];
       bob.ua.onRequest("MESSAGE", (incoming) => void answers.push(() => incoming.respond(200)));
       carol.request(`MESSAGE ${bob.aor}`);
@@ -148,10 +135,8 @@ export default scenario({
 
   reaction: {
     "after our CANCEL": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("the INVITE", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       const invite = bob.last;
       bob.reply("180 Ringing");
       await stage.until("it rings", () => call.state === "ringing");
@@ -167,10 +152,8 @@ export default scenario({
       stage.check.equal("no call is left", alice.ua.calls.size, 0);
     },
     "a 487 that never comes": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.call(bob.aor);
-      await bob.expect("the INVITE", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("180 Ringing");
       await stage.until("it rings", () => call.state === "ringing");
       const ended = call.hangUp();
@@ -181,28 +164,23 @@ export default scenario({
       stage.check.equal("the call counts as cancelled", cause, "canceled");
     },
     "without our doing": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("the INVITE", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("487 Request Terminated");
       await stage.rejected("somebody on the way gave up: the application is told 487", call.answered, 487);
       const { by, cause } = await stage.value("the call is over", call.ended);
       stage.check.equal("and not by this end: its time was over", [by, cause], ["remote", "expired"]);
     },
     "the answer crosses the CANCEL": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("the INVITE", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       const invite = bob.last;
       bob.reply("180 Ringing");
       await stage.until("it rings", () => call.state === "ringing");
       const ended = call.hangUp();
       await bob.expect("the CANCEL", "CANCEL {*}");
       bob.reply("200 OK");
-      if (invite !== undefined)
-        bob.replyTo(invite, "200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
+      if (invite !== undefined) bob.replyTo(invite, "200 OK", ...contentOf("bob"));
       await bob.expect("a 200 instead of 487 is acknowledged", "ACK {*}");
       await bob.expect("and the call ended at once", "BYE {*}");
       bob.reply("200 OK");
@@ -211,11 +189,8 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example" });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example" });
-      await desk.register();
-      await mobile.register();
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      const [desk, mobile] = await stage.devices("bob", "desk", "mobile");
+      const call = alice.call("sip:bob@home.example");
       const onDesk = await desk.rings("the desk phone is called");
       const onMobile = await mobile.rings("the mobile is called");
       await stage.value("the mobile rings", onMobile.ring());

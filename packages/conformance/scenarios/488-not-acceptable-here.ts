@@ -20,8 +20,7 @@ export default scenario({
   producer: {
     "no codec in common": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob", { audio: ["PCMA"] });
-      await bob.register();
+      const bob = await stage.registered("bob", { audio: ["PCMA"] });
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", ...offer(pcmu));
       const call = await bob.rings("bob's phone is called");
@@ -51,8 +50,7 @@ export default scenario({
       stage.check.equal("it was the phone that refused", [by, cause], ["local", "rejected"]);
     },
     "other reasons": async (stage) => {
-      const bob = await stage.phone("bob", { audio: ["PCMU"] });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { audio: ["PCMU"] });
       for (const [why, warning, ...lines] of [
         ["encrypted media, which the phone cannot do", 302, "m=audio 40000 RTP/SAVP 0"],
         ["an address of the other family", 301, "m=audio 40000 RTP/AVP 0", "c=IN IP6 2001:db8::1"],
@@ -64,8 +62,7 @@ export default scenario({
       }
     },
     "within a call": async (stage) => {
-      const bob = await stage.phone("bob", { audio: ["PCMU"] });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { audio: ["PCMU"] });
       const [call] = await stage.talk(carol, bob);
       const before = [call.localDescription, call.remoteDescription];
       carol.requestInDialog("INVITE", ...offer(pcma));
@@ -79,8 +76,7 @@ export default scenario({
 
   nearMiss: {
     "one stream of two": async (stage) => {
-      const bob = await stage.phone("bob", { audio: ["PCMU"] });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { audio: ["PCMU"] });
       carol.request(`INVITE ${bob.aor}`, ...offer("m=video 40002 RTP/AVP 31", pcmu));
       const answering = bob.answer(await bob.rings("bob is called"));
       await carol.expect(
@@ -91,14 +87,12 @@ export default scenario({
       await stage.value("and the call is up", answering);
     },
     nonsense: async (stage) => {
-      const bob = await stage.phone("bob", { audio: ["PCMU"] });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { audio: ["PCMU"] });
       carol.request(`INVITE ${bob.aor}`, "Content-Type: application/sdp", "", "v=one");
       await carol.expect("what cannot be read is a bad request", "SIP/2.0 400 {*}\nWarning: 399 {*}");
     },
     "the offer is bob's": async (stage) => {
-      const bob = await stage.phone("bob", { audio: ["PCMU"] });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { audio: ["PCMU"] });
       carol.request(`INVITE ${bob.aor}`);
       bob.answer(await bob.rings("carol leaves the offer to bob")).catch(() => {});
       await carol.expect("the 200 brings it", "SIP/2.0 200 OK\nContent-Type: application/sdp");
@@ -113,9 +107,8 @@ export default scenario({
     "another offer": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob", { audio: ["PCMA"] });
+      const bob = await stage.registered("bob", { audio: ["PCMA"] });
       bob.ua.onInvite((call) => bob.answer(call).catch(() => {}));
-      await bob.register();
       const fallback = sdpOf("alice").replace("RTP/AVP 0", "RTP/AVP 8").replace("0 PCMU", "8 PCMA");
       const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice"), fallbackOffers: [fallback] });
       await stage.sees(
@@ -138,8 +131,7 @@ export default scenario({
       stage.check.match("that is the session", call.localDescription, /RTP\/AVP 8/);
     },
     "no other offer": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const call = alice.call(bob.aor);
       await bob.expect("the offer", "INVITE {*}");
       bob.reply("488 Not Acceptable Here", 'Warning: 305 bob.example "Incompatible media format"');
@@ -148,8 +140,7 @@ export default scenario({
       await stage.seesTimes("nothing else is tried", 1, { from: "alice" }, "INVITE {*}");
     },
     "within a call": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const before = call.localDescription;
       const holding = call.hold();
@@ -164,10 +155,8 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example", audio: ["PCMA"] });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example", audio: ["PCMU"] });
-      await desk.register();
-      await mobile.register();
+      const desk = await stage.registered("desk", { aor: "sip:bob@home.example", audio: ["PCMA"] });
+      const mobile = await stage.registered("mobile", { aor: "sip:bob@home.example", audio: ["PCMU"] });
       const call = alice.call("sip:bob@home.example");
       const onMobile = await mobile.rings("the mobile is called");
       desk.answer(await desk.rings("the desk phone too")).catch(() => {});

@@ -1,9 +1,8 @@
 // 491 Request Pending: two offers meet in one call. RFC 3261 §14.1, §14.2, §21.4.27; RFC 3311 §5.2; RFC 6337 §4.3.
 
-import { act, scenario, sdpOf } from "../src/index.ts";
+import { act, contentOf, scenario, sdpOf } from "../src/index.ts";
 
 const whoIsFirst = "which request is the first is for the network to say";
-const content = (owner: string) => ["Content-Type: application/sdp", "", sdpOf(owner)];
 
 export default scenario({
   code: 491,
@@ -16,16 +15,15 @@ export default scenario({
     "re-INVITE meets re-INVITE": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
-      const call = alice.call("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
+      const call = alice.call(bob.aor);
       await bob.expect("bob is called", "INVITE {*}\nFrom: {*};tag={aliceTag:[^;]+}");
-      bob.reply("200 OK", ...content("bob"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await bob.expect("and answers", "ACK {*}");
       const holding = call.hold();
       await bob.expect("alice puts bob on hold", "INVITE {*}\nCSeq: 2 INVITE\n\na=sendonly");
       const hers = bob.last;
-      bob.requestInDialog("INVITE", ...content("bob"));
+      bob.requestInDialog("INVITE", ...contentOf("bob"));
       await bob.expect(
         "and cannot take an offer before hers is answered: 491, tags as they are, nothing about when",
         `SIP/2.0 491 Request Pending
@@ -33,35 +31,32 @@ export default scenario({
          CSeq: 1 INVITE
          !Retry-After: {*}`,
       );
-      if (hers !== undefined) bob.replyTo(hers, "200 OK", ...content("bob"));
+      if (hers !== undefined) bob.replyTo(hers, "200 OK", ...contentOf("bob"));
       await stage.value("hers goes its way", holding);
       stage.check.equal("bob is on hold", call.isOnHold, true);
     },
     "UPDATE meets UPDATE": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.call(bob.aor);
-      await bob.expect("bob is called", "INVITE {*}");
-      bob.reply("200 OK", "Allow: INVITE, ACK, BYE, UPDATE", ...content("bob"));
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
+      bob.reply("200 OK", "Allow: INVITE, ACK, BYE, UPDATE", ...contentOf("bob"));
       await bob.expect("and answers", "ACK {*}");
       await stage.value("the call is up", call.answered);
       const holding = call.hold();
       await bob.expect("alice puts bob on hold", "UPDATE {*}\nCSeq: 2 UPDATE\n\na=sendonly");
       const hers = bob.last;
-      bob.requestInDialog("UPDATE", ...content("bob"));
+      bob.requestInDialog("UPDATE", ...contentOf("bob"));
       await bob.expect("an offer by UPDATE", "SIP/2.0 491 Request Pending\nCSeq: 1 UPDATE");
-      bob.requestInDialog("INVITE", ...content("bob"));
+      bob.requestInDialog("INVITE", ...contentOf("bob"));
       await bob.expect("or by re-INVITE", "SIP/2.0 491 Request Pending\nCSeq: 2 INVITE");
-      if (hers !== undefined) bob.replyTo(hers, "200 OK", "Contact: <{uri}>", ...content("bob"));
+      if (hers !== undefined) bob.replyTo(hers, "200 OK", "Contact: <{uri}>", ...contentOf("bob"));
       await stage.value("has to wait for the answer to hers", holding);
     },
   },
 
   nearMiss: {
     "theirs is not answered yet": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, ...content("carol"));
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      carol.request(`INVITE ${bob.aor}`, ...contentOf("carol"));
       let answer = (): void => {};
       const call = await bob.rings("bob is called");
       const answering = call.answer((offer) =>
@@ -78,7 +73,7 @@ export default scenario({
       carol.requestInDialog("INVITE", "Content-Type: application/sdp", "", held);
       await stage.sees("carol offers", { from: "carol", to: "bob" }, "INVITE {*}\nCSeq: 2 INVITE");
       await stage.settle();
-      carol.requestInDialog("INVITE", ...content("carol"));
+      carol.requestInDialog("INVITE", ...contentOf("carol"));
       await carol.expect(
         "and offers again without waiting: her own mistake, 500 (§14.2)",
         "SIP/2.0 500 {*}\nCSeq: 3 INVITE\nRetry-After: {*}",
@@ -88,26 +83,24 @@ export default scenario({
       carol.ack();
     },
     "no offer": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const holding = call.hold();
       await bob.expect("alice's offer is under way", "INVITE {*}\nCSeq: 2 INVITE");
       const hers = bob.last;
       bob.requestInDialog("UPDATE");
       await bob.expect("an UPDATE that offers nothing meets nothing", "SIP/2.0 200 OK\nCSeq: 1 UPDATE");
-      if (hers !== undefined) bob.replyTo(hers, "200 OK", ...content("bob"));
+      if (hers !== undefined) bob.replyTo(hers, "200 OK", ...contentOf("bob"));
       await stage.value("bob is on hold", holding);
     },
     "ours was refused": act({ notInWeather: whoIsFirst }, async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       call.hold().catch(() => {});
       await bob.expect("alice's offer", "INVITE {*}\nCSeq: 2 INVITE");
       bob.reply("491 Request Pending");
       await bob.expect("was refused", "ACK {*}\nCSeq: 2 ACK");
-      bob.requestInDialog("INVITE", ...content("bob"));
+      bob.requestInDialog("INVITE", ...contentOf("bob"));
       await bob.expect("then nothing of hers is pending", "SIP/2.0 200 OK\nCSeq: 1 INVITE");
       bob.ack();
     }),
@@ -115,8 +108,7 @@ export default scenario({
 
   reaction: {
     "who made the Call-ID": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const before = call.localDescription;
       const holding = call.hold();
@@ -136,13 +128,12 @@ export default scenario({
         "4 s at most, then she offers again: the same dialog, CSeq one higher",
         "INVITE {*}\nCall-ID: {callId}\nCSeq: 3 INVITE\nTo: {*};tag={*}\n\na=sendonly",
       );
-      bob.reply("200 OK", ...content("bob"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await bob.expect("this time it is taken", "ACK {*}\nCSeq: 3 ACK");
       await stage.value("bob is on hold", holding);
     },
     "who did not": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       const [call] = await stage.talk(carol, bob);
       const holding = call.hold();
       await carol.expect("bob puts carol on hold", "INVITE {*}\nCSeq: {first:\\d+} INVITE");
@@ -153,30 +144,29 @@ export default scenario({
         "bob offers again within 2 s, before carol could",
         "INVITE {*}\n!CSeq: {first} INVITE",
       );
-      carol.reply("200 OK", ...content("carol"));
+      carol.reply("200 OK", ...contentOf("carol"));
       await carol.expect("and is heard", "ACK {*}");
       await stage.value("carol is on hold", holding);
     },
     "the other goes first": act({ notInWeather: whoIsFirst }, async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const holding = call.hold();
       await bob.expect("alice's offer", "INVITE {*}\nCSeq: 2 INVITE");
       bob.reply("491 Request Pending");
       await bob.expect("meets bob's", "ACK {*}\nCSeq: 2 ACK");
-      bob.requestInDialog("INVITE", ...content("bob"));
+      bob.requestInDialog("INVITE", ...contentOf("bob"));
       await bob.expect("while she waits his is taken", "SIP/2.0 200 OK\nCSeq: 1 INVITE");
       bob.ack();
       await stage.advance(4000);
       await bob.expect("hers follows", "INVITE {*}\nCSeq: 3 INVITE\n\na=sendonly");
-      bob.reply("200 OK", ...content("bob"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await stage.value("and bob is on hold", holding);
     }),
     "both at once": act({ notInWeather: whoIsFirst }, async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
-      const [alice, bob] = [await stage.phone("alice"), await stage.phone("bob")];
-      await bob.register();
+      const alice = await stage.phone("alice");
+      const bob = await stage.registered("bob");
       const [hers, his] = await stage.talk(alice, bob);
       const [herHold, hisHold] = [hers.hold(), his.hold()];
       await stage.sees("both refuse: bob", { from: "bob", to: "server" }, "SIP/2.0 491 {*}");
@@ -188,8 +178,7 @@ export default scenario({
       stage.check.equal("each holds the other", [hers.isHeldByPeer, his.isHeldByPeer], [true, true]);
     }),
     "who hangs up meanwhile": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const holding = call.hold();
       holding.catch(() => {});
@@ -204,8 +193,7 @@ export default scenario({
       await stage.seesTimes("and nothing is offered any more", 2, { from: "alice" }, "INVITE {*}");
     },
     "a peer that always says so": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const holding = call.hold();
       holding.catch(() => {});

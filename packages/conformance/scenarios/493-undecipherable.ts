@@ -17,8 +17,7 @@ export default scenario({
   producer: {
     "an encrypted offer": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob", { smime: "detect" });
-      await bob.register();
+      await stage.registered("bob", { smime: "detect" });
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example", ...encrypted);
       await stage.sees(
@@ -43,8 +42,7 @@ export default scenario({
       await carol.expect("and passes it on", "SIP/2.0 493 Undecipherable\nTo: {*};tag={tag}");
     },
     "one part of several": async (stage) => {
-      const bob = await stage.phone("bob", { smime: "detect" });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { smime: "detect" });
       bob.ua.onInvite(() => {});
       carol.request(
         `OPTIONS ${bob.aor}`,
@@ -56,8 +54,7 @@ export default scenario({
 
   nearMiss: {
     "signed only": async (stage) => {
-      const bob = await stage.phone("bob", { smime: "detect" });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { smime: "detect" });
       const signature = ["Content-Type: application/pkcs7-signature", "", "x"];
       carol.request(
         `INVITE ${bob.aor}`,
@@ -70,8 +67,7 @@ export default scenario({
       stage.check.match("the offer is found", call.remoteDescription, /^o=carol /m);
     },
     "no S/MIME here": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`INVITE ${bob.aor}`, ...encrypted);
       await carol.expect(
         "a phone without S/MIME does not know the type at all (§23.2)",
@@ -79,8 +75,7 @@ export default scenario({
       );
     },
     "it need not be read": async (stage) => {
-      const bob = await stage.phone("bob", { smime: "detect" });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { smime: "detect" });
       const [type, ...body] = encrypted;
       carol.request(`INVITE ${bob.aor}`, type!, "Content-Disposition: render;handling=optional", ...body);
       await bob.rings("a body that is optional is not looked into (§20.11)");
@@ -89,8 +84,7 @@ export default scenario({
 
   reaction: {
     "a message": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const sending = alice.ua.message(bob.aor, "MIAGCSqGSIb3DQEHA6CA", {
         contentType: "application/pkcs7-mime;smime-type=enveloped-data",
         alternatives: [{ body: "the secret", contentType: "text/plain" }],
@@ -118,8 +112,7 @@ export default scenario({
       );
     },
     "within a call": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const asking = call.request("INFO", { contentType: "application/pkcs7-mime", body: "?" });
       asking.catch(() => {});

@@ -1,7 +1,7 @@
 // 500 Server Internal Error: something went wrong that is not the sender's fault, or not now. RFC 3261 §12.2.2, §14.2,
 // §16.7 step 6, §21.5.1; RFC 3262 §3.
 
-import { act, scenario, sdpOf } from "../src/index.ts";
+import { act, contentOf, scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 500,
@@ -13,15 +13,8 @@ export default scenario({
 
   producer: {
     "out of order": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(
-        `INVITE ${bob.aor}`,
-        "CSeq: 7 INVITE",
-        "Content-Type: application/sdp",
-        "",
-        sdpOf("carol"),
-      );
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      carol.request(`INVITE ${bob.aor}`, "CSeq: 7 INVITE", ...contentOf("carol"));
       const incoming = await bob.rings("bob is called");
       const answering = stage.later(incoming.answer(sdpOf("bob")));
       await carol.expect("bob answers", "SIP/2.0 200 OK\nTo: {*};tag={tag:[^;]+}");
@@ -35,19 +28,10 @@ export default scenario({
       stage.check.equal("the call goes on", incoming.state, "established");
     },
     "one at a time": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, "Content-Type: application/sdp", "", sdpOf("carol"));
-      const incoming = await bob.rings("bob is called");
-      await stage.value("it rings", incoming.ring());
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      const [incoming] = await stage.ringing(carol, bob);
       await carol.expect("carol hears it", "SIP/2.0 180 Ringing");
-      carol.requestInDialog(
-        "INVITE",
-        "Contact: <{uri}>",
-        "Content-Type: application/sdp",
-        "",
-        sdpOf("carol"),
-      );
+      carol.requestInDialog("INVITE", "Contact: <{uri}>", ...contentOf("carol"));
       const { wait = "" } = await carol.expect(
         "a second INVITE while the first has no answer; and when it may come back (§14.2)",
         "SIP/2.0 500 Server Internal Error\nRetry-After: {wait:\\d+}\nCSeq: 2 INVITE",
@@ -76,15 +60,8 @@ export default scenario({
       stage.check.equal("the binding is still there", server.store.locations.memory.bindingCount, 1);
     },
     "nobody confirms the ringing": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(
-        `INVITE ${bob.aor}`,
-        "Supported: 100rel",
-        "Content-Type: application/sdp",
-        "",
-        sdpOf("carol"),
-      );
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      carol.request(`INVITE ${bob.aor}`, "Supported: 100rel", ...contentOf("carol"));
       const incoming = await bob.rings("bob is called");
       stage.later(incoming.ring({ reliable: true }));
       await carol.expect("it rings, reliably", "SIP/2.0 180 Ringing\nRequire: 100rel");
@@ -110,11 +87,9 @@ export default scenario({
     },
     "a server behind the proxy is overloaded": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
-      carol.request("INVITE sip:bob@home.example");
-      await bob.expect("bob is called", "INVITE {*}");
+      await stage.calls(carol, bob);
       bob.reply("503 Service Unavailable", "Retry-After: 60");
       await carol.expect(
         "which is no reason to avoid the proxy itself (§16.7 step 6)",
@@ -126,15 +101,8 @@ export default scenario({
 
   nearMiss: {
     "a gap": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(
-        `INVITE ${bob.aor}`,
-        "CSeq: 7 INVITE",
-        "Content-Type: application/sdp",
-        "",
-        sdpOf("carol"),
-      );
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      carol.request(`INVITE ${bob.aor}`, "CSeq: 7 INVITE", ...contentOf("carol"));
       const incoming = await bob.rings("bob is called");
       const answering = stage.later(incoming.answer(sdpOf("bob")));
       await carol.expect("bob answers", "SIP/2.0 200 OK");
@@ -144,21 +112,13 @@ export default scenario({
       await carol.expect("CSeq may leave numbers out (§12.2.2)", "SIP/2.0 200 OK\nCSeq: 700 INFO");
     },
     "one after the other": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, "Content-Type: application/sdp", "", sdpOf("carol"));
-      const incoming = await bob.rings("bob is called");
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      const [incoming] = await stage.calls(carol, bob);
       const answering = stage.later(incoming.answer(sdpOf("bob")));
       await carol.expect("bob answers", "SIP/2.0 200 OK\nCSeq: 1 INVITE");
       carol.ack();
       await stage.value("the call is up", answering);
-      carol.requestInDialog(
-        "INVITE",
-        "Contact: <{uri}>",
-        "Content-Type: application/sdp",
-        "",
-        sdpOf("carol"),
-      );
+      carol.requestInDialog("INVITE", "Contact: <{uri}>", ...contentOf("carol"));
       await carol.expect("a re-INVITE in its time is taken", "SIP/2.0 200 OK\nCSeq: 2 INVITE");
       carol.ack();
     },
@@ -168,8 +128,7 @@ export default scenario({
     "a question": act(
       { notInWeather: "the two seconds are exact only where time stands still" },
       async (stage) => {
-        const alice = await stage.phone("alice");
-        const bob = await stage.peer("bob");
+        const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
         const asked = stage.later(alice.ua.options("sip:bob@bob.example"));
         await bob.expect(
           "an OPTIONS, which does no harm twice",
@@ -188,9 +147,8 @@ export default scenario({
       },
     ),
     "a call, with Retry-After": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const call = alice.call(bob.aor);
       await bob.expect(
         "alice calls",
         "INVITE {*}\nCSeq: 1 INVITE\nCall-ID: {callId}\nFrom: {*};tag={fromTag}",
@@ -208,22 +166,16 @@ export default scenario({
       await stage.seesTimes("two INVITEs", 2, { from: "alice" }, "INVITE {*}");
     },
     "a call, without": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("500 Server Internal Error");
       await stage.rejected("nobody is called twice unasked: the application is told 500", call.answered, 500);
       await stage.advance(60_000);
       await stage.seesTimes("one INVITE", 1, { from: "alice" }, "INVITE {*}");
     },
     "in a call": async (stage) => {
-      const alice = await stage.phone("alice", { update: false });
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
-      await stage.value("the call is up", call.answered);
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob", { update: false });
+      const [call] = await stage.talk(alice, bob);
       const held = stage.later(call.hold());
       await bob.expect("she wants to put bob on hold", "INVITE {*}\nCSeq: 2 INVITE\n\na=sendonly");
       bob.reply("500 Server Internal Error", "Retry-After: 3");
@@ -255,14 +207,12 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example" });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example", doNotDisturb: true });
+      const desk = await stage.registered("desk", { aor: "sip:bob@home.example" });
+      await stage.registered("mobile", { aor: "sip:bob@home.example", doNotDisturb: true });
       desk.ua.onInvite(() => {
         throw new Error("the bell is broken");
       });
-      await desk.register();
-      await mobile.register();
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      const call = alice.call("sip:bob@home.example");
       await stage.rejected(
         "what a phone says of bob counts more than what ails the other",
         call.answered,

@@ -1,7 +1,7 @@
 // 501 Not Implemented: nobody here has ever heard of that method. RFC 3261 §8.2.1, §16.3, §21.5.2; RFC 4475 §3.1.2.18;
 // RFC 5057 §5.1 note 3.
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario, sdpOf } from "../src/index.ts";
 
 export default scenario({
   code: 501,
@@ -12,8 +12,7 @@ export default scenario({
   producer: {
     "at the phone": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("FROBNICATE sip:bob@home.example");
       await stage.sees(
@@ -42,8 +41,7 @@ export default scenario({
       );
     },
     "in lower case": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`Invite ${bob.aor}`);
       await carol.expect(
         "methods are case-sensitive: that is no INVITE (§7.1)",
@@ -64,8 +62,7 @@ export default scenario({
 
   nearMiss: {
     "a known method": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.request(`PUBLISH ${bob.aor}`);
       await carol.expect("is known and not taken", "SIP/2.0 405 Method Not Allowed\nAllow: {*}");
     },
@@ -88,17 +85,9 @@ export default scenario({
       await stage.seesTimes("one request", 1, { from: "alice" }, "FROBNICATE {*}");
     },
     "an UPDATE": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
-      bob.reply(
-        "200 OK",
-        "Allow: INVITE, ACK, BYE, UPDATE",
-        "Content-Type: application/sdp",
-        "",
-        sdpOf("bob"),
-      );
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
+      bob.reply("200 OK", "Allow: INVITE, ACK, BYE, UPDATE", ...contentOf("bob"));
       await stage.value("the call is up", call.answered);
       const held = stage.later(call.hold());
       await bob.expect("somebody on the way has promised too much", "UPDATE {*}\nCSeq: 2 UPDATE");
@@ -111,7 +100,7 @@ export default scenario({
       await stage.value("bob is on hold", held);
       const resumed = stage.later(call.resume());
       await bob.expect("UPDATE is not tried again", "INVITE {*}\nCSeq: 4 INVITE");
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await stage.value("and is no more", resumed);
     },
     "what a call can do without": async (stage) => {
@@ -123,11 +112,8 @@ export default scenario({
     },
     "in a fork": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const desk = await stage.phone("desk", { aor: "sip:bob@home.example" });
-      const mobile = await stage.phone("mobile", { aor: "sip:bob@home.example" });
+      const [, mobile] = await stage.devices("bob", "desk", "mobile");
       mobile.ua.onRequest("FROBNICATE", (incoming) => void incoming.respond(200));
-      await desk.register();
-      await mobile.register();
       const carol = await stage.peer("carol");
       carol.request("FROBNICATE sip:bob@home.example");
       await stage.sees("one phone does not know it", { from: "desk", to: "server" }, "SIP/2.0 501 {*}");

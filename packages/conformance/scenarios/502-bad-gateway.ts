@@ -1,7 +1,7 @@
 // 502 Bad Gateway: whoever is behind us has answered, and nobody can make sense of it. RFC 3261 §16.7 item 3, §21.5.3,
 // §18.3; RFC 5057 §5.1.
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { scenario } from "../src/index.ts";
 
 export default scenario({
   code: 502,
@@ -13,11 +13,9 @@ export default scenario({
   producer: {
     "a To that nobody can read": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
-      carol.request("INVITE sip:bob@home.example");
-      await bob.expect("bob is called", "INVITE {*}");
+      await stage.calls(carol, bob);
       bob.reply("200 OK", "To: <sip:bob@home.example;tag=1");
       await carol.expect(
         "the proxy answers in the place of an answer that leads nowhere, under a tag of its own",
@@ -35,8 +33,7 @@ export default scenario({
     },
     "a text": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
       carol.request("MESSAGE sip:bob@home.example");
       await bob.expect("bob gets a text", "MESSAGE {*}");
@@ -45,8 +42,7 @@ export default scenario({
     },
     "addressed to the proxy alone": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.expect("bob is called", "INVITE {*}\nVia: {ours}");
@@ -58,11 +54,9 @@ export default scenario({
   nearMiss: {
     "what the proxy need not read": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
-      carol.request("INVITE sip:bob@home.example");
-      await bob.expect("bob is called", "INVITE {*}");
+      await stage.calls(carol, bob);
       bob.reply("480 Gone Fishing", "Contact: <<<", "Retry-After: soon");
       await carol.expect(
         "goes on as it came, nonsense or not (§16.3)",
@@ -71,11 +65,9 @@ export default scenario({
     },
     "a provisional response": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
-      carol.request("INVITE sip:bob@home.example");
-      await bob.expect("bob is called", "INVITE {*}");
+      await stage.calls(carol, bob);
       bob.reply("180 Ringing", "To: <sip:bob@home.example;tag=1");
       await carol.expectNone("may be lost without harm", "SIP/2.0 502 {*}");
       bob.reply("486 Busy Here");
@@ -83,11 +75,9 @@ export default scenario({
     },
     "an answer of nobody's": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
+      const bob = await stage.registeredPeer("bob");
       const carol = await stage.peer("carol");
-      carol.request("INVITE sip:bob@home.example");
-      await bob.expect("bob is called", "INVITE {*}");
+      await stage.calls(carol, bob);
       bob.reply("404 Not Found", "To: <sip:bob", "Via: SIP/2.0/{transport} {host}:{port};branch=z9hG4bKelse");
       await carol.expectNone("to a request that was never sent is dropped", "SIP/2.0 502 {*}");
       bob.reply("486 Busy Here");
@@ -99,10 +89,8 @@ export default scenario({
     "a call": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      await bob.register("sip:bob@home.example");
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
-      await bob.expect("bob is called", "INVITE {*}");
+      const bob = await stage.registeredPeer("bob");
+      const [call] = await stage.calls(alice, bob);
       bob.reply("200 OK", "To: <sip:bob@home.example;tag=1");
       const rejected = await stage.rejected("the application is told 502", call.answered, 502);
       stage.check.equal("nothing is tried again", rejected.retries, []);
@@ -112,11 +100,9 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const broken = await stage.peer("broken");
-      await broken.register("sip:bob@home.example");
-      const sound = await stage.peer("sound");
-      await sound.register("sip:bob@home.example");
-      const call = alice.ua.call("sip:bob@home.example", { sdp: sdpOf("alice") });
+      const broken = await stage.registeredPeer("broken", "bob");
+      const sound = await stage.registeredPeer("sound", "bob");
+      const call = alice.call("sip:bob@home.example");
       await broken.expect("one phone is called", "INVITE {*}");
       await sound.expect("and another", "INVITE {*}");
       broken.reply("404 Not Found", "To: <sip:bob");
@@ -125,12 +111,8 @@ export default scenario({
       await stage.rejected("and says more, even that it is busy", call.answered, 486);
     },
     "in a call": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call("sip:bob@bob.example", { sdp: sdpOf("alice") });
-      await bob.expect("alice calls", "INVITE {*}");
-      bob.reply("200 OK", "Content-Type: application/sdp", "", sdpOf("bob"));
-      await stage.value("the call is up", call.answered);
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.talk(alice, bob);
       const asked = stage.later(call.request("INFO"));
       await bob.expect("a question on the way", "INFO {*}");
       bob.reply("502 Bad Gateway");

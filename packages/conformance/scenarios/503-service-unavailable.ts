@@ -1,8 +1,6 @@
 // 503 Service Unavailable: this server cannot take more now. RFC 3261 §21.5.4, §8.1.3.1, §16.7 step 6, §20.33; RFC 3263 §4.3.
 
-import { act, scenario, sdpOf } from "../src/index.ts";
-
-const content = (owner: string) => ["Content-Type: application/sdp", "", sdpOf(owner)];
+import { act, contentOf, scenario } from "../src/index.ts";
 
 export default scenario({
   code: 503,
@@ -30,11 +28,7 @@ export default scenario({
       await stage.server({
         config: { limits: { transactions: 2 }, aliases: { bob: "sip:bob@bob.example" } },
       });
-      const [alice, bob, carol] = [
-        await stage.peer("alice"),
-        await stage.peer("bob"),
-        await stage.peer("carol"),
-      ];
+      const [alice, bob, carol] = await stage.peers("alice", "bob", "carol");
       alice.request("INVITE sip:bob@home.example");
       await bob.expect("alice's call takes two, one for either side", "INVITE {*}");
       bob.reply("180 Ringing");
@@ -52,11 +46,7 @@ export default scenario({
       { notInWeather: "who has stopped cannot send again what was lost" },
       async (stage) => {
         const { server } = await stage.server({ config: { aliases: { bob: "sip:bob@bob.example" } } });
-        const [alice, bob, carol] = [
-          await stage.peer("alice"),
-          await stage.peer("bob"),
-          await stage.peer("carol"),
-        ];
+        const [alice, bob, carol] = await stage.peers("alice", "bob", "carol");
         alice.request("INVITE sip:bob@home.example");
         await bob.expect("alice calls", "INVITE {*}");
         bob.reply("180 Ringing");
@@ -90,8 +80,8 @@ export default scenario({
   nearMiss: {
     "a call that is up": async (stage) => {
       const { server } = await stage.server({ users: ["alice", "bob"] });
-      const [alice, bob] = [await stage.phone("alice"), await stage.phone("bob")];
-      await bob.register();
+      const alice = await stage.phone("alice");
+      const bob = await stage.registered("bob");
       const [call] = await stage.talk(alice, bob);
       server.stack.isOverloaded = true;
       const { cause } = await stage.value("goes on to its end, however much there is to do", call.hangUp());
@@ -102,7 +92,7 @@ export default scenario({
       await stage.server({
         config: { limits: { transactions: 2 }, aliases: { bob: "sip:bob@bob.example" } },
       });
-      const [bob, carol] = [await stage.peer("bob"), await stage.peer("carol")];
+      const [bob, carol] = await stage.peers("bob", "carol");
       carol.request("INVITE sip:bob@home.example");
       await bob.expect("there is room for carol", "INVITE {*}");
     },
@@ -111,7 +101,7 @@ export default scenario({
   reaction: {
     "the next server": async (stage) => {
       const alice = await stage.phone("alice");
-      const [first, second] = [await stage.peer("first"), await stage.peer("second")];
+      const [first, second] = await stage.peers("first", "second");
       stage.name("dual.example", first, second);
       const call = alice.call("sip:bob@dual.example");
       await first.expect("the first of two servers", "INVITE {*}");
@@ -127,7 +117,7 @@ export default scenario({
         { from: "alice", to: "second" },
         "INVITE {*}\n!Via: {*};branch={one}{*}\nCall-ID: {callId}\nFrom: {from}\nCSeq: {sequence} INVITE",
       );
-      second.reply("200 OK", ...content("second"));
+      second.reply("200 OK", ...contentOf("second"));
       await stage.value("and takes it", call.answered);
       alice.ua.message("sip:bob@dual.example", "hello").catch(() => {});
       await second.expect("within half a minute the first is not asked again", "MESSAGE {*}");
@@ -139,7 +129,7 @@ export default scenario({
     },
     "without Retry-After": async (stage) => {
       const alice = await stage.phone("alice");
-      const [first, second] = [await stage.peer("first"), await stage.peer("second")];
+      const [first, second] = await stage.peers("first", "second");
       stage.name("dual.example", first, second);
       const sending = alice.ua.message("sip:bob@dual.example", "hello");
       await first.expect("the first", "MESSAGE {*}");
@@ -152,8 +142,7 @@ export default scenario({
       first.reply("200 OK");
     },
     "no other server": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const sending = alice.ua.message(bob.aor, "hello");
       await bob.expect("the only one", "MESSAGE {*}\nCSeq: 1 MESSAGE");
       bob.reply("503 Service Unavailable", "Retry-After: 20");
@@ -168,8 +157,8 @@ export default scenario({
         users: ["mobile"],
         config: { aliases: { bob: "sip:bob@dual.example", carol: ["sip:carol@first.example", "mobile"] } },
       });
-      const [first, second] = [await stage.peer("first"), await stage.peer("second")];
-      const [mobile, alice] = [await stage.peer("mobile"), await stage.peer("alice")];
+      const [first, second] = await stage.peers("first", "second");
+      const [mobile, alice] = await stage.peers("mobile", "alice");
       stage.name("dual.example", first, second);
       alice.request("INVITE sip:bob@home.example");
       await first.expect("the proxy asks one server", "INVITE {*}");

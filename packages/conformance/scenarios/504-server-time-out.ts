@@ -1,9 +1,7 @@
 // 504 Server Time-out: somebody else had to be asked, and did not say in time. RFC 3261 §21.5.5; RFC 3311 §5.2. (Silence of the
 // next hop itself is 408.)
 
-import { scenario, sdpOf, silence } from "../src/index.ts";
-
-const content = (owner: string) => ["Content-Type: application/sdp", "", sdpOf(owner)];
+import { contentOf, scenario, sdpOf, silence } from "../src/index.ts";
 
 export default scenario({
   code: 504,
@@ -31,10 +29,8 @@ export default scenario({
       }
     },
     "an UPDATE that a person has to see": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, ...content("carol"));
-      const call = await bob.rings("bob is called");
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
+      const [call] = await stage.calls(carol, bob);
       const answering = call.answer((offer) =>
         offer?.includes("m=video") === true ? new Promise(() => {}) : sdpOf("bob"),
       );
@@ -72,10 +68,9 @@ export default scenario({
       await carol.expect("its own time is over before DNS's: 408 (§21.5.5)", "SIP/2.0 408 Request Timeout");
     },
     "an UPDATE that nobody has to see": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       await stage.talk(carol, bob);
-      carol.requestInDialog("UPDATE", ...content("carol"));
+      carol.requestInDialog("UPDATE", ...contentOf("carol"));
       await carol.expect(
         "is answered at once",
         "SIP/2.0 200 OK\nCSeq: 2 UPDATE\nContent-Type: application/sdp",
@@ -85,11 +80,9 @@ export default scenario({
 
   reaction: {
     "re-INVITE instead of UPDATE": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.call(bob.aor);
-      await bob.expect("bob is called", "INVITE {*}");
-      bob.reply("200 OK", "Allow: INVITE, ACK, BYE, UPDATE", ...content("bob"));
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const [call] = await stage.calls(alice, bob);
+      bob.reply("200 OK", "Allow: INVITE, ACK, BYE, UPDATE", ...contentOf("bob"));
       await bob.expect("and answers", "ACK {*}");
       await stage.value("the call is up", call.answered);
       const holding = call.hold();
@@ -99,13 +92,12 @@ export default scenario({
         "the same offer goes out by re-INVITE (RFC 3311 §5.2)",
         "INVITE {*}\nCSeq: 3 INVITE\n\na=sendonly",
       );
-      bob.reply("200 OK", ...content("bob"));
+      bob.reply("200 OK", ...contentOf("bob"));
       await stage.value("which bob takes his time for, and takes", holding);
       stage.check.equal("he is on hold", call.isOnHold, true);
     },
     "a call": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const call = alice.call(bob.aor);
       await bob.expect("an INVITE", "INVITE {*}");
       bob.reply("504 Server Time-out");
@@ -114,7 +106,7 @@ export default scenario({
     },
     "in a fork": async (stage) => {
       await stage.server({ users: ["desk"], config: { aliases: { bob: ["desk", "sip:bob@slow.example"] } } });
-      const [desk, carol] = [await stage.peer("desk"), await stage.peer("carol")];
+      const [desk, carol] = await stage.peers("desk", "carol");
       stage.silentName("slow.example");
       desk.request("REGISTER sip:home.example", "To: <sip:desk@home.example>");
       await desk.expect("bob has a desk phone here", "SIP/2.0 200 OK");

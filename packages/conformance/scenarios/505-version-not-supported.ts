@@ -1,6 +1,6 @@
 // 505 Version Not Supported: SIP, but not 2.0. RFC 3261 §21.5.6, §7.1; RFC 4475 §3.1.2.16.
 
-import { scenario, sdpOf, triedAgain } from "../src/index.ts";
+import { scenario, triedAgain } from "../src/index.ts";
 
 /** A request of another version, which is another protocol in every header as well. */
 const request = (method: string, uri: string, version: string) => `${method} ${uri} ${version}
@@ -22,8 +22,7 @@ export default scenario({
   producer: {
     "an INVITE": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.send(request("INVITE", "sip:bob@home.example", "SIP/7.0"));
       await carol.expect(
@@ -37,8 +36,7 @@ export default scenario({
       await stage.seesNone("nothing goes on to bob", { from: "server", to: "bob" }, "INVITE {*}");
     },
     "any other method": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.send(request("OPTIONS", bob.aor, "SIP/3.1"));
       await carol.expect("a phone says so itself", "SIP/2.0 505 Version Not Supported\nTo: {*};tag={tag}");
       carol.send(request("DANCE", bob.aor, "SIP/7.0"));
@@ -51,32 +49,28 @@ export default scenario({
 
   nearMiss: {
     "in small letters": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       bob.ua.onInvite(() => {});
       carol.send(request("OPTIONS", bob.aor, "sip/2.0").replace("Via: SIP/7.0", "Via: SIP/2.0"));
       await carol.expect("is the same version (§7.1)", "SIP/2.0 200 OK");
     },
     "no version at all": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       for (const version of ["HTTP/1.1", "SIP/2", "SIP/two.zero"]) {
         carol.send(request("OPTIONS", bob.aor, version).replaceAll("Call-ID: ", `Call-ID: ${version}-`));
         await carol.expect(`${version} is no SIP: a bad request`, `SIP/2.0 400 {*}\nCall-ID: ${version}-{*}`);
       }
     },
     "an ACK": async (stage) => {
-      const bob = await stage.phone("bob");
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol");
       carol.send(request("ACK", bob.aor, "SIP/7.0"));
       await carol.expectNone("is never answered");
     },
   },
 
   reaction: async (stage) => {
-    const alice = await stage.phone("alice");
-    const bob = await stage.peer("bob");
-    const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
+    const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+    const call = alice.call(bob.aor);
     await bob.expect("alice's phone speaks 2.0", "INVITE {*} SIP/2.0");
     bob.reply("505 Version Not Supported");
     const rejected = await stage.rejected("the application is told 505", call.answered, 505);

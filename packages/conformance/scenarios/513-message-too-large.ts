@@ -1,7 +1,7 @@
 // 513 Message Too Large: header and body together are more than the server takes. RFC 3261 §21.5.7, §18.3, §18.1.1. (A long
 // body alone is 413, a long Request-URI 414.)
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { scenario } from "../src/index.ts";
 
 const long = "x".repeat(3000);
 
@@ -14,8 +14,7 @@ export default scenario({
   producer: {
     "a long message": async (stage) => {
       await stage.server({ users: ["bob"], config: { limits: { messageSize: 2000 } } });
-      const bob = await stage.phone("bob");
-      await bob.register();
+      await stage.registered("bob");
       const carol = await stage.peer("carol");
       carol.request("MESSAGE sip:bob@home.example", "Content-Type: text/plain", "", long);
       await carol.expect(
@@ -63,9 +62,8 @@ export default scenario({
     "a shorter body": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob", { limits: { messageSize: 2000 } });
+      const bob = await stage.registered("bob", { limits: { messageSize: 2000 } });
       bob.ua.onRequest("MESSAGE", (incoming) => void incoming.respond(200));
-      await bob.register();
       const sending = alice.ua.message(bob.aor, long, {
         alternatives: [{ body: "in short", contentType: "text/plain" }],
       });
@@ -83,9 +81,8 @@ export default scenario({
       );
     },
     "no body": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
+      const call = alice.call(bob.aor);
       await bob.expect("an offer", "INVITE {*}\nContent-Type: application/sdp\nCSeq: 1 INVITE");
       bob.reply("513 Message Too Large");
       await bob.expect("is left to bob", "INVITE {*}\nContent-Length: 0\nCSeq: 2 INVITE");
@@ -98,8 +95,7 @@ export default scenario({
       stage.check.equal("after two tries", retries, [513]);
     },
     "nothing to leave out": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const sending = alice.ua.message(bob.aor, "hello");
       await bob.expect("a message that says one thing", "MESSAGE {*}");
       bob.reply("513 Message Too Large");

@@ -1,7 +1,7 @@
 // 600 Busy Everywhere: this phone is busy, and knows that no other one will answer. RFC 3261 §21.6.1, §13.3.1.3, §16.7 step 5.
 // (Busy, but others may answer, is 486.)
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { scenario } from "../src/index.ts";
 
 export default scenario({
   code: 600,
@@ -12,11 +12,8 @@ export default scenario({
   producer: {
     "all its lines are in use": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
-      const [alice, bob] = [
-        await stage.phone("alice"),
-        await stage.phone("bob", { maxCalls: 1, soleEndpoint: true }),
-      ];
-      await bob.register();
+      const alice = await stage.phone("alice");
+      const bob = await stage.registered("bob", { maxCalls: 1, soleEndpoint: true });
       const carol = await stage.peer("carol");
       await stage.talk(alice, bob);
       carol.request("INVITE sip:bob@home.example");
@@ -62,12 +59,8 @@ export default scenario({
   reaction: {
     "no other target": async (stage) => {
       const alice = await stage.phone("alice");
-      const [bob, desk, mobile] = [
-        await stage.peer("bob"),
-        await stage.peer("desk"),
-        await stage.peer("mobile"),
-      ];
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
+      const [bob, desk, mobile] = await stage.peers("bob", "desk", "mobile");
+      const call = alice.call(bob.aor);
       await bob.expect("bob", "INVITE {*}");
       bob.reply("302 Moved Temporarily", `Contact: <${desk.aor}>;q=0.9`, `Contact: <${mobile.aor}>;q=0.1`);
       await desk.expect("is to be found at two places, the likelier one first", "INVITE {*}");
@@ -81,10 +74,7 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["bob"] });
       const carol = await stage.peer("carol");
-      const [desk, mobile] = [await stage.peer("desk"), await stage.peer("mobile")];
-      for (const device of [desk, mobile]) {
-        await device.register("sip:bob@home.example");
-      }
+      const [desk, mobile] = await stage.devicePeers("bob", "desk", "mobile");
       carol.request("INVITE sip:bob@home.example");
       await mobile.expect("the mobile", "INVITE {*}");
       const onMobile = mobile.last;

@@ -1,7 +1,7 @@
 // 603 Decline: the person called does not want to talk, on any phone. RFC 3261 §21.6.2, §13.3.1.3, §16.7 step 5; RFC 3326. (Busy
 // here, or not now, leaves the other phones ringing: 486, 480.)
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { scenario } from "../src/index.ts";
 
 export default scenario({
   code: 603,
@@ -12,12 +12,9 @@ export default scenario({
   producer: {
     "a person declines": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
-      const [alice, bob] = [await stage.phone("alice"), await stage.phone("bob")];
-      await bob.register();
-      const call = alice.call(bob.aor);
-      call.answered.catch(() => {});
-      const incoming = await bob.rings("bob's phone is called");
-      await stage.value("it rings", incoming.ring());
+      const alice = await stage.phone("alice");
+      const bob = await stage.registered("bob");
+      const [, incoming] = await stage.ringing(alice, bob);
       await stage.sees("under a To tag", { from: "bob" }, "SIP/2.0 180 Ringing\nTo: {*};tag={tag:[^;]+}");
       await stage.value("bob declines", incoming.reject(603));
       await stage.sees(
@@ -48,12 +45,7 @@ export default scenario({
   nearMiss: async (stage) => {
     await stage.server({ users: ["alice", "bob"] });
     const alice = await stage.phone("alice");
-    const [desk, mobile] = [
-      await stage.phone("desk", { aor: "sip:bob@home.example" }),
-      await stage.phone("mobile", { aor: "sip:bob@home.example" }),
-    ];
-    await desk.register();
-    await mobile.register();
+    const [desk, mobile] = await stage.devices("bob", "desk", "mobile");
     const call = alice.call("sip:bob@home.example");
     const onMobile = await mobile.rings("the mobile is called");
     const onDesk = await desk.rings("the desk phone too");
@@ -68,12 +60,7 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const [desk, mobile] = [
-        await stage.phone("desk", { aor: "sip:bob@home.example" }),
-        await stage.phone("mobile", { aor: "sip:bob@home.example" }),
-      ];
-      await desk.register();
-      await mobile.register();
+      const [desk, mobile] = await stage.devices("bob", "desk", "mobile");
       const call = alice.call("sip:bob@home.example");
       const onMobile = await mobile.rings("the mobile is called");
       const onDesk = await desk.rings("the desk phone too");
@@ -91,12 +78,8 @@ export default scenario({
     },
     "no other target": async (stage) => {
       const alice = await stage.phone("alice");
-      const [bob, desk, mobile] = [
-        await stage.peer("bob"),
-        await stage.peer("desk"),
-        await stage.peer("mobile"),
-      ];
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
+      const [bob, desk, mobile] = await stage.peers("bob", "desk", "mobile");
+      const call = alice.call(bob.aor);
       await bob.expect("bob", "INVITE {*}");
       bob.reply("302 Moved Temporarily", `Contact: <${desk.aor}>;q=0.9`, `Contact: <${mobile.aor}>;q=0.1`);
       await desk.expect("is to be found at two places", "INVITE {*}");
@@ -106,8 +89,7 @@ export default scenario({
       await mobile.expectNone("nor the other place tried");
     },
     "within a call": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const asking = call.request("INFO");
       asking.catch(() => {});

@@ -2,7 +2,7 @@
 // known here, but perhaps elsewhere, is 404.)
 
 import { isSipUri, type Uri } from "@offhook/sip/message";
-import { scenario, sdpOf } from "../src/index.ts";
+import { scenario } from "../src/index.ts";
 
 const begins = (uri: Uri, digits: string) => isSipUri(uri) && uri.user?.startsWith(digits) === true;
 
@@ -56,12 +56,8 @@ export default scenario({
   reaction: {
     "no other target": async (stage) => {
       const alice = await stage.phone("alice");
-      const [bob, desk, mobile] = [
-        await stage.peer("bob"),
-        await stage.peer("desk"),
-        await stage.peer("mobile"),
-      ];
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
+      const [bob, desk, mobile] = await stage.peers("bob", "desk", "mobile");
+      const call = alice.call(bob.aor);
       await bob.expect("bob", "INVITE {*}");
       bob.reply("302 Moved Temporarily", `Contact: <${desk.aor}>;q=0.9`, `Contact: <${mobile.aor}>;q=0.1`);
       await desk.expect("is said to be at two places", "INVITE {*}");
@@ -74,11 +70,7 @@ export default scenario({
       await stage.server({
         config: { aliases: { "555": ["sip:555@north.example", "sip:555@south.example"] } },
       });
-      const [north, south, carol] = [
-        await stage.peer("north"),
-        await stage.peer("south"),
-        await stage.peer("carol"),
-      ];
+      const [north, south, carol] = await stage.peers("north", "south", "carol");
       carol.request("INVITE sip:555@home.example");
       await north.expect("one gateway", "INVITE {*}");
       await south.expect("and another", "INVITE {*}");
@@ -88,8 +80,7 @@ export default scenario({
       await carol.expect("the other knows for all the world, and is believed", "SIP/2.0 604 {*}");
     },
     "within a call": async (stage) => {
-      const alice = await stage.phone("alice");
-      const bob = await stage.peer("bob");
+      const [alice, bob] = await stage.phoneAndPeer("alice", "bob");
       const [call] = await stage.talk(alice, bob);
       const asking = call.request("INFO");
       asking.catch(() => {});

@@ -1,7 +1,7 @@
 // 606 Not Acceptable: an offer that no phone of this user can take. RFC 3261 §21.6.4, §20.43, §16.7 step 5. (Another phone may be
 // able to: 488. The wrong Accept: 406.)
 
-import { scenario, sdpOf } from "../src/index.ts";
+import { contentOf, scenario, sdpOf } from "../src/index.ts";
 
 const pcma = (owner: string) => sdpOf(owner).replace("RTP/AVP 0", "RTP/AVP 8").replace("0 PCMU", "8 PCMA");
 
@@ -15,10 +15,9 @@ export default scenario({
   producer: {
     "no codec in common": async (stage) => {
       await stage.server({ users: ["bob"] });
-      const bob = await stage.phone("bob", { audio: ["PCMA"], soleEndpoint: true });
-      await bob.register();
+      const bob = await stage.registered("bob", { audio: ["PCMA"], soleEndpoint: true });
       const carol = await stage.peer("carol");
-      carol.request("INVITE sip:bob@home.example", "Content-Type: application/sdp", "", sdpOf("carol"));
+      carol.request("INVITE sip:bob@home.example", ...contentOf("carol"));
       bob.answer(await bob.rings("bob's phone is called")).catch(() => {});
       await stage.sees(
         "when bob takes the call: 606 with a To tag, a Warning that says why, and what the phone can do instead",
@@ -46,15 +45,13 @@ export default scenario({
 
   nearMiss: {
     "there are other phones": async (stage) => {
-      const bob = await stage.phone("bob", { audio: ["PCMA"] });
-      const carol = await stage.peer("carol", { to: bob });
-      carol.request(`INVITE ${bob.aor}`, "Content-Type: application/sdp", "", sdpOf("carol"));
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { audio: ["PCMA"] });
+      carol.request(`INVITE ${bob.aor}`, ...contentOf("carol"));
       bob.answer(await bob.rings("bob is called")).catch(() => {});
       await carol.expect("so this one speaks for itself only", "SIP/2.0 488 Not Acceptable Here");
     },
     "a codec in common": async (stage) => {
-      const bob = await stage.phone("bob", { audio: ["PCMU"], soleEndpoint: true });
-      const carol = await stage.peer("carol", { to: bob });
+      const [bob, carol] = await stage.phoneAndPeer("bob", "carol", { audio: ["PCMU"], soleEndpoint: true });
       const [call] = await stage.talk(carol, bob);
       stage.check.equal("is all it takes", call.state, "established");
       carol.requestInDialog("UPDATE", "Content-Type: application/sdp", "", pcma("carol"));
@@ -69,9 +66,8 @@ export default scenario({
     "another offer": async (stage) => {
       await stage.server({ users: ["alice", "bob"] });
       const alice = await stage.phone("alice");
-      const bob = await stage.phone("bob", { audio: ["PCMA"], soleEndpoint: true });
+      const bob = await stage.registered("bob", { audio: ["PCMA"], soleEndpoint: true });
       bob.ua.onInvite((call) => bob.answer(call).catch(() => {}));
-      await bob.register();
       const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice"), fallbackOffers: [pcma("alice")] });
       await stage.value("the call is answered in the end", call.answered);
       await stage.sees(
@@ -93,12 +89,8 @@ export default scenario({
     },
     "no other offer": async (stage) => {
       const alice = await stage.phone("alice");
-      const [bob, desk, mobile] = [
-        await stage.peer("bob"),
-        await stage.peer("desk"),
-        await stage.peer("mobile"),
-      ];
-      const call = alice.ua.call(bob.aor, { sdp: sdpOf("alice") });
+      const [bob, desk, mobile] = await stage.peers("bob", "desk", "mobile");
+      const call = alice.call(bob.aor);
       await bob.expect("bob", "INVITE {*}");
       bob.reply("302 Moved Temporarily", `Contact: <${desk.aor}>;q=0.9`, `Contact: <${mobile.aor}>;q=0.1`);
       await desk.expect("is to be found at two places", "INVITE {*}");
@@ -110,10 +102,7 @@ export default scenario({
     "in a fork": async (stage) => {
       await stage.server({ users: ["bob"] });
       const carol = await stage.peer("carol");
-      const [desk, mobile] = [await stage.peer("desk"), await stage.peer("mobile")];
-      for (const device of [desk, mobile]) {
-        await device.register("sip:bob@home.example");
-      }
+      const [desk, mobile] = await stage.devicePeers("bob", "desk", "mobile");
       carol.request("INVITE sip:bob@home.example");
       await mobile.expect("the mobile", "INVITE {*}");
       const onMobile = mobile.last;
