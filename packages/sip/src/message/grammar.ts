@@ -50,6 +50,8 @@ export const DISPLAY = 4096;
 export const ALPHA = 8192;
 /** Capital letters. */
 export const UPPER = 16384;
+/** Visible ASCII and space, but what escapes in a quoted string. */
+export const PLAIN = 32768;
 
 /** The classes of each byte, as bits. */
 export const classes: Uint16Array = new Uint16Array(256);
@@ -65,6 +67,7 @@ const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const digits = "0123456789";
 const alphanum = letters + digits;
 const unreserved = `${alphanum}-_.!~*'()`;
+for (let code = SPACE; code < 127; code++) if (code !== BACKSLASH) mark(PLAIN, String.fromCharCode(code));
 mark(ALPHA, letters);
 mark(DIGIT, digits);
 mark(UPPER, letters.slice(26));

@@ -211,7 +211,7 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
       break;
     }
     const nameStart = p;
-    while (p < end && (classes[bytes[p]!]! & TOKEN) !== 0) p++;
+    while (p < end && bytes[p]! > SPACE && bytes[p] !== COLON) p++;
     const nameEnd = p;
     // HCOLON = *( SP / HTAB ) ":" SWS
     while (p < end && (bytes[p] === SPACE || bytes[p] === TAB)) p++;
@@ -250,6 +250,9 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
       throw tooLarge("message", `a header field longer than ${lineLength} bytes`, nameStart);
     }
     const id = headerIdAt(bytes, nameStart, nameEnd);
+    if (id === 0 && skipClass(bytes, nameStart, nameEnd, TOKEN) < nameEnd) {
+      throw refusal("message", "a line that is no header field", nameStart);
+    }
     if (size >= headerCount) throw tooLarge("message", `more than ${headerCount} header fields`, nameStart);
     index[size++] = indexEntry(nameStart, id);
     const lineEnd = p;

@@ -1,5 +1,5 @@
 // Bytes to strings and back. ASCII by a fast path where the runtime has one; UTF-8 only where a byte asks for it.
-import { BACKSLASH, CR, classes, LF, PERCENT, SPACE, WHITE } from "./grammar.ts";
+import { BACKSLASH, CR, classes, LF, PERCENT, PLAIN, SPACE, WHITE } from "./grammar.ts";
 
 /** Turns [start, end) into a string, one character per byte (Latin-1). */
 export type DecodeAscii = (bytes: Uint8Array, start: number, end: number) => string;
@@ -94,9 +94,11 @@ export function decodeUtf8(bytes: Uint8Array, start: number, end: number): strin
 
 /** A header value as text: UTF-8, each fold (§7.3.1) and the white space around it replaced by one space. */
 export function decodeText(bytes: Uint8Array, start: number, end: number): string {
-  let folded = false;
-  for (let i = start; i < end && !folded; i++) folded = bytes[i] === CR || bytes[i] === LF;
-  if (!folded) return decodeUtf8(bytes, start, end);
+  let p = start;
+  while (p < end && (classes[bytes[p]!]! & PLAIN) !== 0) p++;
+  if (p === end) return cutAscii(bytes, start, end);
+  while (p < end && bytes[p] !== CR && bytes[p] !== LF) p++;
+  if (p === end) return decodeUtf8(bytes, start, end);
   let text = "";
   let from = start;
   for (let i = start; i < end; i++) {
@@ -112,12 +114,11 @@ export function decodeText(bytes: Uint8Array, start: number, end: number): strin
 
 /** The contents of a quoted string, quotes excluded: quoted-pairs undone, folds replaced by a space. */
 export function decodeQuoted(bytes: Uint8Array, start: number, end: number): string {
-  let plain = true;
-  for (let i = start; i < end && plain; i++) {
-    const c = bytes[i]!;
-    plain = c !== BACKSLASH && c !== CR && c !== LF;
-  }
-  if (plain) return decodeUtf8(bytes, start, end);
+  let i = start;
+  while (i < end && (classes[bytes[i]!]! & PLAIN) !== 0) i++;
+  if (i === end) return cutAscii(bytes, start, end);
+  while (i < end && bytes[i] !== BACKSLASH && bytes[i] !== CR && bytes[i] !== LF) i++;
+  if (i === end) return decodeUtf8(bytes, start, end);
   const out = new Uint8Array(end - start);
   let length = 0;
   for (let i = start; i < end; i++) {
