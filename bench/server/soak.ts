@@ -25,8 +25,9 @@ export async function soak(rate: number, minutes: number, sampleSeconds: number 
       await pause((settling + hold / 1000) * 1000);
       await server.ask();
       const samples: { heap: number; delay: number }[] = [];
+      // Until the last call begins: afterwards there are fewer.
       const end = performance.now() + minutes * 60_000 - hold;
-      while (performance.now() < end) {
+      do {
         await pause(sampleSeconds * 1000);
         const sample = { ...(await server.ask()), pss: server.memory };
         samples.push(sample);
@@ -34,7 +35,7 @@ export async function soak(rate: number, minutes: number, sampleSeconds: number 
         console.log(
           `  live heap ${megabytes(sample.heap)} MB, PSS ${megabytes(sample.pss)} MB, event loop p99.9 ${sample.delay.toFixed(1)} ms`,
         );
-      }
+      } while (performance.now() + sampleSeconds * 1000 < end);
       const { succeeded, failed, retransmitted, times, cpu } = await calls;
       const growth = samples.at(-1)!.heap / samples[0]!.heap - 1;
       const late = Math.max(...samples.map(({ delay }) => delay));
