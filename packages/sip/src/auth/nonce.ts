@@ -33,8 +33,9 @@ const signatureLength = 32;
 const RECENT = 1024;
 
 /**
- * Makes nonces and judges them when they come back. A nonce is `time.serial.worker.signature`; no memory
- * is spent until it comes back with a right digest, so unanswered challenges cost nothing.
+ * Makes nonces and judges them when they come back. A nonce is `time.serial.worker.signature`. Its use is remembered only
+ * once it has come back with a right digest: however many challenges stay unanswered, no more is kept of them than the
+ * last few, which need not be signed again.
  */
 export class Nonces {
   readonly #clock: Pick<Clock, "now">;
