@@ -167,3 +167,34 @@ export function printHost(host: string): string {
 export function printHostPort(host: string, port: number | undefined): string {
   return port === undefined ? printHost(host) : `${printHost(host)}:${port}`;
 }
+
+/** True if it is the same host: an IPv6 address may be written in many ways (RFC 5954 §4.2). As kept, without brackets. */
+export function equalHosts(a: string, b: string): boolean {
+  if (a === b) return true;
+  if (!a.includes(":") || !b.includes(":")) return false;
+  const [groups, others] = [ipv6Groups(a), ipv6Groups(b)];
+  return groups !== undefined && groups.every((group, i) => group === others?.[i]);
+}
+
+/** The eight groups of an IPv6 address without brackets, its zone left out; undefined if it is none. */
+export function ipv6Groups(address: string): number[] | undefined {
+  const zone = address.indexOf("%");
+  let text = zone < 0 ? address : address.slice(0, zone);
+  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
+  if (dotted) {
+    const [, head = "", a, b, c, d] = dotted;
+    const high = (Number(a) << 8) | Number(b);
+    const low = (Number(c) << 8) | Number(d);
+    text = `${head}${high.toString(16)}:${low.toString(16)}`;
+  }
+  const [head = "", tail, ...more] = text.split("::");
+  if (more.length > 0) return undefined;
+  const before = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  const missing = 8 - before.length - after.length;
+  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
+  const groups = [...before, ...new Array<string>(missing).fill("0"), ...after].map((group) =>
+    /^[0-9a-f]{1,4}$/i.test(group) ? Number.parseInt(group, 16) : Number.NaN,
+  );
+  return groups.some(Number.isNaN) ? undefined : groups;
+}

@@ -1,4 +1,5 @@
-// When two URIs are the same: RFC 3261 §19.1.4, and RFC 3966 §4 for tel:.
+// When two URIs are the same: RFC 3261 §19.1.4 with RFC 5954 §4.2, and RFC 3966 §4 for tel:.
+import { equalHosts } from "./host.ts";
 import type { Params } from "./params.ts";
 import type { TelUri } from "./tel-uri.ts";
 import { isSipUri, isTelUri, type SipUri, type Uri } from "./uri.ts";
@@ -18,7 +19,7 @@ function afterScheme(text: string): string {
 function equalSipUri(a: SipUri, b: SipUri): boolean {
   // A SIP and a SIPS URI are never equal; userinfo is case-sensitive; a port that is left out matches none.
   if (a.scheme !== b.scheme || a.user !== b.user || a.password !== b.password) return false;
-  if (a.host !== b.host || a.port !== b.port) return false;
+  if (a.port !== b.port || !equalHosts(a.host, b.host)) return false;
   return equalParams(a.params, b.params) && equalHeaders(a.headers, b.headers);
 }
 

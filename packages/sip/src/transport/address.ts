@@ -1,5 +1,6 @@
 // IP addresses as text: families, canonical form (RFC 5952), and which of ours a peer sees.
 
+import { ipv6Groups } from "../message/host.ts";
 import type { LocalAddress, TransportName } from "./flow.ts";
 
 const IPV4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/;
@@ -114,26 +115,4 @@ function commonPrefix(a: readonly number[], b: readonly number[]): number {
     length += 16;
   }
   return length;
-}
-
-function ipv6Groups(address: string): number[] | undefined {
-  const zone = address.indexOf("%");
-  let text = zone < 0 ? address : address.slice(0, zone);
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
-  if (dotted) {
-    const [, head = "", a, b, c, d] = dotted;
-    const high = (Number(a) << 8) | Number(b);
-    const low = (Number(c) << 8) | Number(d);
-    text = `${head}${high.toString(16)}:${low.toString(16)}`;
-  }
-  const [head = "", tail, ...more] = text.split("::");
-  if (more.length > 0) return undefined;
-  const before = head === "" ? [] : head.split(":");
-  const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  const missing = 8 - before.length - after.length;
-  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
-  const groups = [...before, ...new Array<string>(missing).fill("0"), ...after].map((group) =>
-    /^[0-9a-f]{1,4}$/i.test(group) ? Number.parseInt(group, 16) : Number.NaN,
-  );
-  return groups.some(Number.isNaN) ? undefined : groups;
 }
