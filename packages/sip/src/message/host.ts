@@ -173,7 +173,7 @@ export function equalHosts(a: string, b: string): boolean {
   if (a === b) return true;
   if (!a.includes(":") || !b.includes(":")) return false;
   const [groups, others] = [ipv6Groups(a), ipv6Groups(b)];
-  return groups !== undefined && groups.every((group, i) => group === others?.[i]);
+  return groups?.every((group, i) => group === others?.[i]) === true;
 }
 
 /** The eight groups of an IPv6 address without brackets, its zone left out; undefined if it is none. */
