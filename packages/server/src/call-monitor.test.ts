@@ -229,6 +229,21 @@ const secrets: [title: string, text: string, shown: string][] = [
     "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj",
     "a=crypto:1 AES_CM_128_HMAC_SHA1_80 …",
   ],
+  [
+    "RFC 7616 §3.5 nonces to come",
+    'Proxy-Authentication-Info: nextnonce="n2", rspauth="d1", qop=auth',
+    "Proxy-Authentication-Info: nextnonce=…, rspauth=…, qop=auth",
+  ],
+  [
+    "RFC 4568 §9.1 white space",
+    "a=crypto:1  AES_CM_128_HMAC_SHA1_80\tinline:d0",
+    "a=crypto:1  AES_CM_128_HMAC_SHA1_80\t…",
+  ],
+  [
+    "RFC 5939 §3.3.2 media key on offer",
+    "a=acap:1 crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0",
+    "a=acap:1 crypto:1 AES_CM_128_HMAC_SHA1_80 …",
+  ],
   ["no secret", 'From: "response=1" <sip:a@b>', 'From: "response=1" <sip:a@b>'],
 ];
 

@@ -75,15 +75,15 @@ function summaryOf(text: string): string {
 /**
  * Takes out what would help somebody to pose as one of the parties or to listen in: the answers to challenges and
  * what they were made from (RFC 3261 §22), passwords in URIs (§19.1.1), and keys of the media (RFC 4566 §5.12,
- * RFC 4567, RFC 4568, RFC 8839).
+ * RFC 4567, RFC 4568, RFC 8839), also as capabilities (RFC 5939).
  */
 export function redact(text: string): string {
   return text
     .replace(
-      /^((?:proxy-)?authorization|(?:www|proxy)-authenticate|authentication-info)([ \t]*:)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)/gim,
+      /^((?:proxy-)?authorization|(?:www|proxy)-authenticate|(?:proxy-)?authentication-info)([ \t]*:)([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)/gim,
       (_, name: string, colon: string, value: string) =>
         `${name}${colon}${
-          /^\s*digest\b/i.test(value) || name.toLowerCase() === "authentication-info"
+          /^\s*digest\b/i.test(value) || name.toLowerCase().endsWith("authentication-info")
             ? value.replace(
                 /\b(response|nonce|nextnonce|cnonce|opaque|rspauth)(\s*=\s*)("(?:[^"\\]|\\.)*"|[^,\s]+)/gi,
                 "$1$2…",
@@ -91,7 +91,7 @@ export function redact(text: string): string {
             : " …"
         }`,
     )
-    .replace(/^(a=crypto:\d+ \S+ ).*$/gim, "$1…")
-    .replace(/^(a=ice-pwd:|a=key-mgmt:\S+ |k=).*$/gim, "$1…")
+    .replace(/^(a=(?:acap:\d+[ \t]+)?crypto:\d+[ \t]+\S+[ \t]+).*$/gim, "$1…")
+    .replace(/^(a=(?:acap:\d+[ \t]+)?(?:ice-pwd:|key-mgmt:\S+[ \t]+)|k=).*$/gim, "$1…")
     .replace(/(\bsips?:[^@:\s<>"]+:)[^@:\s<>"]+(?=@)/gi, "$1…");
 }
