@@ -1,22 +1,22 @@
 // The servers that are measured, each started by the command that a person would type.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cpuTime, endTree, memory } from "./process-tree.ts";
+import { cpuTime, endTree, killTree, memory } from "./process-tree.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const loadFolder = fileURLToPath(new URL("../load", import.meta.url));
 
 /** Files of this run; gone when it ends. */
 export const workFolder: string = mkdtempSync(join(tmpdir(), "offhook-load-"));
-/** Processes that must not outlive this one. */
+/** Processes that must not outlive this one, nor must their children. */
 export const started: Set<ChildProcess> = new Set<ChildProcess>();
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 process.on("exit", () => {
-  for (const child of started) child.kill("SIGKILL");
+  for (const { pid } of started) if (pid !== undefined) killTree(pid);
   rmSync(workFolder, { recursive: true, force: true });
 });
 
@@ -113,6 +113,7 @@ export class Contestant {
     const words = core === undefined ? command : ["taskset", "-c", `${core}`, ...command];
     const log = openSync(join(workFolder, "server.log"), "w");
     const child = spawn(words[0]!, words.slice(1), { cwd: root, stdio: ["ignore", log, log, "ipc"] });
+    closeSync(log);
     started.add(child);
     const end = performance.now() + 30_000;
     while (!isBound() && child.exitCode === null && performance.now() < end) await pause(50);

@@ -37,17 +37,20 @@ export function cost(rounds: number): string {
     { name: "Kamailio as Debian ships it", plain: kamailio(), digest: [...kamailio(), "-A", "WITH_AUTH"] },
   ];
   const costs = new Map<string, number[]>();
+  const failures = new Map<string, number>();
   for (let round = 0; round < rounds; round++) {
     for (const server of servers) {
       for (const { name, words } of loads) {
         const command = name === "digest" ? server.digest : server.plain;
         if (command === undefined) continue;
-        const { us, bad } = runLoad(command, words);
+        const { us, failed, resent } = runLoad(command, words);
+        const bad = failed + resent;
         const key = `${server.name} ${name}`;
         console.log(
           `  ${server.name}, ${name}: ${us.toFixed(1)} µs${bad > 0 ? `, ${bad} failed or resent` : ""}`,
         );
         costs.set(key, [...(costs.get(key) ?? []), us]);
+        failures.set(key, (failures.get(key) ?? 0) + bad);
       }
     }
   }
@@ -59,7 +62,12 @@ export function cost(rounds: number): string {
       ...servers.map((server, i) => {
         const us = of(server.name);
         if (Number.isNaN(us)) return "–";
-        return i === 0 ? us.toFixed(1) : `${us.toFixed(1)} (${(us / base).toFixed(2)})`;
+        const bad = failures.get(`${server.name} ${name}`) ?? 0;
+        return [
+          us.toFixed(1),
+          ...(i === 0 ? [] : [`(${(us / base).toFixed(2)})`]),
+          ...(bad === 0 ? [] : [`– ${bad} failed or resent!`]),
+        ].join(" ");
       }),
     ];
   });
@@ -67,16 +75,21 @@ export function cost(rounds: number): string {
 }
 
 /** One run of bench/load/load.py. */
-export function runLoad(command: readonly string[], words: string): { us: number; bad: number } {
+export function runLoad(
+  command: readonly string[],
+  words: string,
+): { us: number; failed: number; resent: number } {
   const script = fileURLToPath(new URL("../load/load.py", import.meta.url));
   const args = [script, "--server", command.join(" "), "--label", "x", "--reps", "1", ...words.split(" ")];
   const { stdout, stderr } = spawnSync("python3", args, {
     encoding: "utf8",
     env: { ...process.env, OUT: workFolder },
     timeout: 120_000,
+    // It ends its server on this one only.
+    killSignal: "SIGINT",
   });
   const line = stdout.split("\n").find((text) => text.includes("SUMMARY"));
   if (line === undefined) throw new Error(`${command.join(" ")} was not measured: ${stdout}${stderr}`);
   const { med_us, fails, retr } = JSON.parse(line) as { med_us: number; fails: number; retr: number };
-  return { us: med_us, bad: fails + retr };
+  return { us: med_us, failed: fails, resent: retr };
 }

@@ -40,15 +40,28 @@ export function memory(pid: number): number {
   return kilobytes * 1024;
 }
 
+/** Ends them all, this instant. */
+export function killTree(pid: number): void {
+  for (const each of treeOf(pid)) signalTo(each, "SIGKILL");
+}
+
 /** Ends them all and waits until they are gone. */
 export async function endTree(pid: number, patience: number = 8000): Promise<void> {
   const pids = treeOf(pid);
   for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-    for (const each of pids) if (isAlive(each)) process.kill(each, signal);
+    for (const each of pids) signalTo(each, signal);
     const end = performance.now() + patience;
     while (pids.some(isAlive) && performance.now() < end)
       await new Promise((resolve) => setTimeout(resolve, 50));
     if (!pids.some(isAlive)) return;
+  }
+}
+
+function signalTo(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended by itself.
   }
 }
 

@@ -2,7 +2,15 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createReadStream, existsSync, mkdtempSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -32,6 +40,7 @@ export interface SippOptions {
 
 export interface SippResult {
   readonly succeeded: number;
+  /** All others that were to be made: those too that never came to an end. */
   readonly failed: number;
   readonly retransmitted: number;
   /** How often each number of milliseconds was measured. */
@@ -42,10 +51,12 @@ export interface SippResult {
 export class Sipp {
   readonly #child: ChildProcess;
   readonly #folder: string;
+  readonly #count: number;
   readonly #ended: Promise<unknown>;
 
   constructor(options: SippOptions) {
     const { scenario, port, rate, count, users, core } = options;
+    this.#count = count ?? 0;
     this.#folder = mkdtempSync(join(workFolder, `${scenario}-`));
     const file = join(this.#folder, "scenario.xml");
     writeFileSync(file, scenarioText(options));
@@ -66,6 +77,7 @@ export class Sipp {
     if (count !== undefined) words.push("-recv_timeout", "8000", `${address.host}:${address.port}`);
     const log = openSync(join(this.#folder, "log"), "w");
     this.#child = spawn(words[0]!, words.slice(1), { cwd: this.#folder, stdio: ["ignore", log, log] });
+    closeSync(log);
     started.add(this.#child);
     this.#ended = once(this.#child, "exit").then(() => started.delete(this.#child));
   }
@@ -77,7 +89,6 @@ export class Sipp {
       pause(patience * 1000).then(() => false),
     ]);
     if (!isOver) {
-      // Its way to end in order: what is under way is counted as failed.
       this.#child.kill("SIGKILL");
       await this.#ended;
     }
@@ -85,9 +96,10 @@ export class Sipp {
     const names = rows[0]!.split(";");
     const values = rows.at(-1)!.split(";");
     const value = (name: string) => Number(values[names.indexOf(name)]);
+    const succeeded = value("SuccessfulCall(C)");
     return {
-      succeeded: value("SuccessfulCall(C)"),
-      failed: value("FailedCall(C)"),
+      succeeded,
+      failed: this.#count - succeeded,
       retransmitted: value("Retransmissions(C)"),
       times: await this.#times(),
     };
@@ -149,9 +161,10 @@ CSeq: 1 ACK
 Content-Length: 0
 
 ]]></send>`;
-  const again = invite
-    .replace("CSeq: 1 INVITE", "CSeq: 2 INVITE\n[authentication username=alice password=secret]")
-    .replace(";tag=[pid]c[call_number]", ";tag=[pid]c[call_number]");
+  const again = invite.replace(
+    "CSeq: 1 INVITE",
+    "CSeq: 2 INVITE\n[authentication username=alice password=secret]",
+  );
   return (
     text.slice(0, start) +
     [invite, '<recv response="100" optional="true"/>', '<recv response="407" auth="true"/>', ack, again].join(

@@ -27,12 +27,11 @@ export async function variants(rounds: number): Promise<string> {
     }
     rows.push([label, ...compared(median(own), median(other))]);
   }
-  const words = "--scen register --rate 4000 --n 16000 --warm 12000";
   const behind: number[] = [];
   const memory: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    behind.push(runLoad(ours({ writeBehind: true }), words).us);
-    memory.push(runLoad(ours(), words).us);
+    behind.push(registrationCost(ours({ writeBehind: true })));
+    memory.push(registrationCost(ours()));
     console.log(`  REGISTER: write-behind ${behind.at(-1)}, memory ${memory.at(-1)} µs`);
   }
   rows.push([
@@ -40,6 +39,12 @@ export async function variants(rounds: number): Promise<string> {
     ...compared(median(behind), median(memory)),
   ]);
   return markdownTable(["µs of CPU", "Offhook", "beside it: Kamailio `tlsf`", "ratio"], rows);
+}
+
+function registrationCost(command: readonly string[]): number {
+  const { us, failed } = runLoad(command, "--scen register --rate 4000 --n 16000 --warm 12000");
+  if (failed > 0) throw new Error(`${failed} registrations failed: ${command.join(" ")}`);
+  return us;
 }
 
 async function callCost(command: readonly string[], options: Partial<CallOptions>): Promise<number> {
