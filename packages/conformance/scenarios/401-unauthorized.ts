@@ -35,6 +35,28 @@ export default scenario({
       stage.check.equal("after one try", rejected.retries, [401]);
       stage.check.equal("nobody is registered", server.store.locations.memory.bindingCount, 0);
     },
+    "a nonce that is too old": async (stage) => {
+      const { server } = await stage.server({
+        users: ["bob"],
+        config: { auth: { enabled: true, nonceLifetime: 60 } },
+      });
+      const bob = await stage.phone("bob");
+      await stage.value("bob registers", bob.ua.register({ expires: 120 }));
+      await stage.advance(121_000);
+      await stage.sees(
+        "the refresh comes with a password that is right and a nonce that is not: stale, and another one",
+        { from: "server", to: "bob" },
+        `SIP/2.0 401 Unauthorized
+         WWW-Authenticate: Digest {*}nonce="{nonce}"{*}
+         WWW-Authenticate: {*}stale=true{*}`,
+      );
+      await stage.sees(
+        "which is used without asking anybody (RFC 7616 §3.3)",
+        { from: "bob", to: "server" },
+        'REGISTER {*}\nAuthorization: {*}nonce="{nonce}"{*}',
+      );
+      stage.check.equal("bob stays registered", server.store.locations.memory.bindingCount, 1);
+    },
   },
 
   nearMiss: async (stage) => {
@@ -97,6 +119,22 @@ export default scenario({
       challenge("three", ", stale=true");
       await stage.rejected("but only once", registering, 401);
       await stage.seesTimes("three REGISTERs in all", 3, { from: "bob" }, "REGISTER {*}");
+    },
+    "a proxy": async (stage) => {
+      await stage.server({ users: ["bob"] });
+      const [desk, mobile] = await stage.devicePeers("bob", "desk", "mobile");
+      const alice = await stage.peer("alice");
+      alice.request("INVITE sip:bob@home.example");
+      await desk.expect("the desk phone is called", "INVITE {*}");
+      await mobile.expect("and the mobile", "INVITE {*}");
+      desk.reply("401 Unauthorized", 'WWW-Authenticate: Digest realm="desk", nonce="1", qop="auth"');
+      mobile.reply("401 Unauthorized", 'WWW-Authenticate: Digest realm="mobile", nonce="2", qop="auth"');
+      await alice.expect(
+        "passes on what both ask for, as they said it (§16.7 step 7)",
+        `SIP/2.0 401 Unauthorized
+         WWW-Authenticate: Digest realm="desk", nonce="1", qop="auth"
+         WWW-Authenticate: Digest realm="mobile", nonce="2", qop="auth"`,
+      );
     },
   },
 
