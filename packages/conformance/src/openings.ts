@@ -77,7 +77,7 @@ export abstract class Openings {
   ringing(caller: Peer, callee: Phone): Promise<[Call]>;
   async ringing(caller: Phone | Peer, callee: Phone): Promise<Call[]> {
     const calls = await this.calls(caller, callee);
-    await this.value(`${callee.name}'s phone rings`, calls.at(-1)?.ring() ?? Promise.resolve());
+    await this.value(`${callee.name}'s phone rings`, calls.at(-1)!.ring());
     return calls;
   }
 
@@ -87,20 +87,18 @@ export abstract class Openings {
   talk(caller: Phone, callee: Peer): Promise<[Call]>;
   async talk(caller: Phone | Peer, callee: Phone | Peer): Promise<Call[]> {
     const calls = await this.calls(caller, callee);
-    const [call, incoming = call] = calls;
     if (callee instanceof Peer) {
       callee.reply("200 OK", ...contentOf(callee.name));
       await callee.expect(`${caller.name} hears the answer`, "ACK {*}");
       return calls;
     }
-    if (call === undefined || incoming === undefined) return calls;
-    const answering = callee.answer(incoming);
+    const answering = callee.answer(calls.at(-1)!);
     if (caller instanceof Peer) {
       await caller.expect(`${callee.name} answers`, "SIP/2.0 200 OK\nCSeq: {*} INVITE");
       caller.ack();
     }
     await this.value(`${callee.name} answers`, answering);
-    if (call !== incoming) await this.value(`${caller.name} hears the answer`, call.answered);
+    if (caller instanceof Phone) await this.value(`${caller.name} hears the answer`, calls[0]!.answered);
     return calls;
   }
 }
