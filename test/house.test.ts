@@ -14,6 +14,7 @@ const order = [
   ...[
     "ports.ts",
     "errors.ts",
+    "keyed-hash.ts",
     "responses",
     "message",
     "sdp",

@@ -1,4 +1,4 @@
-// The server's own secret, which signs nonces and Record-Route values: kept, so that both outlive a restart.
+// The server's own secret, which signs Record-Route values: kept, so that dialogs outlive a restart.
 
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -318,7 +318,7 @@ export class OffhookServer {
       config.store.kind === "memory"
         ? this.#random.bytes(32)
         : secretOf(join(dirname(databaseOf(options)), "secret.key"));
-    const authentication = this.#authentication(secret);
+    const authentication = this.#authentication();
     const directory = new AccountDirectory({
       ...{ domains, aliases: config.aliases, locations: store.locations },
       accounts: config.accounts === "database" ? store.accounts : undefined,
@@ -364,12 +364,12 @@ export class OffhookServer {
     return proxy;
   }
 
-  #authentication(secret: Uint8Array): { challenger: ThrottledChallenger; ha1: Ha1Lookup } | undefined {
+  #authentication(): { challenger: ThrottledChallenger; ha1: Ha1Lookup } | undefined {
     const { auth, accounts, limits } = this.config;
     if (!auth.enabled) return undefined;
     const { clock } = this.#driver;
     const challenger = new ThrottledChallenger({
-      ...{ clock, secret, hash: nodeHash, random: this.#random },
+      ...{ clock, hash: nodeHash, random: this.#random },
       algorithms: auth.algorithms,
       nonceLifetime: auth.nonceLifetime,
       acceptsUri: this.domains.isOurs,

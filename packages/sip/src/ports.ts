@@ -27,8 +27,6 @@ export type HashAlgorithm = "MD5" | "SHA-256" | "SHA-512-256";
 export interface Hash {
   /** Lower-case hex of the hash; a string is hashed as UTF-8. */
   hex(algorithm: HashAlgorithm, data: string | Uint8Array): string;
-  /** Lower-case hex of HMAC-SHA-256. */
-  hmac(key: Uint8Array, data: string): string;
 }
 
 /** What a store may be: in memory (a value at once) or behind a connection (a promise). */

@@ -53,9 +53,6 @@ export interface ChallengerOptions {
   readonly qop?: readonly QualityOfProtection[];
   /** Seconds that a nonce may be used. Default 300. */
   readonly nonceLifetime?: number;
-  /** Signs nonces; set it when several processes or restarts share clients. Default: random per process. */
-  readonly secret?: Uint8Array;
-  readonly workerNumber?: number;
   /** How many used nonces are remembered. Default 131 072. */
   readonly replayCapacity?: number;
   /**
@@ -90,12 +87,9 @@ export class Challenger {
     );
     this.#nonces = new Nonces({
       clock: options.clock,
-      hash: options.hash,
       random: options.random,
-      ...(options.secret === undefined ? {} : { secret: options.secret }),
       ...(options.nonceLifetime === undefined ? {} : { lifetime: options.nonceLifetime }),
       ...(options.replayCapacity === undefined ? {} : { capacity: options.replayCapacity }),
-      ...(options.workerNumber === undefined ? {} : { workerNumber: options.workerNumber }),
     });
   }
 

@@ -1,7 +1,8 @@
 // Nonces that carry their time and our signature, and the bounded memory of how often each was used.
 // RFC 7616 §3.3 (nonce, stale), §3.4 (nc), §5.
 
-import type { Clock, Hash, Random } from "../ports.ts";
+import { type HashKey, hashKey, hex, keyedHash } from "../keyed-hash.ts";
+import type { Clock, Random } from "../ports.ts";
 import { equalInConstantTime } from "./digest.ts";
 
 /** What a nonce turned out to be. Everything but "fresh" is answered with a new nonce. */
@@ -9,81 +10,57 @@ export type NonceVerdict = "fresh" | "expired" | "foreign" | "replayed" | "forgo
 
 export interface NonceOptions {
   readonly clock: Pick<Clock, "now">;
-  readonly hash: Hash;
+  /** Gives the key of the signatures, so that nonces of another process, or of an earlier one, are not accepted. */
   readonly random: Random;
-  /** Signs nonces; by default 32 random bytes, so that nonces of an earlier process are not accepted. */
-  readonly secret?: Uint8Array;
   /** How long a nonce may be used, in seconds. Default 300. */
   readonly lifetime?: number;
-  /** How many used nonces are remembered at most. Default 131 072, about 10 MB when full. */
+  /** How many used nonces are remembered at most. Default 131 072, which takes 2 MB. */
   readonly capacity?: number;
-  /** Which process of several made a nonce; only that one can count its uses. Default 0. */
-  readonly workerNumber?: number;
 }
 
-/** A nonce that was used. */
-interface Use {
-  /** The highest nc accepted. */
-  count: number;
-  readonly madeAt: number;
-}
-
-const signatureLength = 32;
-/** Nonces of the last moment, a power of two: most answers to a challenge come within it. */
-const RECENT = 1024;
+/** Digits of a number in a nonce: hex, so that 48 bits are enough for milliseconds, and for as many nonces. */
+const DIGITS = 12;
+/** Where the signature begins: behind time and serial. */
+const SIGNATURE = 2 * DIGITS;
 
 /**
- * Makes nonces and judges them when they come back. A nonce is `time.serial.worker.signature`. Its use is remembered only
- * once it has come back with a right digest: however many challenges stay unanswered, no more is kept of them than the
- * last few, which need not be signed again.
+ * Makes nonces and judges them when they come back. A nonce is time, serial and signature, in fixed places. Its use is
+ * remembered only once it has come back with a right digest: however many challenges stay unanswered, nothing is kept
+ * of them.
  */
 export class Nonces {
   readonly #clock: Pick<Clock, "now">;
-  readonly #hash: Hash;
-  readonly #secret: Uint8Array;
+  readonly #key: HashKey;
   readonly #lifetime: number;
   readonly #capacity: number;
-  readonly #worker: string;
-  /** Used nonces by serial. */
-  readonly #uses = new Map<number, Use>();
-  /**
-   * Their serials in the order of first use, a ring that starts at #oldest. The map has that order too, but its first
-   * key lies behind all that were deleted before it, up to as many as there are keys.
-   */
-  #order = new Float64Array(64);
-  #oldest = 0;
-  /** Unused nonces with serials up to this one may have been used and forgotten. */
+  /** Serials of used nonces, each in the place of its remainder by the capacity, and the highest nc accepted for each. */
+  readonly #used: Float64Array;
+  readonly #counts: Float64Array;
+  /** Nonces with serials up to this one may have been used, and forgotten for the sake of later ones. */
   #forgottenSerial = 0;
-  /** Nonces made before this may have been used with an earlier process that had the same secret. */
-  readonly #startedAt: number;
   #serial = 0;
-  /** The newest nonces with their realms, by serial modulo RECENT: they need not be signed again to be known as ours. */
-  readonly #recent = new Array<string>(RECENT).fill("");
-  readonly #recentRealms = new Array<string>(RECENT).fill("");
+  /** The time of the last nonce, and its digits. */
+  #time = Number.NaN;
+  #timeText = "";
 
   constructor(options: NonceOptions) {
     this.#clock = options.clock;
-    this.#hash = options.hash;
-    this.#secret = options.secret ?? options.random.bytes(32);
+    this.#key = hashKey(options.random.bytes(16));
     this.#lifetime = (options.lifetime ?? 300) * 1000;
     this.#capacity = options.capacity ?? 131_072;
-    this.#worker = (options.workerNumber ?? 0).toString(36);
-    this.#startedAt = Math.floor(this.#clock.now());
+    this.#used = new Float64Array(this.#capacity);
+    this.#counts = new Float64Array(this.#capacity);
   }
 
-  /** How many used nonces are remembered now. */
-  get size(): number {
-    return this.#uses.size;
-  }
-
-  /** A new nonce: 128 bits of HMAC after time, serial and worker, so that nobody guesses the next one. */
+  /** A new nonce. Its signature is 64 bits of a keyed hash, so that nobody guesses the next one. */
   make(realm: string): string {
-    const body = `${Math.floor(this.#clock.now()).toString(36)}.${(++this.#serial).toString(36)}.${this.#worker}`;
-    const nonce = `${body}.${this.#sign(body, realm)}`;
-    const place = this.#serial & (RECENT - 1);
-    this.#recent[place] = nonce;
-    this.#recentRealms[place] = realm;
-    return nonce;
+    const now = Math.floor(this.#clock.now());
+    if (now !== this.#time) {
+      this.#time = now;
+      this.#timeText = digits(now);
+    }
+    const body = this.#timeText + digits(++this.#serial);
+    return body + this.#sign(body, realm);
   }
 
   /**
@@ -92,62 +69,42 @@ export class Nonces {
    * may use each nonce once (RFC 2069 has no protection against replay).
    */
   use(nonce: string, realm: string, count: number | undefined): NonceVerdict {
-    const now = this.#clock.now();
-    // Exactly three points before the signature: what is signed ends with the realm, which may have more of them.
-    const first = nonce.indexOf(".");
-    const second = nonce.indexOf(".", first + 1);
-    const third = nonce.indexOf(".", second + 1);
-    if (first < 0 || second <= first || third <= second) return "foreign";
-    const serial = Number.parseInt(nonce.slice(first + 1, second), 36);
-    if (!this.#isSigned(nonce, third, realm, serial)) return "foreign";
-    const madeAt = Number.parseInt(nonce.slice(0, first), 36);
-    if (now - madeAt > this.#lifetime) return "expired";
-    if (nonce.slice(second + 1, third) !== this.#worker || madeAt < this.#startedAt) return "foreign";
-    const known = this.#uses.get(serial);
-    if (known !== undefined) {
+    const signature = this.#sign(nonce.slice(0, SIGNATURE), realm);
+    if (!equalInConstantTime(nonce.slice(SIGNATURE), signature)) return "foreign";
+    if (this.#clock.now() - numberAt(nonce, 0) > this.#lifetime) return "expired";
+    const serial = numberAt(nonce, DIGITS);
+    const place = serial % this.#capacity;
+    const last = this.#used[place]!;
+    if (last === serial) {
       // RFC 7616 §3.4: a count seen before is a replay; stricter, it has to rise.
-      if (count === undefined || count <= known.count) return "replayed";
-      known.count = count;
+      if (count === undefined || count <= this.#counts[place]!) return "replayed";
+      this.#counts[place] = count;
       return "fresh";
     }
-    if (serial <= this.#forgottenSerial) return "forgotten";
-    this.#remember(serial, { count: count ?? 1, madeAt }, now);
+    if (serial <= this.#forgottenSerial || serial < last) return "forgotten";
+    this.#forgottenSerial = Math.max(this.#forgottenSerial, last);
+    this.#used[place] = serial;
+    this.#counts[place] = count ?? 1;
     return "fresh";
   }
 
-  #isSigned(nonce: string, end: number, realm: string, serial: number): boolean {
-    const place = serial & (RECENT - 1);
-    if (this.#recentRealms[place] === realm && equalInConstantTime(nonce, this.#recent[place]!)) return true;
-    return equalInConstantTime(nonce.slice(end + 1), this.#sign(nonce.slice(0, end), realm));
-  }
-
-  #remember(serial: number, use: Use, now: number): void {
-    const uses = this.#uses;
-    if (uses.size === this.#order.length) this.#grow();
-    this.#order[(this.#oldest + uses.size) & (this.#order.length - 1)] = serial;
-    uses.set(serial, use);
-    // The oldest go when they have expired anyway, or when the table is full.
-    while (uses.size > 0) {
-      const oldest = this.#order[this.#oldest]!;
-      const isExpired = now - uses.get(oldest)!.madeAt > this.#lifetime;
-      if (!isExpired && uses.size <= this.#capacity) return;
-      uses.delete(oldest);
-      this.#oldest = (this.#oldest + 1) & (this.#order.length - 1);
-      if (!isExpired) this.#forgottenSerial = Math.max(this.#forgottenSerial, oldest);
-    }
-  }
-
-  /** A ring of twice the size, which begins with the oldest. */
-  #grow(): void {
-    const { length } = this.#order;
-    const order = new Float64Array(2 * length);
-    order.set(this.#order.subarray(this.#oldest));
-    order.set(this.#order.subarray(0, this.#oldest), length - this.#oldest);
-    this.#order = order;
-    this.#oldest = 0;
-  }
-
+  /** Time and serial have a fixed length, so that no two pairs of them and a realm are the same text. */
   #sign(body: string, realm: string): string {
-    return this.#hash.hmac(this.#secret, `${body}.${realm}`).slice(0, signatureLength);
+    return keyedHash(this.#key, body + realm);
   }
+}
+
+/** A number in hex, DIGITS long. */
+function digits(value: number): string {
+  return hex(Math.floor(value / 0x100000000)).slice(4) + hex(value | 0);
+}
+
+/** The number whose digits start there. */
+function numberAt(text: string, start: number): number {
+  let value = 0;
+  for (let i = start; i < start + DIGITS; i++) {
+    const code = text.charCodeAt(i);
+    value = value * 16 + (code <= 57 ? code - 48 : code - 87);
+  }
+  return value;
 }

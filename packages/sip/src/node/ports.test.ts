@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import { nodeClock } from "./clock.ts";
 import { nodeHash } from "./hash.ts";
@@ -18,7 +17,7 @@ test("random: as many bytes as asked for, never the same", () => {
 });
 
 // RFC 1321 §A.5, and FIPS 180-4's one-block example.
-test("hash: the algorithms of RFC 8760, and HMAC of RFC 4231 §4.3", () => {
+test("hash: the algorithms of RFC 8760", () => {
   assert.equal(nodeHash.hex("MD5", "abc"), "900150983cd24fb0d6963f7d28e17f72");
   assert.equal(
     nodeHash.hex("SHA-256", new TextEncoder().encode("abc")),
@@ -28,21 +27,6 @@ test("hash: the algorithms of RFC 8760, and HMAC of RFC 4231 §4.3", () => {
     nodeHash.hex("SHA-512-256", "abc"),
     "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23",
   );
-  assert.equal(
-    nodeHash.hmac(new TextEncoder().encode("Jefe"), "what do ya want for nothing?"),
-    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
-  );
-});
-
-test("hash: HMAC-SHA-256 of keys and texts of any length, one key after another", () => {
-  const keys = [0, 1, 32, 63, 64, 65, 200].map((length) => nodeRandom.bytes(length));
-  for (const text of ["", "a", "x".repeat(63), "é一🙂".repeat(40), "x".repeat(5000), "b"]) {
-    for (const key of [...keys, Uint8Array.from(keys[2]!)]) {
-      const expected = createHmac("sha256", key).update(text).digest("hex");
-      assert.equal(nodeHash.hmac(key, text), expected);
-      assert.equal(nodeHash.hmac(key, text), expected);
-    }
-  }
 });
 
 test("clock: whole milliseconds near the wall clock's; timers fire, canceled ones do not", async () => {

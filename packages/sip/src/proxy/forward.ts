@@ -2,6 +2,7 @@
 // RFC 3327 §5.2 and §5.4, RFC 5658. Via and branch are the stack's work, and so is the way to an address (step 7).
 
 import { optionTags } from "../core/index.ts";
+import type { HashKey } from "../keyed-hash.ts";
 import {
   type ForwardEdits,
   type HeaderInit,
@@ -16,7 +17,6 @@ import {
 } from "../message/index.ts";
 import { isLiteralAddress, isWildcard } from "../transport/address.ts";
 import type { Flow, Listener, TransportName } from "../transport/flow.ts";
-import type { HashKey } from "./keyed-hash.ts";
 import type { RouteDecision } from "./preprocess-route.ts";
 import { pathParams, recordRouteParams } from "./record-route.ts";
 import { isReachable, type ProxyTarget } from "./targets.ts";

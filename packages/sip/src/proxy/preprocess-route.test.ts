@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { hashKey } from "../keyed-hash.ts";
 import { parseMessage, parseUri, printUri, type SipRequest, type Uri } from "../message/index.ts";
 import type { Flow, Listener } from "../transport/flow.ts";
-import { hashKey } from "./keyed-hash.ts";
 import { preprocessRoute, untouched } from "./preprocess-route.ts";
 import { pathParams, recordRouteParams } from "./record-route.ts";
 

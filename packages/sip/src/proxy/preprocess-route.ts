@@ -1,8 +1,8 @@
 // Route preprocessing: what a request's Request-URI and Route say about us, taken off. RFC 3261 §16.4, RFC 5658 §6.
 
+import type { HashKey } from "../keyed-hash.ts";
 import { isSipUri, type NameAddr, type SipRequest, type SipUri, type Uri } from "../message/index.ts";
 import type { Flow } from "../transport/flow.ts";
-import type { HashKey } from "./keyed-hash.ts";
 import { isPathValue, isSigned, type RecordedRoute, verifyRoute } from "./record-route.ts";
 
 /** What preprocessing found. The message itself is not touched: forwarding applies this as edits. */

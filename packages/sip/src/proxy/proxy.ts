@@ -1,6 +1,7 @@
 // The proxy: takes requests that are not for this server itself, checks them, and sends them on. RFC 3261 §16.
 
 import { ArgumentError, type ParseError } from "../errors.ts";
+import { hashKey } from "../keyed-hash.ts";
 import {
   type ForwardEdits,
   isSipUri,
@@ -17,7 +18,6 @@ import type { Stack } from "../stack.ts";
 import type { IncomingRequest, Roles } from "../transaction/transaction-user.ts";
 import type { Listener } from "../transport/flow.ts";
 import { supportsPath } from "./forward.ts";
-import { hashKey } from "./keyed-hash.ts";
 import { type OwnIdentity, preprocessRoute, type RouteDecision, untouched } from "./preprocess-route.ts";
 import { type ContextSettings, ResponseContext } from "./response-context.ts";
 import type { RouteContext, RouteProgram } from "./route.ts";

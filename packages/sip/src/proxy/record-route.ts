@@ -1,9 +1,9 @@
 // The URIs that this proxy leaves in Record-Route and Path, signed, so that requests inside a dialog follow only
 // routes that we recorded. RFC 3261 §16.6 step 4, RFC 5658 (two values), RFC 5626 §5.3 (flow tokens), RFC 3327 §5.
 
+import { type HashKey, keyedHash } from "../keyed-hash.ts";
 import type { SipRequest, SipUri } from "../message/index.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type HashKey, keyedHash } from "./keyed-hash.ts";
 
 /** What a Route value of ours says about the request that carries it. */
 export interface RecordedRoute {

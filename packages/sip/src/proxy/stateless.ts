@@ -2,6 +2,7 @@
 // RFC 3261 §16.11, §16.10, §13.2.2.4.
 
 import { ParseError } from "../errors.ts";
+import { type HashKey, keyedHash } from "../keyed-hash.ts";
 import {
   draftForward,
   forwardResponse,
@@ -15,7 +16,6 @@ import type { Stack } from "../stack.ts";
 import type { IncomingRequest, StatelessOptions } from "../transaction/transaction-user.ts";
 import type { Flow } from "../transport/flow.ts";
 import { type ForwardSettings, planForward } from "./forward.ts";
-import { type HashKey, keyedHash } from "./keyed-hash.ts";
 import type { RouteDecision } from "./preprocess-route.ts";
 import type { RouteContext } from "./route.ts";
 import type { ProxyTarget } from "./targets.ts";

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { hashKey } from "../keyed-hash.ts";
 import { parseMessage, type SipRequest } from "../message/index.ts";
-import { hashKey } from "./keyed-hash.ts";
 import { hasLooped, loopMark, validate } from "./validate.ts";
 
 const encoder = new TextEncoder();

@@ -1,8 +1,8 @@
 // Request validation before anything is forwarded. RFC 3261 §16.3, RFC 5393 §4.2. Syntax (step 1) was checked by the parser.
 
 import { unknownTags } from "../core/index.ts";
+import { type HashKey, keyedHash } from "../keyed-hash.ts";
 import type { HeaderInit, SipRequest } from "../message/index.ts";
-import { type HashKey, keyedHash } from "./keyed-hash.ts";
 
 /** What this proxy accepts. */
 export interface ValidationRules {

@@ -15,9 +15,6 @@ export interface HashFunctions {
   readonly sha512_256?: HashFunction;
 }
 
-/** The block of SHA-256 in bytes (RFC 2104 §2). */
-const blockSize = 64;
-
 /**
  * The port for hashing out of plain functions:
  *
@@ -39,26 +36,6 @@ export function webHash(functions: HashFunctions): Hash {
   return {
     hex: (algorithm, data) =>
       toHex(functionOf(algorithm)(typeof data === "string" ? new TextEncoder().encode(data) : data)),
-    // RFC 2104 §2.
-    hmac(key, data) {
-      const sha256 = functionOf("SHA-256");
-      const block = new Uint8Array(blockSize);
-      block.set(key.length > blockSize ? sha256(key) : key);
-      const inner = sha256(
-        join(
-          block.map((byte) => byte ^ 0x36),
-          new TextEncoder().encode(data),
-        ),
-      );
-      return toHex(
-        sha256(
-          join(
-            block.map((byte) => byte ^ 0x5c),
-            inner,
-          ),
-        ),
-      );
-    },
   };
 }
 
@@ -67,17 +44,7 @@ export const noHash: Hash = {
   hex: (algorithm) => {
     throw new ArgumentError(`a ${algorithm} challenge came, and ws() was given no hash`);
   },
-  hmac: () => {
-    throw new ArgumentError("ws() was given no hash");
-  },
 };
-
-function join(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
-}
 
 function toHex(bytes: Uint8Array): string {
   let text = "";

@@ -1,5 +1,6 @@
 // SipHash-2-4 (Aumasson and Bernstein, 2012): a keyed hash of short strings, cheap enough for every message. It signs
-// the proxy's own Record-Route values and marks branches for loop detection; nothing that must stay secret for years.
+// nonces and the proxy's own Record-Route values, and marks branches for loop detection; nothing that must stay secret
+// for years.
 
 /** 128 bits of key as four 32-bit words, low word first. */
 export type HashKey = readonly [number, number, number, number];
@@ -116,7 +117,8 @@ const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) =>
   byte.toString(16).padStart(2, "0"),
 );
 
-function hex(word: number): string {
+/** A word of 32 bits in 8 digits. */
+export function hex(word: number): string {
   // Number's own toString takes the slow way for any base but ten.
   return (
     hexOfByte[word >>> 24]! +
