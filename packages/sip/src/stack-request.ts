@@ -144,6 +144,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
     this.state = "done";
     this.#tell(response, flow);
     this.#release();
+    this.#letGo();
   }
 
   timeout(now: number): void {
@@ -197,6 +198,18 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
       this.#noteFailure(now);
       this.#tryNext(now);
     }
+  }
+
+  /**
+   * Transactions absorb what comes again for half a minute: what they hold on to then must not be the request and all that
+   * belongs to it, if that can be.
+   */
+  #letGo(): void {
+    const transaction = this.#transaction;
+    this.#transaction = undefined;
+    if (!(transaction instanceof InviteClient)) return;
+    if (transaction.statusCode >= 300) transaction.user = ignoring;
+    else transaction.further = this.#user.further;
   }
 
   #stopWaiting(): void {

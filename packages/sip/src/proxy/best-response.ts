@@ -4,16 +4,21 @@
 import { ParseError } from "../errors.ts";
 import { type ForwardEdits, forwardResponse, type HeaderInit, type SipResponse } from "../message/index.ts";
 import { preferenceOf } from "../responses/index.ts";
-import type { IncomingRequest, RespondOptions, ServerTransaction } from "../transaction/transaction-user.ts";
+import type {
+  IncomingRequest,
+  Responder,
+  RespondOptions,
+  ServerTransaction,
+} from "../transaction/transaction-user.ts";
 
 /** Forwards a response as it came, without our Via. False if it cannot be: it counts as 502 then. */
 export function passUpstream(
-  transaction: ServerTransaction,
+  upstream: Responder,
   response: SipResponse,
   edits?: Pick<ForwardEdits, "add" | "remove">,
 ): boolean {
   try {
-    transaction.respond(forwardResponse(response, edits));
+    upstream.respond(forwardResponse(response, edits));
     return true;
   } catch (error) {
     if (error instanceof ParseError) return false;

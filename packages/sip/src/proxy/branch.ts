@@ -3,7 +3,12 @@
 
 import type { HeaderInit, SipResponse } from "../message/index.ts";
 import type { Timer } from "../ports.ts";
-import type { ClientRequest, RequestFailure, RequestUser } from "../transaction/transaction-user.ts";
+import type {
+  ClientRequest,
+  RequestFailure,
+  RequestUser,
+  ResponseUser,
+} from "../transaction/transaction-user.ts";
 import type { ProxyTarget } from "./targets.ts";
 import type { TimerCEntry } from "./timer-c.ts";
 
@@ -30,6 +35,8 @@ export class Branch implements RequestUser, TimerCEntry {
   timerCNext: TimerCEntry | undefined = undefined;
   /** Changes when the response context has nothing more to decide. */
   owner: BranchOwner;
+  /** Set when that is so after a 2xx. */
+  further: ResponseUser | undefined = undefined;
 
   constructor(owner: BranchOwner, target: ProxyTarget, breadth: number) {
     this.owner = owner;

@@ -211,6 +211,25 @@ test("§16.7 step 5, 2xx of two branches: both go up, the pending third is cance
   // Retransmitted 2xx pass too: their ACK comes end to end.
   assert.deepEqual(names(bed.respond(two, 200)), ["200 10.0.0.9:5060"]);
   assert.deepEqual(names(bed.respond(three, 487)), ["ACK 10.0.0.4:5060"]);
+  // And when nothing is under way any more.
+  for (const branch of [one, two]) {
+    assert.deepEqual(names(bed.respond(branch, 200)), ["200 10.0.0.9:5060"]);
+    assert.deepEqual(names(bed.respond(branch, 183)), []);
+  }
+});
+
+test("RFC 6026 §8.3: what a branch repeats after the caller's transaction has ended is discarded", () => {
+  const bed = new Testbed({ route: forkTo(1, 1) });
+  bed.receive("10.0.0.9:5060", request("INVITE"));
+  const [one, two] = branchesOf(bed.take()) as [Sent, Sent];
+  for (const branch of [one, two]) bed.respond(branch, 180);
+  bed.respond(one, 200);
+  bed.advance(20_000);
+  assert.deepEqual(toAlice(bed.respond(two, 200)), [200]);
+  bed.advance(11_999);
+  assert.deepEqual(toAlice(bed.respond(two, 200)), [200]);
+  bed.advance(1);
+  assert.deepEqual(toAlice(bed.respond(two, 200)), []);
 });
 
 test("§16.7 step 5, other methods: one 2xx only", () => {

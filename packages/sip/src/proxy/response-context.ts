@@ -16,7 +16,9 @@ import type { Stack } from "../stack.ts";
 import type {
   IncomingRequest,
   RequestFailure,
+  Responder,
   RespondOptions,
+  ResponseUser,
   ServerTransaction,
   ServerUser,
 } from "../transaction/transaction-user.ts";
@@ -55,17 +57,22 @@ const nobody: ServerUser = {};
 /** The owner of branches whose request has had its failure. */
 const deaf: BranchOwner = { branchAnswered() {}, branchFailed() {}, branchTimedOut() {} };
 
-/** The owner of branches whose request was answered by 2xx: §16.7 step 5, further ones are forwarded at once. */
-class LateAnswers implements BranchOwner {
-  readonly #transaction: ServerTransaction;
+/** Takes what branches bring after the request was answered by 2xx: §16.7 step 5, further ones are forwarded at once. */
+class FurtherAnswers implements BranchOwner, ResponseUser {
+  readonly #upstream: Responder;
 
-  constructor(transaction: ServerTransaction) {
-    this.#transaction = transaction;
+  constructor(upstream: Responder) {
+    this.#upstream = upstream;
   }
 
-  branchAnswered(_branch: Branch, response: SipResponse): void {
+  receiveResponse(response: SipResponse): void {
     const { statusCode } = response;
-    if (statusCode >= 200 && statusCode < 300) passUpstream(this.#transaction, response);
+    if (statusCode >= 200 && statusCode < 300) passUpstream(this.#upstream, response);
+  }
+
+  /** Where other branches were still under way when the 2xx came. */
+  branchAnswered(_branch: Branch, response: SipResponse): void {
+    this.receiveResponse(response);
   }
 
   branchFailed(): void {}
@@ -222,9 +229,12 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   #letGo(): void {
     this.#transaction.user = nobody;
     if (this.#branches.length === 0) return;
-    const late =
-      this.#isInvite && this.#transaction.statusCode < 300 ? new LateAnswers(this.#transaction) : deaf;
-    for (const branch of this.#branches) branch.owner = late;
+    const isAccepted = this.#isInvite && this.#transaction.statusCode < 300;
+    const further = isAccepted ? new FurtherAnswers(this.#transaction.further) : undefined;
+    for (const branch of this.#branches) {
+      branch.owner = further ?? deaf;
+      branch.further = further;
+    }
   }
 
   #exhausted(): void {

@@ -9,6 +9,8 @@ import {
   type MachineSink,
   type Table,
 } from "./machine.ts";
+import { noBytes, type SettledTransaction } from "./settled-transactions.ts";
+import type { ResponseUser } from "./transaction-user.ts";
 
 export type InviteClientState =
   | "initial"
@@ -93,6 +95,8 @@ export class InviteClient
   user: ClientTransactionUser;
   /** INVITE, later its ACK; nothing in Accepted, where only the key counts. */
   bytes: Uint8Array | undefined;
+  /** Takes what comes after the first 2xx; default: the user. */
+  further: ResponseUser | undefined = undefined;
   #interval = 0;
   #responseFlow: Flow;
   #acknowledged = false;
@@ -153,7 +157,7 @@ export class InviteClient
         this.#sendAck(input as SipResponse, now);
         break;
       case "pass up":
-        this.user.receiveResponse(input as SipResponse, this.#responseFlow, now);
+        (this.further ?? this.user).receiveResponse(input as SipResponse, this.#responseFlow, now);
         break;
       case "report timeout":
         this.user.timeout(now);
@@ -181,9 +185,16 @@ export class InviteClient
         break;
       case "start M":
         this.bytes = undefined;
-        this.startStateTimer("timer M", durations.T1x64, now);
+        if (this.sink.takeOver?.(this, this.#rest, durations.T1x64, now) !== true)
+          this.startStateTimer("timer M", durations.T1x64, now);
         break;
     }
+  }
+
+  get #rest(): SettledTransaction {
+    const { method, statusCode } = this;
+    const user = this.further ?? this.user;
+    return { method, statusCode, response: noBytes, flow: undefined, toTag: "", user };
   }
 
   /** §17.1.1.3: one ACK, made from the INVITE and the first final response, resent as it is. */

@@ -3,6 +3,7 @@
 import { type OutgoingResponse, printResponse, type SipRequest } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
 import { type MachineSink, nobody, ServerMachine, type Table } from "./machine.ts";
+import type { Responder } from "./transaction-user.ts";
 
 export type InviteServerState =
   | "initial"
@@ -78,9 +79,32 @@ export const inviteServerTable: Table<InviteServerState, InviteServerEvent, Invi
   terminated: {},
 };
 
+/** What an accepted transaction still does for its owner, apart from it. */
+class AcceptedInvite implements Responder {
+  readonly #sink: MachineSink;
+  readonly #flow: Flow;
+  /** The end of timer L. */
+  readonly #until: number;
+
+  constructor(sink: MachineSink, flow: Flow, until: number) {
+    this.#sink = sink;
+    this.#flow = flow;
+    this.#until = until;
+  }
+
+  respond({ statusCode, bytes, callId }: OutgoingResponse): boolean {
+    const now = this.#sink.now();
+    // RFC 6026 §7.1, §8.3: after timer L it is discarded.
+    if (statusCode < 200 || statusCode > 299 || now >= this.#until) return false;
+    this.#sink.send(this.#flow, bytes, now, callId);
+    return true;
+  }
+}
+
 export class InviteServer extends ServerMachine<InviteServerState, InviteServerEvent, InviteServerAction> {
   #interval = 0;
   #ackFlow: Flow | undefined = undefined;
+  #accepted: AcceptedInvite | undefined = undefined;
 
   constructor(key: string, invite: SipRequest, flow: Flow, sink: MachineSink) {
     super("initial", key, invite, flow, sink);
@@ -108,7 +132,12 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
     this.#ackFlow = undefined;
   }
 
+  override get further(): Responder {
+    return this.#accepted ?? this;
+  }
+
   respond(response: OutgoingResponse): boolean {
+    if (this.#accepted !== undefined) return this.#accepted.respond(response);
     return this.step(this.#eventOf(response.statusCode), this.sink.now(), response);
   }
 
@@ -187,7 +216,10 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
         this.startStateTimer("timer I", this.flow.isReliable ? 0 : durations.T4, now);
         break;
       case "start L":
-        this.startStateTimer("timer L", durations.T1x64, now);
+        // Over a connection its user may still have to hear of an error.
+        if (!this.flow.isReliable && this.sink.takeOver?.(this, this.rest, durations.T1x64, now) === true)
+          this.#accepted = new AcceptedInvite(this.sink, this.responseFlow, now + durations.T1x64);
+        else this.startStateTimer("timer L", durations.T1x64, now);
         break;
     }
   }

@@ -3,8 +3,9 @@
 
 import type { OutgoingResponse, SipRequest, SipResponse } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
+import { noBytes, type SettledTransaction } from "./settled-transactions.ts";
 import { Timer, type TimerOwner } from "./timers.ts";
-import type { ServerTransaction, ServerUser } from "./transaction-user.ts";
+import type { Responder, ResponseUser, ServerTransaction, ServerUser } from "./transaction-user.ts";
 
 /** The next state, then what to do, in this order. */
 export type Row<State, Action> = readonly [next: State, ...actions: Action[]];
@@ -80,10 +81,15 @@ export interface MachineSink {
   /** A hook of the transaction's owner threw; the machine goes on. */
   userFailed(error: unknown): void;
   /**
-   * Takes over a completed transaction, of which only a response is left to be sent again: nothing further happens to it
+   * Takes over a transaction that has nothing left to do but to absorb what comes again: its last timer does not run
    * here. False if it has to go on itself. Default: no.
    */
-  takeOver?(transaction: ServerMachineView, response: Uint8Array, duration: number, now: number): boolean;
+  takeOver?(
+    transaction: ServerMachineView | ClientTransaction,
+    rest: SettledTransaction,
+    duration: number,
+    now: number,
+  ): boolean;
   /** Something was sent again, by a timer or because the peer repeated itself. */
   resent(method: string, statusCode: number, now: number): void;
   /** The machine has reached "terminated": forget it. Once. */
@@ -209,10 +215,9 @@ export interface ServerMachineView extends Transaction, ServerTransaction {
 }
 
 /** What a client transaction tells its user. */
-export interface ClientTransactionUser {
+export interface ClientTransactionUser extends ResponseUser {
   /** The Call-ID of its request, if it knows it. */
   readonly callId?: string | undefined;
-  receiveResponse(response: SipResponse, flow: Flow, now: number): void;
   /** No (final) response within 64·T1: timer B, timer F, or an INVITE that its CANCEL did not end (§9.1). */
   timeout(now: number): void;
   transportError(error: Error, now: number): void;
@@ -280,6 +285,18 @@ export abstract class ServerMachine<State extends string, Event extends string, 
     return this.#toTag;
   }
 
+  /** What is left of it to be kept elsewhere. */
+  protected get rest(): SettledTransaction {
+    return {
+      method: this.method,
+      statusCode: this.statusCode,
+      response: this.#lastResponse ?? noBytes,
+      flow: this.#responseFlow,
+      toTag: this.#toTag,
+      user: undefined,
+    };
+  }
+
   /** The last response as sent; the To tag of an RFC 2543 ACK is compared with its own (§17.2.3). */
   get lastResponse(): Uint8Array | undefined {
     return this.#lastResponse;
@@ -289,6 +306,10 @@ export abstract class ServerMachine<State extends string, Event extends string, 
   abstract start(now: number): void;
   abstract receiveAgain(now: number): void;
   abstract respond(response: OutgoingResponse): boolean;
+
+  get further(): Responder {
+    return this;
+  }
 
   protected sendResponse(response: OutgoingResponse, now: number): void {
     const request = this.#request;

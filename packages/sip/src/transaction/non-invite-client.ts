@@ -10,6 +10,7 @@ import {
   type MachineSink,
   type Table,
 } from "./machine.ts";
+import { noBytes, type SettledTransaction } from "./settled-transactions.ts";
 
 export type NonInviteClientState = "initial" | "trying" | "proceeding" | "completed" | "terminated";
 
@@ -108,6 +109,11 @@ export class NonInviteClient
     this.step("transport error", now, error);
   }
 
+  get #rest(): SettledTransaction {
+    const { method, statusCode } = this;
+    return { method, statusCode, response: noBytes, flow: undefined, toTag: "", user: undefined };
+  }
+
   protected perform(action: NonInviteClientAction, now: number, input: Input | undefined): void {
     const { durations } = this.sink;
     switch (action) {
@@ -143,7 +149,9 @@ export class NonInviteClient
         // Nothing but the key is needed to absorb what comes again.
         this.bytes = undefined;
         this.user = ignoring;
-        this.startStateTimer("timer K", this.flow.isReliable ? 0 : durations.T4, now);
+        if (this.flow.isReliable) this.startStateTimer("timer K", 0, now);
+        else if (this.sink.takeOver?.(this, this.#rest, durations.T4, now) !== true)
+          this.startStateTimer("timer K", durations.T4, now);
         break;
     }
   }

@@ -126,7 +126,7 @@ export class NonInviteServer extends ServerMachine<
         // Nothing but a resend of the response is left to do.
         this.user = nobody;
         if (this.flow.isReliable) this.startStateTimer("timer J", 0, now);
-        else if (this.sink.takeOver?.(this, this.lastResponse!, durations.T1x64, now) !== true)
+        else if (this.sink.takeOver?.(this, this.rest, durations.T1x64, now) !== true)
           this.startStateTimer("timer J", durations.T1x64, now);
         break;
     }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseMessage, type SipRequest } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
-import { durationsOf, type ServerMachineView } from "./machine.ts";
+import { InviteClient } from "./invite-client.ts";
+import { type ClientTransactionUser, durationsOf, type ServerMachineView } from "./machine.ts";
 import { flow, nameOf, request, response } from "./sink.test.kit.ts";
 import { statelessTag, UniqueIds } from "./transaction-id.ts";
 import { TransactionLayer } from "./transaction-layer.ts";
@@ -16,6 +17,7 @@ class Bench {
   readonly errors: unknown[] = [];
   /** The flow that the transport chooses for responses, if not the arrival's. */
   responseFlow: Flow | undefined;
+  onSent: ((bytes: Uint8Array) => void) | undefined;
   readonly layer: TransactionLayer;
 
   constructor(maxTransactions = 100) {
@@ -23,6 +25,7 @@ class Bench {
       transport: {
         send: (_flow, bytes) => this.sent.push(nameOf(bytes)),
         sendResponse: (_request, arrival, bytes) => {
+          this.onSent?.(bytes);
           this.sent.push(nameOf(bytes));
           return this.responseFlow ?? arrival;
         },
@@ -90,6 +93,99 @@ test("§17.1.3: a response reaches the transaction of its branch, after the end 
   bench.layer.receiveResponse(response(options, 200), flow(), bench.now);
   assert.deepEqual(heard, [200]);
   assert.deepEqual(bench.up, ["stray 200"]);
+});
+
+/** A user that keeps the status codes that it hears. */
+function listener(): { heard: number[]; user: ClientTransactionUser } {
+  const heard: number[] = [];
+  const user = {
+    receiveResponse: (message: { statusCode: number }) => void heard.push(message.statusCode),
+    timeout() {},
+    transportError() {},
+  };
+  return { heard, user };
+}
+
+for (const transport of ["UDP", "TCP"] as const) {
+  test(`RFC 6026 §7.1, over ${transport}: an accepted INVITE absorbs itself and takes further 2xx until timer L`, () => {
+    const bench = new Bench();
+    const by = flow(transport);
+    const invite = request("INVITE");
+    const transaction = bench.receive(invite, by)!;
+    const { toTag, further: early } = transaction;
+    assert.equal(early.respond(response(invite, 180)), true);
+    assert.equal(transaction.respond(response(invite, 200)), true);
+    const { further } = transaction;
+    assert.equal(bench.take(), "180 200");
+
+    bench.receive(invite, by);
+    assert.equal(bench.take(), "");
+    assert.equal(transaction.respond(response(invite, 200)), true);
+    assert.equal(further.respond(response(invite, 202)), true);
+    assert.equal(bench.take(), "200 202");
+    for (const status of [180, 486]) {
+      assert.equal(transaction.respond(response(invite, status)), false);
+      assert.equal(further.respond(response(invite, status)), false);
+    }
+    bench.receive(request("ACK", { toTag: "b" }), by);
+    assert.deepEqual(bench.up, ["INVITE", "ACK"]);
+    // §9.2: the same To tag as in what was made here for the INVITE.
+    let canceled = "";
+    bench.onSent = (bytes) => {
+      canceled = parseMessage(bytes).toTag ?? "";
+    };
+    bench.receive(request("CANCEL"), by);
+    assert.equal(bench.take(), "200");
+    assert.equal(canceled, toTag);
+
+    bench.advance(31_999);
+    assert.equal(bench.layer.size, transport === "UDP" ? 2 : 1);
+    assert.equal(further.respond(response(invite, 200)), true);
+    bench.advance(1);
+    assert.equal(further.respond(response(invite, 200)), false);
+    assert.equal(transaction.respond(response(invite, 200)), false);
+    assert.equal(bench.take(), "200");
+    assert.equal(bench.layer.size, 0);
+  });
+
+  test(`RFC 6026 §7.2, over ${transport}: every 2xx goes up until timer M, and nothing else`, () => {
+    const bench = new Bench();
+    const by = flow(transport);
+    const invite = request("INVITE");
+    const { heard, user } = listener();
+    bench.layer.addClient("INVITE", invite.topBranch!, by, invite.bytes, user).start(bench.now);
+    for (const status of [180, 200, 200, 183, 486, 202])
+      bench.layer.receiveResponse(response(invite, status), by, bench.now);
+    assert.deepEqual(heard, [180, 200, 200, 202]);
+    bench.advance(31_999);
+    bench.layer.receiveResponse(response(invite, 200), by, bench.now);
+    bench.advance(1);
+    bench.layer.receiveResponse(response(invite, 200), by, bench.now);
+    assert.deepEqual(heard, [180, 200, 200, 202, 200]);
+    assert.deepEqual(bench.up, ["stray 200"]);
+    assert.equal(bench.layer.size, 0);
+  });
+}
+
+test("what takes further 2xx may be another than the user, and its bugs are reported", () => {
+  const bench = new Bench();
+  const invite = request("INVITE");
+  const first = listener();
+  const client = bench.layer.addClient("INVITE", invite.topBranch!, flow(), invite.bytes, first.user);
+  assert.ok(client instanceof InviteClient);
+  const further: number[] = [];
+  const receiveResponse = ({ statusCode }: { statusCode: number }) => {
+    further.push(statusCode);
+    throw new Error("bug");
+  };
+  const onFirst = first.user.receiveResponse;
+  first.user.receiveResponse = (message, by, now) => {
+    onFirst(message, by, now);
+    client.further = { receiveResponse };
+  };
+  client.start(bench.now);
+  for (const status of [200, 201]) bench.layer.receiveResponse(response(invite, status), flow(), bench.now);
+  assert.deepEqual([first.heard, further, bench.errors.length], [[200], [201], 1]);
 });
 
 test("§17.1.3: the CSeq method of a response must be the request's, known or not", () => {

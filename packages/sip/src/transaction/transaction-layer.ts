@@ -16,7 +16,6 @@ import {
 } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
 import type { RateVerdict, SourceRates } from "../transport/source-rates.ts";
-import { CompletedResponses } from "./completed-responses.ts";
 import { InviteClient } from "./invite-client.ts";
 import { InviteServer } from "./invite-server.ts";
 import type {
@@ -29,6 +28,7 @@ import type {
 } from "./machine.ts";
 import { NonInviteClient } from "./non-invite-client.ts";
 import { NonInviteServer } from "./non-invite-server.ts";
+import { type SettledTransaction, SettledTransactions } from "./settled-transactions.ts";
 import { TextHash, TextTable } from "./text-table.ts";
 import { Timer, Timers } from "./timers.ts";
 import {
@@ -80,7 +80,7 @@ export interface TransactionLayerOptions {
   wake?: (deadline: number) => void;
 }
 
-/** Milliseconds between two looks at what timer J has ended. */
+/** Milliseconds between two looks at which settled transactions have ended. */
 const expiryInterval = 50;
 
 export class TransactionLayer implements MachineSink {
@@ -95,10 +95,13 @@ export class TransactionLayer implements MachineSink {
   readonly #observer: StackObserver | undefined;
   readonly #clients: TextTable<ClientTransaction>;
   readonly #servers: TextTable<ServerMachineView>;
-  readonly #serverHash: TextHash;
-  /** Server transactions of which only the response is left. */
-  readonly #completed: CompletedResponses;
-  readonly #completedTimer: Timer;
+  readonly #hash: TextHash;
+  /** Timers J and L. */
+  readonly #settledServers: SettledTransactions;
+  /** Timer M. */
+  readonly #acceptedClients: SettledTransactions;
+  /** Timer K. */
+  readonly #completedClients: SettledTransactions;
   /** Who is to hear of a flow's failure: clients that wait, servers that answer over a connection. */
   readonly #byFlow = new Map<Flow, Transaction | Set<Transaction>>();
   readonly #timers: Timers;
@@ -113,18 +116,23 @@ export class TransactionLayer implements MachineSink {
     this.#user = options.user;
     this.#observer = options.observer;
     this.durations = durations;
-    this.#clients = new TextTable(options.ids.random);
-    this.#serverHash = new TextHash(options.ids.random);
-    this.#servers = new TextTable(this.#serverHash);
-    this.#completed = new CompletedResponses(this.#serverHash);
-    this.#completedTimer = new Timer({ fire: (_timer, now) => this.#expireCompleted(now) });
+    const hash = new TextHash(options.ids.random);
+    this.#hash = hash;
+    this.#clients = new TextTable(hash);
+    this.#servers = new TextTable(hash);
+    const settled = (kind: Transaction["kind"]) =>
+      new SettledTransactions(kind, hash, (which, now) => this.#expire(which, now));
+    this.#settledServers = settled("server");
+    this.#acceptedClients = settled("client");
+    this.#completedClients = settled("client");
     const intervals = [0, 1, 2, 3, 4, 5, 6].map((doublings) => durations.T1 * 2 ** doublings);
     this.#timers = new Timers([...intervals, ...Object.values(durations)]);
   }
 
   /** Live transactions. */
   get size(): number {
-    return this.#clients.size + this.#servers.size + this.#completed.size;
+    const settled = this.#settledServers.size + this.#acceptedClients.size + this.#completedClients.size;
+    return this.#clients.size + this.#servers.size + settled;
   }
 
   /** Those of them without a final response. */
@@ -141,13 +149,15 @@ export class TransactionLayer implements MachineSink {
       return;
     }
     const key = serverKey(request, method);
-    const hash = this.#serverHash.of(key);
+    const hash = this.#hash.of(key);
     const transaction = this.#servers.get(key, hash);
-    const completed = transaction === undefined ? this.#completed.get(key, hash) : undefined;
+    const settled = transaction === undefined ? this.#settledServers.get(key, hash) : undefined;
     if (transaction !== undefined) transaction.receiveAgain(now);
-    else if (completed !== undefined) {
-      this.resent(completed.method, completed.statusCode, now);
-      this.send(completed.flow, completed.bytes, now);
+    else if (settled !== undefined) {
+      // RFC 6026 §7.1: an INVITE that was accepted is absorbed; §17.2.2: other requests get their response again.
+      if (settled.response.length === 0) return;
+      this.resent(settled.method, settled.statusCode, now);
+      this.send(settled.flow!, settled.response, now);
     } else if (method === "CANCEL") this.#receiveCancel(key, request, flow, now);
     else {
       const verdict = request.hasToTag ? this.#verdictInDialog(flow, now) : this.#verdict(flow, now);
@@ -160,8 +170,11 @@ export class TransactionLayer implements MachineSink {
     const branch = response.topBranch;
     // Only a CANCEL shares its branch with another transaction, so no other method has to be part of the key.
     const method = response.methodId === CANCEL ? "CANCEL" : "";
-    const transaction = branch === undefined ? undefined : this.#clients.get(clientKey(branch, method));
+    const key = branch === undefined ? "" : clientKey(branch, method);
+    const hash = this.#hash.of(key);
+    const transaction = this.#clients.get(key, hash);
     if (transaction === undefined || !answersMethod(response, transaction.method)) {
+      if (this.#absorb(response, key, hash, flow, now)) return;
       this.#observer?.stray?.(response, flow, now);
       this.#user.strayResponse(response, flow, now);
       return;
@@ -294,15 +307,18 @@ export class TransactionLayer implements MachineSink {
     this.#timers.stop(timer);
   }
 
-  takeOver(transaction: ServerMachineView, response: Uint8Array, duration: number, now: number): boolean {
-    const { key, method, statusCode, responseFlow } = transaction;
-    const isAlone = this.#completed.size === 0;
-    if (
-      !this.#completed.add(key, { bytes: response, flow: responseFlow, method, statusCode }, now + duration)
-    )
-      return false;
-    this.#servers.delete(key);
-    if (isAlone) this.startTimer(this.#completedTimer, duration, now);
+  takeOver(
+    { key, kind, method }: ServerMachineView | ClientTransaction,
+    rest: SettledTransaction,
+    duration: number,
+    now: number,
+  ): boolean {
+    const ofClients = method === "INVITE" ? this.#acceptedClients : this.#completedClients;
+    const settled = kind === "server" ? this.#settledServers : ofClients;
+    if (!settled.add(key, rest, now + duration)) return false;
+    const table = kind === "server" ? this.#servers : this.#clients;
+    table.delete(key);
+    if (settled.size === 1) this.startTimer(settled.timer, duration, now);
     return true;
   }
 
@@ -330,15 +346,29 @@ export class TransactionLayer implements MachineSink {
 
   // --- Helpers --------------------------------------------------------------------------------------------
 
-  /** Timer J of all that has been taken over: never early, and late by a moment rather than busy all the time. */
-  #expireCompleted(now: number): void {
-    const completed = this.#completed;
-    completed.expire(now, (method, statusCode) =>
-      this.#observer?.transactionEnded?.("server", method, statusCode, now),
+  /** The last timer of all that has been taken over: never early, and late by a moment rather than busy all the time. */
+  #expire(settled: SettledTransactions, now: number): void {
+    settled.expire(now, (method, statusCode) =>
+      this.#observer?.transactionEnded?.(settled.kind, method, statusCode, now),
     );
-    if (completed.size > 0)
-      this.startTimer(this.#completedTimer, Math.max(completed.deadline - now, expiryInterval), now);
+    if (settled.size > 0)
+      this.startTimer(settled.timer, Math.max(settled.deadline - now, expiryInterval), now);
     this.#checkIdle();
+  }
+
+  /** What answers a client transaction that is settled; false if there is none. */
+  #absorb(response: SipResponse, key: string, hash: number, flow: Flow, now: number): boolean {
+    const settled = this.#acceptedClients.get(key, hash) ?? this.#completedClients.get(key, hash);
+    if (settled === undefined || !answersMethod(response, settled.method)) return false;
+    // RFC 6026 §7.2: every 2xx of an INVITE is passed up.
+    if (response.statusCode >= 200 && response.statusCode < 300) {
+      try {
+        settled.user?.receiveResponse(response, flow, now);
+      } catch (error) {
+        this.userFailed(error);
+      }
+    }
+    return true;
   }
 
   /** §21.5.4: whether there is room for a request that would begin something. */
@@ -418,9 +448,11 @@ export class TransactionLayer implements MachineSink {
       const key = serverKey(cancel, method);
       const transaction = this.#servers.get(key);
       if (transaction !== undefined) return transaction;
-      const completed = this.#completed.get(key, this.#serverHash.of(key));
-      if (completed !== undefined)
-        return { toTag: parseMessage(completed.bytes, noLimits).toTag ?? this.newTag() };
+      const settled = this.#settledServers.get(key, this.#hash.of(key));
+      if (settled === undefined) continue;
+      const { toTag, response } = settled;
+      const sent = response.length === 0 ? undefined : parseMessage(response, noLimits).toTag;
+      return { toTag: toTag || sent || this.newTag() };
     }
     return undefined;
   }

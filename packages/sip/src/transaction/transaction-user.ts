@@ -34,8 +34,14 @@ export interface ServerUser {
   onTransportError?(error: Error): void;
 }
 
+/** Where responses to one request are sent. */
+export interface Responder {
+  /** False, and nothing is sent, where the state of the transaction forbids. */
+  respond(response: OutgoingResponse): boolean;
+}
+
 /** One request and what was answered to it, RFC 3261 §17.2. Made by the stack, never for ACK. */
-export interface ServerTransaction {
+export interface ServerTransaction extends Responder {
   /**
    * The request as it arrived, with its own copy of the bytes; undefined once a final response was sent
    * (a completed transaction keeps only that). `IncomingRequest.request` stays.
@@ -59,6 +65,11 @@ export interface ServerTransaction {
    * for 408 to a method other than INVITE.
    */
   respond(response: OutgoingResponse): boolean;
+  /**
+   * Takes what `respond` takes once a 2xx of an INVITE was sent. Whoever may have more of them to pass on for half a minute
+   * keeps this rather than the transaction, which is larger.
+   */
+  readonly further: Responder;
   /** The owner; set it at once if you will wait before answering. */
   user: ServerUser;
 }
@@ -144,6 +155,11 @@ export interface RequestFailure {
   readonly response?: SipResponse;
 }
 
+/** Takes responses. */
+export interface ResponseUser {
+  receiveResponse(response: SipResponse, flow: Flow, now: number): void;
+}
+
 /** Who sent a request through `Stack.request`. */
 export interface RequestUser {
   /**
@@ -153,6 +169,11 @@ export interface RequestUser {
   readonly borrowsResponses?: boolean;
   /** Every 1xx (100 too) and the final response; for INVITE every 2xx, retransmitted ones included. */
   onResponse(response: SipResponse, request: ClientRequest, flow: Flow): void;
+  /**
+   * Takes the 2xx of an INVITE that come after the first, in place of `onResponse`, if it is there when that has returned.
+   * They may come for half a minute, in which neither this user nor the request is kept then. Their bytes are borrowed.
+   */
+  readonly further?: ResponseUser | undefined;
   /** Once, instead of a final response. */
   onFailure(failure: RequestFailure, request: ClientRequest): void;
 }

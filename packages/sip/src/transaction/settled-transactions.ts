@@ -1,48 +1,67 @@
-// What is left of a non-INVITE server transaction over UDP once it is answered: its final response, which a request that
-// comes again gets again until timer J ends (RFC 3261 §17.2.2, state "completed"). There may be a hundred thousand of
-// them, all with the same time to live: they are bytes in a queue, where objects would keep the garbage collector busy.
+// What is left of transactions that only absorb what comes again, until their last timer ends: completed non-INVITE server
+// transactions over UDP with the response that they send again (RFC 3261 §17.2.2, timer J), accepted INVITEs of both
+// sides (RFC 6026 §7, timers L and M), completed non-INVITE clients (§17.1.2.2, timer K). There may be hundreds of
+// thousands of them: they are bytes in a queue, where objects would keep the garbage collector busy.
 
 import type { Flow } from "../transport/index.ts";
 import type { TextHash } from "./text-table.ts";
+import { Timer } from "./timers.ts";
+import type { ResponseUser } from "./transaction-user.ts";
 
-/** A response that can be sent again. */
-export interface CompletedResponse {
-  readonly bytes: Uint8Array;
-  /** Where it went. */
-  readonly flow: Flow;
+/** One of them. What it has to do with something that comes again depends on which of these it has. */
+export interface SettledTransaction {
   readonly method: string;
   readonly statusCode: number;
+  /** A server's response that is sent again; empty if nothing is. */
+  readonly response: Uint8Array;
+  /** Where a server's responses go. */
+  readonly flow: Flow | undefined;
+  /** The To tag of responses that a server made itself, "" if it made none. */
+  readonly toTag: string;
+  /** Takes further 2xx of an INVITE that a client sent. */
+  readonly user: ResponseUser | undefined;
 }
 
 /** Keys and responses are copied into chunks of this many bytes, which go once the last of their responses has gone. */
 const CHUNK = 65_536;
 const FIRST_CAPACITY = 256;
-const noBytes = new Uint8Array(0);
+export const noBytes = new Uint8Array(0);
 
-/** Responses by the key of their transaction, oldest first. */
-export class CompletedResponses {
+/** Transactions that are settled for the same time each, by their keys, oldest first. */
+export class SettledTransactions {
+  readonly kind: "client" | "server";
+  /** For whoever runs it: when the oldest one goes. */
+  readonly timer: Timer;
   readonly #hash: TextHash;
-  /** Places of a ring; the oldest response is at #first. */
+  /** Places of a ring; the oldest transaction is at #first. */
   #capacity = 0;
   #first = 0;
   #count = 0;
   #chunks: Uint8Array[] = [];
   #flows: (Flow | undefined)[] = [];
   #methods: string[] = [];
+  #toTags: string[] = [];
+  #users: (ResponseUser | undefined)[] = [];
   #statusCodes = new Uint16Array(0);
   #until = new Float64Array(0);
   #hashes = new Int32Array(0);
   #keyStarts = new Int32Array(0);
   #starts = new Int32Array(0);
   #ends = new Int32Array(0);
-  /** By hash: the place of the newest response with it, plus one; and for each place the next older one. */
+  /** By hash: the place of the newest transaction with it, plus one; and for each place the next older one. */
   #buckets = new Int32Array(0);
   #older = new Int32Array(0);
   #chunk: Uint8Array = noBytes;
   #used = 0;
 
-  constructor(hash: TextHash) {
+  constructor(
+    kind: "client" | "server",
+    hash: TextHash,
+    onDue: (settled: SettledTransactions, now: number) => void,
+  ) {
+    this.kind = kind;
     this.#hash = hash;
+    this.timer = new Timer({ fire: (_timer, now) => onDue(this, now) });
   }
 
   get size(): number {
@@ -54,9 +73,9 @@ export class CompletedResponses {
     return this.#count === 0 ? Number.POSITIVE_INFINITY : this.#until[this.#first]!;
   }
 
-  /** Keeps a copy of the response until then, no earlier than those before it. False if that cannot be. */
-  add(key: string, response: CompletedResponse, until: number): boolean {
-    const { bytes } = response;
+  /** Keeps it, with a copy of its response, until then, no earlier than those before it. False if that cannot be. */
+  add(key: string, transaction: SettledTransaction, until: number): boolean {
+    const bytes = transaction.response;
     const length = key.length + bytes.length;
     if (length > CHUNK) return false;
     for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) > 0xff) return false;
@@ -69,14 +88,16 @@ export class CompletedResponses {
     const keyStart = this.#used;
     for (let i = 0; i < key.length; i++) chunk[keyStart + i] = key.charCodeAt(i);
     const start = keyStart + key.length;
-    chunk.set(bytes, start);
+    if (bytes.length > 0) chunk.set(bytes, start);
     this.#used = start + bytes.length;
     const place = (this.#first + this.#count++) & (this.#capacity - 1);
     const hash = this.#hash.of(key);
     this.#chunks[place] = chunk;
-    this.#flows[place] = response.flow;
-    this.#methods[place] = response.method;
-    this.#statusCodes[place] = response.statusCode;
+    this.#flows[place] = transaction.flow;
+    this.#methods[place] = transaction.method;
+    this.#toTags[place] = transaction.toTag;
+    this.#users[place] = transaction.user;
+    this.#statusCodes[place] = transaction.statusCode;
     this.#until[place] = until;
     this.#hashes[place] = hash;
     this.#keyStarts[place] = keyStart;
@@ -86,8 +107,8 @@ export class CompletedResponses {
     return true;
   }
 
-  /** The response of the transaction with this key, whose hash is given. */
-  get(key: string, hash: number): CompletedResponse | undefined {
+  /** The transaction with this key, whose hash is given. */
+  get(key: string, hash: number): SettledTransaction | undefined {
     if (this.#count === 0) return undefined;
     let next = this.#buckets[hash & (this.#capacity - 1)]!;
     while (next !== 0) {
@@ -105,6 +126,7 @@ export class CompletedResponses {
       this.#leave(place);
       this.#chunks[place] = noBytes;
       this.#flows[place] = undefined;
+      this.#users[place] = undefined;
       this.#first = (place + 1) & (this.#capacity - 1);
       this.#count--;
       ended(this.#methods[place]!, this.#statusCodes[place]!);
@@ -121,15 +143,21 @@ export class CompletedResponses {
     this.#chunks = [];
     this.#flows = [];
     this.#methods = [];
+    this.#toTags = [];
+    this.#users = [];
     this.#grow();
   }
 
-  #at(place: number): CompletedResponse {
+  #at(place: number): SettledTransaction {
+    const start = this.#starts[place]!;
+    const end = this.#ends[place]!;
     return {
-      bytes: this.#chunks[place]!.subarray(this.#starts[place], this.#ends[place]),
-      flow: this.#flows[place]!,
       method: this.#methods[place]!,
       statusCode: this.#statusCodes[place]!,
+      response: start === end ? noBytes : this.#chunks[place]!.subarray(start, end),
+      flow: this.#flows[place],
+      toTag: this.#toTags[place]!,
+      user: this.#users[place],
     };
   }
 
@@ -147,7 +175,7 @@ export class CompletedResponses {
     this.#buckets[bucket] = place + 1;
   }
 
-  /** Takes the oldest response out of its bucket, where it is the last. */
+  /** Takes the oldest transaction out of its bucket, where it is the last. */
   #leave(place: number): void {
     const bucket = this.#hashes[place]! & (this.#capacity - 1);
     let newer = this.#buckets[bucket]! - 1;
@@ -159,7 +187,7 @@ export class CompletedResponses {
     this.#older[newer] = 0;
   }
 
-  /** Twice as many places, the oldest response at the first. */
+  /** Twice as many places, the oldest transaction at the first. */
   #grow(): void {
     const before = this.#capacity;
     const capacity = Math.max(FIRST_CAPACITY, 2 * before);
@@ -174,6 +202,8 @@ export class CompletedResponses {
     this.#chunks = rotated(this.#chunks);
     this.#flows = rotated(this.#flows);
     this.#methods = rotated(this.#methods);
+    this.#toTags = rotated(this.#toTags);
+    this.#users = rotated(this.#users);
     this.#statusCodes = longer(this.#statusCodes, new Uint16Array(capacity));
     this.#until = longer(this.#until, new Float64Array(capacity));
     this.#hashes = longer(this.#hashes, new Int32Array(capacity));

@@ -1,9 +1,9 @@
-// Completed responses: found by their key until they are due, in any number, whatever the hash.
+// Settled transactions: found by their key until they are due, in any number, whatever the hash.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Random } from "../ports.ts";
 import { SeededRandom } from "../testing/index.ts";
-import { CompletedResponses } from "./completed-responses.ts";
+import { SettledTransactions } from "./settled-transactions.ts";
 import { flow } from "./sink.test.kit.ts";
 import { TextHash } from "./text-table.ts";
 
@@ -13,46 +13,54 @@ const udp = flow("UDP");
 
 function setUp(random: Random = new SeededRandom(3)) {
   const hash = new TextHash(random);
-  const responses = new CompletedResponses(hash);
+  const settled = new SettledTransactions("server", hash, () => {});
   return {
-    responses,
+    settled,
     add: (key: string, text: string, until: number, statusCode = 200) =>
-      responses.add(key, { bytes: encoder.encode(text), flow: udp, method: "OPTIONS", statusCode }, until),
+      settled.add(
+        key,
+        {
+          ...{ method: "OPTIONS", statusCode, flow: udp, toTag: `t-${key}`, user: undefined },
+          response: encoder.encode(text),
+        },
+        until,
+      ),
     find: (key: string) => {
-      const found = responses.get(key, hash.of(key));
-      return found && decoder.decode(found.bytes);
+      const found = settled.get(key, hash.of(key));
+      return found && decoder.decode(found.response);
     },
   };
 }
 
 test("a response is found by its key alone, with where it went and what it was", () => {
-  const { responses, add, find } = setUp();
+  const { settled, add, find } = setUp();
   assert.equal(find("a"), undefined);
-  assert.equal(responses.deadline, Number.POSITIVE_INFINITY);
+  assert.equal(settled.deadline, Number.POSITIVE_INFINITY);
   assert.equal(add("a", "one", 100, 404), true);
   assert.equal(add("aa", "two", 200), true);
   assert.equal(find("a"), "one");
   assert.equal(find("aa"), "two");
   assert.equal(find("aaa"), undefined);
-  const found = responses.get("a", new TextHash(new SeededRandom(3)).of("a"));
+  const found = settled.get("a", new TextHash(new SeededRandom(3)).of("a"));
   assert.equal(found?.flow, udp);
   assert.equal(found?.method, "OPTIONS");
   assert.equal(found?.statusCode, 404);
-  assert.equal(responses.deadline, 100);
+  assert.equal(found?.toTag, "t-a");
+  assert.equal(settled.deadline, 100);
 });
 
 test("what is due goes, oldest first, and is told of; the rest stays", () => {
-  const { responses, add, find } = setUp();
+  const { settled, add, find } = setUp();
   for (let n = 1; n <= 5; n++) add(`k${n}`, `r${n}`, n * 10, 200 + n);
   const ended: number[] = [];
-  responses.expire(30, (_method, statusCode) => ended.push(statusCode));
+  settled.expire(30, (_method, statusCode) => ended.push(statusCode));
   assert.deepEqual(ended, [201, 202, 203]);
   assert.deepEqual(
     ["k1", "k3", "k4", "k5"].map((key) => find(key)),
     [undefined, undefined, "r4", "r5"],
   );
-  assert.equal(responses.deadline, 40);
-  assert.equal(responses.size, 2);
+  assert.equal(settled.deadline, 40);
+  assert.equal(settled.size, 2);
 });
 
 for (const [title, random] of [
@@ -61,7 +69,7 @@ for (const [title, random] of [
   ["many of one hash", { bytes: (length: number) => new Uint8Array(length) }],
 ] as [string, Random][]) {
   test(`ten thousand come and go as in a map: ${title}`, () => {
-    const { responses, add, find } = setUp(random);
+    const { settled, add, find } = setUp(random);
     const expected = new Map<string, string>();
     let gone = 0;
     for (let n = 0; n < 10_000; n++) {
@@ -70,23 +78,23 @@ for (const [title, random] of [
       expected.set(key, `response ${n} ${"x".repeat(n % 700)}`);
       // Up and down, so that the ring turns while it grows.
       if (n % 1000 !== 999) continue;
-      responses.expire(n - 600, () => gone++);
-      const kept = [...expected].slice(-responses.size);
-      assert.equal(gone + responses.size, n + 1);
+      settled.expire(n - 600, () => gone++);
+      const kept = [...expected].slice(-settled.size);
+      assert.equal(gone + settled.size, n + 1);
       for (const [of, text] of kept) assert.equal(find(of), text);
       for (const [of] of [...expected].slice(0, gone)) assert.equal(find(of), undefined);
     }
-    responses.expire(10_000, () => gone++);
+    settled.expire(10_000, () => gone++);
     assert.equal(gone, 10_000);
-    assert.equal(responses.size, 0);
+    assert.equal(settled.size, 0);
     add("again", "and again", 20_000);
     assert.equal(find("again"), "and again");
   });
 }
 
 test("what cannot be kept is said: too long, or a key that bytes cannot hold", () => {
-  const { responses, add } = setUp();
+  const { settled, add } = setUp();
   assert.equal(add("k", "x".repeat(70_000), 1), false);
   assert.equal(add("k\u4e00", "x", 1), false);
-  assert.equal(responses.size, 0);
+  assert.equal(settled.size, 0);
 });
