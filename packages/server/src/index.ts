@@ -19,14 +19,8 @@ export {
   parseConfig,
 } from "./config.ts";
 export { adminSocketOf, databaseOf, openConfiguredStore } from "./configured-files.ts";
-export {
-  OffhookServer,
-  printAddress,
-  type ServerDriver,
-  type ServerOptions,
-  type ServerWorld,
-  StartError,
-} from "./server.ts";
+export { OffhookServer, type ServerDriver, type ServerOptions, type ServerWorld } from "./server.ts";
+export { printAddress, StartError } from "./start-error.ts";
 export {
   type Account,
   AccountError,

@@ -14,7 +14,8 @@ import { isAvailable, openSockets } from "@offhook/udp-batch";
 import { RemoteAdministration } from "./admin.ts";
 import { parseConfig } from "./config.ts";
 import { makePhone, sdp, startServer } from "./server.test.kit.ts";
-import { OffhookServer, StartError } from "./server.ts";
+import { OffhookServer } from "./server.ts";
+import { StartError } from "./start-error.ts";
 
 const rejectedWith = (statusCode: number) => (error: unknown) =>
   error instanceof Rejected && error.statusCode === statusCode;

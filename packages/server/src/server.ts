@@ -3,26 +3,17 @@
 import { rmSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Random } from "@offhook/sip";
-import { computeHa1, type Ha1Lookup } from "@offhook/sip/auth";
 import { defaultLimits } from "@offhook/sip/message";
-import { NodeDriver, nodeHash, nodeRandom, ServerCertificates } from "@offhook/sip/node";
-import { ProxyServer } from "@offhook/sip/proxy";
-import { Registrar } from "@offhook/sip/registrar";
+import { NodeDriver, nodeRandom } from "@offhook/sip/node";
+import type { ProxyServer } from "@offhook/sip/proxy";
 import { Stack, type StackObserver } from "@offhook/sip/stack";
 import type { Listener, TransportName, TransportSink } from "@offhook/sip/transport";
 import type { Logger } from "pino";
 import { isAnswering, serveAdmin } from "./admin.ts";
-import { AdministrationError, LocalAdministration } from "./administration.ts";
+import { LocalAdministration } from "./administration.ts";
 import { CallLines } from "./call-lines.ts";
 import { CallMonitor } from "./call-monitor.ts";
-import {
-  type Config,
-  demoCertificate,
-  isLoopback,
-  type LoadedConfig,
-  sipHosts,
-  type TlsConfig,
-} from "./config.ts";
+import { type Config, demoCertificate, type LoadedConfig } from "./config.ts";
 import {
   adminSocketOf,
   clientTlsOptions,
@@ -32,28 +23,16 @@ import {
 } from "./configured-files.ts";
 import { ensureDemoCertificate, makeDemoUsers } from "./demo.ts";
 import { Domains } from "./domains.ts";
-import {
-  type Health,
-  type HttpServer,
-  type HttpsOptions,
-  makeHttpApp,
-  makeUpgradeApp,
-  serveHttp,
-} from "./http.ts";
+import { type Health, type HttpServer, makeHttpApp, makeUpgradeApp } from "./http.ts";
 import { makeLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { OverloadWatch } from "./overload.ts";
-import { makeOwnAnswers } from "./own-requests.ts";
-import { PasswordThrottle, ThrottledChallenger } from "./password-throttle.ts";
-import { AccountDirectory, makeAdmission, PeerList } from "./routing/index.ts";
+import { assignRoles } from "./roles.ts";
+import { PeerList } from "./routing/index.ts";
 import { loadSecret } from "./secret.ts";
+import { printAddress, StartError, startingAt } from "./start-error.ts";
 import type { Store } from "./store/index.ts";
-import { WebSocketGate } from "./websocket.ts";
-
-/** The server cannot start, for a reason outside of it: a port in use, a folder that may not be written. */
-export class StartError extends Error {
-  readonly code = "OFFHOOK_START";
-}
+import { WebServers } from "./web-servers.ts";
 
 /** Sockets and time, as the server uses them. */
 export type ServerDriver = TransportSink &
@@ -91,14 +70,16 @@ export class OffhookServer {
   /** Users made by this start of the demo, with their passwords. */
   demoUsers: readonly { user: string; password: string }[] = [];
   readonly #driver: ServerDriver;
-  readonly #random: Random;
   readonly #log: Logger;
   readonly #lines: CallLines | undefined;
   readonly #proxy: ProxyServer;
   readonly #startedAt: number;
   readonly #folder: string;
+  readonly #webServers: WebServers;
+  /** Of /metrics and /health. */
   #http: HttpServer | undefined;
   #admin: HttpServer | undefined;
+  #adminSocket: string | undefined;
   #state: Health["status"] = "ok";
   #watch: OverloadWatch | undefined;
 
@@ -155,7 +136,7 @@ export class OffhookServer {
         tls: clientTlsOptions(config.tls, options.folder),
         onError: (error) => log.error({ err: error }, "listening socket or certificates"),
       });
-    this.#random = options.world?.random ?? nodeRandom;
+    const random = options.world?.random ?? nodeRandom;
     const { clock } = this.#driver;
     this.#startedAt = clock.now();
     this.domains = new Domains(config.domains);
@@ -194,7 +175,7 @@ export class OffhookServer {
     this.stack = new Stack({
       sink: this.#driver,
       clock,
-      random: this.#random,
+      random,
       limits: {
         connections: config.limits.connections,
         connectionsPerAddress: config.limits.connectionsPerSource,
@@ -218,7 +199,13 @@ export class OffhookServer {
         log.error({ err: error, callId: incoming?.request.callId }, "request failed"),
     });
     this.#driver.attach(this.stack);
-    this.#proxy = this.#makeRoles(options);
+    this.#proxy = assignRoles({
+      ...{ config, store, log, domains: this.domains, stack: this.stack, metrics: this.metrics },
+      ...{ driver: this.#driver, random, secret: secretOf(options, random) },
+    });
+    this.#webServers = new WebServers({
+      ...{ config, log, folder: options.folder, driver: this.#driver, domains: this.domains },
+    });
     if (config.overload.maintenance) {
       this.#state = "maintenance";
       this.stack.isOverloaded = true;
@@ -249,14 +236,7 @@ export class OffhookServer {
    * @returns what could not be used, and so stays as it was
    */
   reloadCertificates(): Error[] {
-    const problems = this.#driver.reloadCertificates();
-    for (const certificates of this.#certificates) {
-      try {
-        certificates.reload();
-      } catch (error) {
-        problems.push(error as Error);
-      }
-    }
+    const problems = [...this.#driver.reloadCertificates(), ...this.#webServers.reloadCertificates()];
     for (const err of problems) this.#log.error({ err }, "certificates");
     return problems;
   }
@@ -269,14 +249,13 @@ export class OffhookServer {
   async stop(patience: number = drainTime): Promise<void> {
     this.#watch?.close();
     this.#state = "draining";
-    for (const gate of this.#gates) gate.close();
+    this.#webServers.closeGates();
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((done) => {
       timer = setTimeout(done, patience);
     });
     await Promise.race([this.stack.drain("answered"), limit]);
     clearTimeout(timer);
-    this.metrics.close();
     await this.#closeAll();
   }
 
@@ -311,187 +290,79 @@ export class OffhookServer {
     };
   }
 
-  #makeRoles(options: ServerOptions): ProxyServer {
-    const { config, domains, store, stack } = this;
-    const { clock } = this.#driver;
-    const secret =
-      config.store.kind === "memory"
-        ? this.#random.bytes(32)
-        : secretOf(join(dirname(databaseOf(options)), "secret.key"));
-    const authentication = this.#authentication();
-    const directory = new AccountDirectory({
-      ...{ domains, aliases: config.aliases, locations: store.locations },
-      accounts: config.accounts === "database" ? store.accounts : undefined,
-      flowById: (id) => stack.flowById(id),
-      ...(config.listeners.filter(({ transport }) => transport === "udp").length < 2
-        ? {}
-        : { listenerOf: (flowId: string) => stack.flowById(flowId)?.listener }),
-    });
-    const registrar = new Registrar({
-      ...{ clock, locations: store.locations },
-      isOurDomain: (host) => domains.isOurHost(host),
-      ...(authentication === undefined
-        ? {}
-        : { authentication: { ...authentication, realm: (host: string) => domains.canonical(host) } }),
-      // A password for the realm of one domain is good for that domain only.
-      authorize: (user, to) => user === undefined || directory.owns(user, to),
-      addressOfRecord: directory.addressOfRecord,
-      minExpires: config.registrar.minExpires,
-      defaultExpires: config.registrar.defaultExpires,
-      maxExpires: config.registrar.maxExpires,
-      unsupportedPath: config.registrar.unsupportedPath,
-      rfc2543: config.compat.rfc2543,
-    });
-    const proxy = new ProxyServer({
-      ...{ stack, clock, random: this.#random, isOurs: domains.isOurs, secret: secret.subarray(0, 16) },
-      route: directory.route,
-      admit: makeAdmission({
-        ...{ domains, authentication, owns: directory.owns },
-        inbound: config.relay.inbound ?? (sipHosts(config).every(isLoopback) ? "allow" : "peers"),
-        peers: config.relay.peers,
-      }),
-      // Without passwords no realm is ours.
-      isOurRealm: (realm) => authentication !== undefined && domains.isOurHost(realm),
-      listeners: () => this.#driver.listeners.map(({ listener }) => listener),
-      ...config.proxy,
-    });
-    const answerOwn = makeOwnAnswers(["REGISTER"]);
-    stack.roles = {
-      ...proxy.roles,
-      methods: new Map([["REGISTER", registrar.handle]]),
-      route: (incoming) => (answerOwn(incoming) ? undefined : proxy.route(incoming)),
-    };
-    return proxy;
-  }
-
-  #authentication(): { challenger: ThrottledChallenger; ha1: Ha1Lookup } | undefined {
-    const { auth, accounts, limits } = this.config;
-    if (!auth.enabled) return undefined;
-    const { clock } = this.#driver;
-    const challenger = new ThrottledChallenger({
-      ...{ clock, hash: nodeHash, random: this.#random },
-      algorithms: auth.algorithms,
-      nonceLifetime: auth.nonceLifetime,
-      acceptsUri: this.domains.isOurs,
-      throttle: new PasswordThrottle(clock, limits.failedAuthPerSource),
-      onFailed: (user, address) => {
-        this.metrics.authFailed();
-        this.#log.info({ user, address }, "wrong password");
-      },
-      onBlocked: () => this.metrics.authThrottled(),
-    });
-    if (typeof accounts === "string") return { challenger, ha1: this.store.accounts.ha1 };
-    const { password } = accounts.any;
-    return {
-      challenger,
-      ha1: (user, realm, algorithm) => computeHa1(nodeHash, algorithm, { user, realm, password }),
-    };
-  }
-
   async #listen(socket: string | undefined): Promise<void> {
     const { config } = this;
-    for (const { transport, host, port, advertise, bufferSize, batch, tls } of config.listeners) {
-      try {
-        if (transport === "ws" || transport === "wss") {
-          const http = await serveHttp(makeUpgradeApp(), { host, port }, this.#certificatesOf(tls));
-          this.#webServers.push(http);
-          this.#takeWebSockets(http, tls !== undefined, advertise);
-          continue;
-        }
-        const listener = await this.#driver.listen({
-          ...{ transport: transport.toUpperCase() as TransportName, address: host, port, bufferSize },
-          ...(batch === "auto" ? {} : { batch: batch === "on" }),
-          ...(advertise === undefined ? {} : { advertise }),
-          ...(tls === undefined ? {} : { tls: tlsOptions(tls, this.#folder) }),
-        });
-        this.domains.addListener(listener);
-      } catch (error) {
-        throw new StartError(`${transport} ${printAddress(host, port)} ${explain(error)}`);
-      }
+    for (const listener of config.listeners) {
+      const { transport, host, port } = listener;
+      await startingAt(`${transport} ${printAddress(host, port)}`, () => this.#listenOn(listener));
     }
     if (config.http !== false) {
-      const app = makeHttpApp(this.metrics.registry, () => ({
-        status: this.#state,
-        uptime: Math.round((this.#driver.clock.now() - this.#startedAt) / 1000),
-        listeners: this.listening,
-        bindings: this.store.locations.memory.bindingCount,
-        activeCalls: this.monitor.activeCount,
-      }));
-      try {
-        const { host, port, tls } = config.http;
-        this.#http = await serveHttp(app, { host, port }, this.#certificatesOf(tls));
-        this.#webServers.push(this.#http);
-        if (config.webSocket.onHttp) this.#takeWebSockets(this.#http, tls !== undefined);
-      } catch (error) {
-        throw new StartError(`http ${printAddress(config.http.host, config.http.port)} ${explain(error)}`);
-      }
+      const { host, port, tls } = config.http;
+      const app = makeHttpApp(this.metrics.registry, () => this.#health());
+      await startingAt(`http ${printAddress(host, port)}`, async () => {
+        this.#http = await this.#webServers.serve(app, host, port, tls);
+        if (config.webSocket.onHttp) this.#webServers.takeWebSockets(this.#http, tls !== undefined);
+      });
     }
-    if (socket === undefined) return;
+    if (socket !== undefined) await this.#administer(socket);
+  }
+
+  async #listenOn(options: Config["listeners"][number]): Promise<void> {
+    const { transport, host, port, advertise, bufferSize, batch, tls } = options;
+    if (transport === "ws" || transport === "wss") {
+      const server = await this.#webServers.serve(makeUpgradeApp(), host, port, tls);
+      this.#webServers.takeWebSockets(server, tls !== undefined, advertise);
+      return;
+    }
+    const listener = await this.#driver.listen({
+      ...{ transport: transport.toUpperCase() as TransportName, address: host, port, bufferSize },
+      ...(batch === "auto" ? {} : { batch: batch === "on" }),
+      ...(advertise === undefined ? {} : { advertise }),
+      ...(tls === undefined ? {} : { tls: tlsOptions(tls, this.#folder) }),
+    });
+    this.domains.addListener(listener);
+  }
+
+  #health(): Health {
+    return {
+      status: this.#state,
+      uptime: Math.round((this.#driver.clock.now() - this.#startedAt) / 1000),
+      listeners: this.listening,
+      bindings: this.store.locations.memory.bindingCount,
+      activeCalls: this.monitor.activeCount,
+    };
+  }
+
+  async #administer(socket: string): Promise<void> {
     const administration = new LocalAdministration({
       store: this.store,
       domain: this.domains.primary,
       monitor: this.monitor,
     });
-    try {
+    await startingAt(socket, async () => {
       this.#admin = await serveAdmin(administration, socket);
-    } catch (error) {
-      if (error instanceof AdministrationError) throw new StartError(error.message);
-      throw new StartError(`${socket} ${explain(error)}`);
-    }
-    this.#closers.push(() => rmSync(socket, { force: true }));
-  }
-
-  /** SIP over WebSocket on an HTTP server that listens already. */
-  #takeWebSockets(http: HttpServer, isSecure: boolean, advertise?: Listener["advertise"]): void {
-    const { webSocket, limits } = this.config;
-    const entry = this.#driver.listenForMessages({
-      ...{ transport: isSecure ? "WSS" : "WS", address: http.address, port: http.port },
-      ...(advertise === undefined ? {} : { advertise }),
     });
-    this.domains.addListener(entry.listener);
-    const gate = new WebSocketGate(http.server, {
-      listener: entry,
-      origins: webSocket.origins,
-      isOurHost: (host) => this.domains.isOurHost(host),
-      messageSize: limits.messageSize,
-      pingInterval: webSocket.pingInterval * 1000,
-    });
-    this.#gates.push(gate);
+    this.#adminSocket = socket;
   }
-
-  /** @throws {TransportError} saying which file cannot be used */
-  #certificatesOf(tls: TlsConfig | undefined): HttpsOptions | undefined {
-    if (tls === undefined) return undefined;
-    const options = tlsOptions(tls, this.#folder);
-    const certificates = new ServerCertificates(options, (error) =>
-      this.#log.warn({ err: error }, "certificates"),
-    );
-    this.#certificates.push(certificates);
-    this.#closers.push(() => certificates.close());
-    return { certificates, clientCertificates: tls.clientCertificates };
-  }
-
-  readonly #gates: WebSocketGate[] = [];
-  readonly #webServers: HttpServer[] = [];
-  /** Those of HTTP servers; the driver has its own. */
-  readonly #certificates: ServerCertificates[] = [];
-  readonly #closers: (() => void)[] = [];
 
   async #closeAll(): Promise<void> {
     this.#watch?.close();
+    this.metrics.close();
     await this.#driver.stop();
     this.#proxy.close();
     await this.#admin?.close();
-    await Promise.all(this.#webServers.map((server) => server.close()));
-    for (const close of this.#closers) close();
+    await this.#webServers.close();
+    if (this.#adminSocket !== undefined) rmSync(this.#adminSocket, { force: true });
     await this.store.close();
     this.#lines?.close();
     this.#log.flush();
   }
 }
 
-/** @throws {StartError} if it can be neither read nor made */
-function secretOf(path: string): Uint8Array {
+/** Signs Record-Route values. @throws {StartError} if it can be neither read nor made */
+function secretOf(options: ServerOptions, random: Random): Uint8Array {
+  if (options.config.store.kind === "memory") return random.bytes(32);
+  const path = join(dirname(databaseOf(options)), "secret.key");
   try {
     return loadSecret(path);
   } catch (error) {
@@ -504,24 +375,4 @@ function printListener({ transport, address, port, advertise }: Listener): strin
   return advertise === undefined
     ? shown
     : `${shown} (as ${printAddress(advertise.host, advertise.port ?? port)})`;
-}
-
-export function printAddress(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
-
-function explain(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  switch (code) {
-    case "EADDRINUSE":
-      return "is in use by another program";
-    case "EACCES":
-      return "may not be used by this user";
-    case "EADDRNOTAVAIL":
-      return "is not an address of this machine";
-    case "ENOTFOUND":
-      return "cannot be found: there is no such name";
-    default:
-      return `cannot be used: ${message}`;
-  }
 }
