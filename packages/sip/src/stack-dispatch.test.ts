@@ -396,6 +396,24 @@ test("§21.5.4 rates: a To tag is easily made up, so requests with one have a li
   assert.equal(bench.take(), "404", "another source does not mind");
 });
 
+test("§21.5.4 rates: a CANCEL of nothing is a request like any other; one that ends an INVITE always passes", () => {
+  const refused: number[] = [];
+  const bench = new Bench({
+    roles: { isOurs: () => true, route: () => {} },
+    requestsPerSource: 2,
+    observer: { refused: (_request, status) => refused.push(status) },
+  });
+  const [first, second] = [requestText("INVITE"), requestText("INVITE")];
+  bench.receive(first);
+  bench.receive(second);
+  bench.take();
+  for (let i = 0; i < 6; i++) bench.receive(requestText("CANCEL"));
+  assert.equal(bench.take(), "503 503", "what is left of four that are worth an answer");
+  assert.equal(refused.length, 6);
+  for (const invite of [first, second]) bench.receive(invite.replaceAll("INVITE", "CANCEL"));
+  assert.match(bench.take(), /^200 487 200 487$/);
+});
+
 test("drain: new requests get 503, those in dialogs pass, and it resolves when all is over", async () => {
   const bench = new Bench({ roles: { isOurs: () => true, route: () => {} } });
   let held: IncomingRequest | undefined;

@@ -429,8 +429,11 @@ export class TransactionLayer implements MachineSink {
   #receiveCancel(key: string, cancel: SipRequest, flow: Flow, now: number): void {
     const canceled = this.#canceledBy(cancel);
     if (canceled === undefined) {
-      // Without a transaction: nobody shall fill our memory with CANCELs of nothing.
-      if (!this.#user.strayCancel(cancel, flow, now)) this.#answerStatelessly(cancel, 481, [], flow, now);
+      // Without a transaction, and no more than of other requests: nobody shall flood us with CANCELs of nothing.
+      const verdict = this.#options.rates?.take(flow.remote.address, now) ?? "pass";
+      if (verdict !== "pass") this.#refuse(cancel, verdict, flow, now);
+      else if (!this.#user.strayCancel(cancel, flow, now))
+        this.#answerStatelessly(cancel, 481, [], flow, now);
       return;
     }
     const transaction = this.#addServer(key, cancel, flow, now);
