@@ -1,13 +1,21 @@
 // The server's side of digest: asks for credentials and checks them. RFC 3261 §22, RFC 7616, RFC 8760 §2.3.
 
 import { ParseError } from "../errors.ts";
-import { type Credentials, equalUri, parseUri, quote, type SipRequest, type Uri } from "../message/index.ts";
+import {
+  type DigestCredentials,
+  equalUri,
+  parseUri,
+  quote,
+  type SipRequest,
+  type Uri,
+} from "../message/index.ts";
 import type { Clock, Hash, HashAlgorithm, MaybePromise, Random } from "../ports.ts";
 import {
   type DigestAlgorithm,
   digestResponse,
   equalInConstantTime,
   hashOf,
+  isSession,
   parseAlgorithm,
   type QualityOfProtection,
   unq,
@@ -74,6 +82,10 @@ export class Challenger {
   readonly #algorithms: readonly DigestAlgorithm[];
   readonly #qop: readonly QualityOfProtection[];
   readonly #acceptsUri: (uri: Uri) => boolean;
+  /** Challenges of one realm begin alike, and all end alike. */
+  #realm: string | undefined;
+  #start = "";
+  readonly #end: string;
   /** Stands in for the HA1 of users that do not exist. */
   readonly #nobody: string;
 
@@ -81,6 +93,7 @@ export class Challenger {
     this.#hash = options.hash;
     this.#algorithms = options.algorithms ?? ["MD5"];
     this.#qop = options.qop ?? ["auth"];
+    this.#end = `, qop="${this.#qop.join(",")}"`;
     this.#acceptsUri = options.acceptsUri ?? (() => false);
     this.#nobody = Array.from(options.random.bytes(32), (byte) => byte.toString(16).padStart(2, "0")).join(
       "",
@@ -108,13 +121,18 @@ export class Challenger {
     options: { readonly stale?: boolean; readonly algorithms?: readonly DigestAlgorithm[] } = {},
   ): [name: string, value: string][] {
     const name = role === "proxy" ? "Proxy-Authenticate" : "WWW-Authenticate";
+    if (realm !== this.#realm) {
+      this.#realm = realm;
+      this.#start = `Digest realm=${quote(realm)}, nonce="`;
+    }
     const nonce = this.#nonces.make(realm);
     // RFC 7616 §3.3: a client takes the absence of stale for "wrong password", so it is said only when true.
-    const stale = options.stale ? ", stale=true" : "";
-    return (options.algorithms ?? this.#algorithms).map((algorithm) => [
-      name,
-      `Digest realm=${quote(realm)}, nonce="${nonce}"${stale}, algorithm=${algorithm}, qop="${this.#qop.join(",")}"`,
-    ]);
+    const start = `${this.#start}${nonce}${options.stale ? '", stale=true, algorithm=' : '", algorithm='}`;
+    const headers: [name: string, value: string][] = [];
+    for (const algorithm of options.algorithms ?? this.#algorithms) {
+      headers.push([name, `${start}${algorithm}${this.#end}`]);
+    }
+    return headers;
   }
 
   /**
@@ -128,18 +146,18 @@ export class Challenger {
     ha1: Ha1Lookup,
     options: { readonly algorithms?: readonly DigestAlgorithm[] } = {},
   ): MaybePromise<Verification> {
-    let values: Credentials[];
+    let values: readonly (DigestCredentials | undefined)[];
     try {
-      values = request.headers.getAll(role === "proxy" ? "Proxy-Authorization" : "Authorization");
+      values = request.headers.digestCredentials(role === "proxy" ? "Proxy-Authorization" : "Authorization");
     } catch (error) {
       if (error instanceof ParseError) return { kind: "malformed", reason: "Malformed Credentials" };
       throw error;
     }
-    for (const { scheme, params } of values) {
+    for (const credentials of values) {
       // §22.1: Basic is never accepted; other schemes are nothing that we understand (RFC 4475 §3.3.7).
       // §22.3: values for other realms are none of our business.
-      if (scheme.toLowerCase() !== "digest" || params.get("realm") !== realm) continue;
-      const answer = readAnswer(params, options.algorithms ?? this.#algorithms, this.#qop);
+      if (credentials === undefined || credentials.realm !== realm) continue;
+      const answer = readAnswer(credentials, options.algorithms ?? this.#algorithms, this.#qop);
       if (typeof answer === "string") return { kind: "malformed", reason: answer };
       if (answer === undefined) continue;
       if (!this.#isUriAcceptable(answer.uri, request)) {
@@ -210,40 +228,30 @@ interface Answer {
 
 /** Reads digest credentials: undefined if they answer something that we did not offer, a reason if improper. */
 function readAnswer(
-  parameters: ReadonlyMap<string, string>,
+  credentials: DigestCredentials,
   algorithms: readonly DigestAlgorithm[],
   offered: readonly QualityOfProtection[],
 ): Answer | string | undefined {
-  const nonce = parameters.get("nonce");
-  const uri = parameters.get("uri");
-  const response = parameters.get("response");
-  if (nonce === undefined || uri === undefined || response === undefined) return "Incomplete Credentials";
-  const user = readUser(parameters);
+  const { nonce, uri, cnonce, nonceCount } = credentials;
+  if (nonce === undefined || uri === undefined || credentials.response === undefined) {
+    return "Incomplete Credentials";
+  }
+  const user = readUser(credentials);
   if (user === undefined) return "Credentials Without User Name";
-  const algorithm = parseAlgorithm(parameters.get("algorithm"));
+  const algorithm = parseAlgorithm(credentials.algorithm);
   if (algorithm === undefined || !algorithms.includes(algorithm)) return undefined;
-  const qop = parameters.get("qop")?.toLowerCase();
-  const nonceCount = parameters.get("nc");
-  const cnonce = parameters.get("cnonce");
+  const response = credentials.response.toLowerCase();
+  const qop = credentials.qop?.toLowerCase();
   if (qop === undefined) {
     // RFC 2069 style, which RFC 3261 §22.4 still asks servers to take; -sess cannot do without a cnonce (item 8).
-    if (algorithm.endsWith("-sess")) return "Credentials Without qop";
-    return {
-      user,
-      algorithm,
-      nonce,
-      uri,
-      response: response.toLowerCase(),
-      qop,
-      nonceCount: undefined,
-      cnonce,
-    };
+    if (isSession(algorithm)) return "Credentials Without qop";
+    return { user, algorithm, nonce, uri, response, qop, nonceCount: undefined, cnonce };
   }
   if (!isOffered(qop, offered)) return undefined;
   if (nonceCount === undefined || cnonce === undefined) return "Incomplete Credentials";
   // RFC 7616 §3.4: nc is eight hex digits; fewer or more are no reason to lock a phone out.
   if (!/^[0-9a-f]{1,8}$/i.test(nonceCount)) return "Malformed Nonce Count";
-  return { user, algorithm, nonce, uri, response: response.toLowerCase(), qop, nonceCount, cnonce };
+  return { user, algorithm, nonce, uri, response, qop, nonceCount, cnonce };
 }
 
 function isOffered(qop: string, offered: readonly QualityOfProtection[]): qop is QualityOfProtection {
@@ -251,12 +259,10 @@ function isOffered(qop: string, offered: readonly QualityOfProtection[]): qop is
 }
 
 /** The user name, from `username` or the extended `username*` (RFC 7616 §3.4), never from both. */
-function readUser(parameters: ReadonlyMap<string, string>): string | undefined {
-  const plain = parameters.get("username");
-  const extended = parameters.get("username*");
-  if (extended === undefined) return plain;
-  const encoded = /^UTF-8'[^']*'(.*)$/i.exec(extended)?.[1];
-  if (plain !== undefined || encoded === undefined) return undefined;
+function readUser({ username, extendedUsername }: DigestCredentials): string | undefined {
+  if (extendedUsername === undefined) return username;
+  const encoded = /^UTF-8'[^']*'(.*)$/i.exec(extendedUsername)?.[1];
+  if (username !== undefined || encoded === undefined) return undefined;
   try {
     return decodeURIComponent(encoded);
   } catch {

@@ -26,7 +26,7 @@ const byLowerCase = new Map(digestAlgorithms.map((algorithm) => [algorithm.toLow
  * (RFC 7616 §3.3); undefined if it is one that we do not know.
  */
 export function parseAlgorithm(text: string | undefined): DigestAlgorithm | undefined {
-  return text === undefined ? "MD5" : byLowerCase.get(text.toLowerCase());
+  return text === undefined || text === "MD5" ? "MD5" : byLowerCase.get(text.toLowerCase());
 }
 
 /** The hash function behind an algorithm: `SHA-256-sess` computes with SHA-256. */
@@ -79,24 +79,25 @@ export function digestResponse(hash: Hash, input: DigestInput): string {
   const ha2 =
     qop === "auth-int"
       ? hash.hex(name, `${input.method}:${input.uri}:${hash.hex(name, input.body ?? nothing)}`)
-      : hashOfTarget(hash, name, `${input.method}:${input.uri}`);
+      : hashOfTarget(hash, name, input.method, input.uri);
   return qop === undefined
     ? hash.hex(name, `${ha1}:${nonce}:${ha2}`)
     : hash.hex(name, `${ha1}:${nonce}:${input.nonceCount ?? ""}:${input.cnonce ?? ""}:${qop}:${ha2}`);
 }
 
 /** The last HA2: all REGISTERs of a domain have the same one, and it is no secret. */
-const last = { hash: undefined as Hash | undefined, name: "", target: "", ha2: "" };
+const last = { hash: undefined as Hash | undefined, name: "", method: "", uri: "", ha2: "" };
 const LONGEST_REMEMBERED = 256;
 
 /** H(method ":" uri) (RFC 7616 §3.4.3). */
-function hashOfTarget(hash: Hash, name: HashAlgorithm, target: string): string {
-  if (last.target === target && last.name === name && last.hash === hash) return last.ha2;
-  const ha2 = hash.hex(name, target);
-  if (target.length <= LONGEST_REMEMBERED) {
+function hashOfTarget(hash: Hash, name: HashAlgorithm, method: string, uri: string): string {
+  if (last.uri === uri && last.method === method && last.name === name && last.hash === hash) return last.ha2;
+  const ha2 = hash.hex(name, `${method}:${uri}`);
+  if (method.length + uri.length <= LONGEST_REMEMBERED) {
     last.hash = hash;
     last.name = name;
-    last.target = target;
+    last.method = method;
+    last.uri = uri;
     last.ha2 = ha2;
   }
   return ha2;

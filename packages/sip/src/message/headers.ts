@@ -1,5 +1,6 @@
 // The header fields of one message: an index into its bytes; values are decoded on first use and kept.
 import { COLON, classes, elementEnd, skipWhite, WHITE } from "./grammar.ts";
+import { type DigestCredentials, decodeDigestCredentials } from "./header/auth.ts";
 import { type ContactAsWritten, decodeContactAsWritten } from "./header/contact.ts";
 import { isBlank } from "./header/token.ts";
 import {
@@ -13,6 +14,7 @@ import {
 import { decodeAscii, decodeText, readFrom } from "./text.ts";
 
 const contactId = headerIdOf("Contact");
+const none: readonly never[] = [];
 
 // The index of a message is one number per header field: where its name starts, times 256, plus its number in the
 // table; and one number behind them, of where the last field's line ends. The rest is found from there when it is asked
@@ -127,6 +129,20 @@ export class SipHeaders {
   contactsAsWritten(): (ContactAsWritten | "*")[] {
     readFrom(this.#bytes, this.#headEnd);
     return this.#allValues(contactId, true, decodeContactAsWritten, "Contact");
+  }
+
+  /**
+   * The digest credentials of a header field, undefined for those of other schemes. Throws ParseError if one value is
+   * malformed.
+   */
+  digestCredentials(
+    name: "Authorization" | "Proxy-Authorization",
+  ): readonly (DigestCredentials | undefined)[] {
+    const id = headerIdOf(name);
+    // A request to be challenged has none: nothing of it need be read for that.
+    if (firstField(this.#index, id) < 0) return none;
+    readFrom(this.#bytes, this.#headEnd);
+    return this.#allValues(id, false, decodeDigestCredentials, name);
   }
 
   /** What `parse` makes of each value of a header field. */

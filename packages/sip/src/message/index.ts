@@ -5,6 +5,7 @@ export {
   type AuthenticationInfo,
   type Challenge,
   type Credentials,
+  type DigestCredentials,
   parseChallenge,
   printAuthenticationInfo,
   printChallenge,

@@ -1,8 +1,19 @@
 // Challenges and credentials: RFC 3261 §20.7, §20.27, §20.28, §20.44, §22.4, with RFC 8760's algorithms.
-import { skipToken, spells } from "../grammar.ts";
+import {
+  COMMA,
+  classes,
+  EQUALS,
+  QUOTE,
+  refusal,
+  skipQuoted,
+  skipToken,
+  skipWhite,
+  spells,
+  WHITE,
+} from "../grammar.ts";
 import { isToken, quote } from "../params.ts";
 import { Reader } from "../reader.ts";
-import { encodeText } from "../text.ts";
+import { cutAscii, decodeQuoted, decodeText, encodeText } from "../text.ts";
 
 /** WWW-Authenticate or Proxy-Authenticate. */
 export interface Challenge {
@@ -18,38 +29,135 @@ export type Credentials = Challenge;
 /** Authentication-Info (§20.6): parameters only. */
 export type AuthenticationInfo = ReadonlyMap<string, string>;
 
-/** The names of RFC 3261 §20.7 and §20.44: those that nearly every message has, found without a string for each. */
-const known = [
-  ...["username", "realm", "nonce", "uri", "response", "algorithm", "cnonce", "opaque", "qop", "nc", "stale"],
-];
+/** Where one auth-param stands; refilled by each `scanAuthParam`. */
+const param = { nameStart: 0, nameEnd: 0, valueStart: 0, valueEnd: 0, isQuoted: false };
 
-/** The name of a parameter in lower case. */
-function readName(reader: Reader): string {
-  const { bytes, position, end } = reader;
-  const after = skipToken(bytes, position, end);
-  for (const name of known) {
-    if (!spells(bytes, position, after, name)) continue;
-    reader.position = after;
-    return name;
+/**
+ * Steps over one auth-param and the commas before it, leaving in `param` where its parts are. Returns the position
+ * behind it; -1 if there is no further one. Throws ParseError.
+ */
+function scanAuthParam(bytes: Uint8Array, position: number, end: number, field: string): number {
+  let p = position;
+  // Empty elements between commas are let through, as HTTP does.
+  while (p < end && (bytes[p] === COMMA || (classes[bytes[p]!]! & WHITE) !== 0)) p++;
+  if (p === end) return -1;
+  param.nameStart = p;
+  p = skipToken(bytes, p, end);
+  if (p === param.nameStart) throw refusal(field, "a parameter is missing", p);
+  param.nameEnd = p;
+  p = skipWhite(bytes, p, end);
+  if (p === end || bytes[p] !== EQUALS) throw refusal(field, '"=" is missing', p);
+  p = skipWhite(bytes, p + 1, end);
+  param.isQuoted = p < end && bytes[p] === QUOTE;
+  if (param.isQuoted) {
+    const after = skipQuoted(bytes, p, end);
+    if (after < 0) throw refusal(field, "a quoted string does not end", p);
+    param.valueStart = p + 1;
+    param.valueEnd = after - 1;
+    p = after;
+  } else {
+    // A value without quotes may be more than a token (uri=sip:…, base64): it ends at a comma or space.
+    param.valueStart = p;
+    while (p < end && bytes[p] !== COMMA && (classes[bytes[p]!]! & WHITE) === 0) p++;
+    param.valueEnd = p;
   }
-  return reader.token("a parameter").toLowerCase();
+  p = skipWhite(bytes, p, end);
+  if (p < end && bytes[p] !== COMMA) throw refusal(field, "no comma between parameters", p);
+  return p;
 }
 
-/** auth-param *( COMMA auth-param ); empty elements between commas are let through, as HTTP does. */
+/** The value that `param` points at, quotes undone. */
+function paramValue(bytes: Uint8Array): string {
+  return (param.isQuoted ? decodeQuoted : decodeText)(bytes, param.valueStart, param.valueEnd);
+}
+
+/** auth-param *( COMMA auth-param ); the first of two parameters of one name counts. */
 function readAuthParams(reader: Reader): Map<string, string> {
+  const { bytes, end, field } = reader;
   const params = new Map<string, string>();
-  while (true) {
-    while (reader.takes(",")) {
-      // an empty element
-    }
-    if (reader.isAtEnd) return params;
-    const name = readName(reader);
-    reader.expect("=");
-    // A value without quotes may be more than a token (uri=sip:…, base64): it ends at a comma or space.
-    const value = reader.isAtQuote ? reader.quoted() : reader.until(", \t\r\n");
-    if (!params.has(name)) params.set(name, value);
-    reader.white();
-    if (!reader.isAtEnd && reader.peek() !== ",") reader.fail("no comma between parameters");
+  for (let p = reader.position; ; ) {
+    p = scanAuthParam(bytes, p, end, field);
+    if (p < 0) return params;
+    const name = cutAscii(bytes, param.nameStart, param.nameEnd).toLowerCase();
+    if (!params.has(name)) params.set(name, paramValue(bytes));
+  }
+}
+
+/**
+ * Digest credentials as a server looks at them (RFC 7616 §3.4): the parameters that count, quotes undone, without a map
+ * for all of them.
+ */
+export interface DigestCredentials {
+  username: string | undefined;
+  /** `username*`. */
+  extendedUsername: string | undefined;
+  realm: string | undefined;
+  nonce: string | undefined;
+  uri: string | undefined;
+  response: string | undefined;
+  algorithm: string | undefined;
+  cnonce: string | undefined;
+  qop: string | undefined;
+  nonceCount: string | undefined;
+}
+
+/** Credentials of the digest scheme; undefined if they are of another. Throws ParseError, for those of others too. */
+export function decodeDigestCredentials(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  field: string,
+): DigestCredentials | undefined {
+  const behind = skipToken(bytes, start, end);
+  if (!spells(bytes, start, behind, "digest") || behind === end || (classes[bytes[behind]!]! & WHITE) === 0) {
+    decodeChallenge(bytes, start, end, field);
+    return undefined;
+  }
+  const credentials: DigestCredentials = {
+    username: undefined,
+    extendedUsername: undefined,
+    realm: undefined,
+    nonce: undefined,
+    uri: undefined,
+    response: undefined,
+    algorithm: undefined,
+    cnonce: undefined,
+    qop: undefined,
+    nonceCount: undefined,
+  };
+  for (let p = behind; ; ) {
+    p = scanAuthParam(bytes, p, end, field);
+    if (p < 0) return credentials;
+    noteDigestParam(bytes, credentials);
+  }
+}
+
+/** Takes over the parameter that `param` points at, if it is one of those. */
+function noteDigestParam(bytes: Uint8Array, credentials: DigestCredentials): void {
+  const { nameStart: start, nameEnd: end } = param;
+  const is = (name: string) => spells(bytes, start, end, name);
+  switch (end - start) {
+    case 2:
+      if (is("nc")) credentials.nonceCount ??= paramValue(bytes);
+      return;
+    case 3:
+      if (is("uri")) credentials.uri ??= paramValue(bytes);
+      else if (is("qop")) credentials.qop ??= paramValue(bytes);
+      return;
+    case 5:
+      if (is("nonce")) credentials.nonce ??= paramValue(bytes);
+      else if (is("realm")) credentials.realm ??= paramValue(bytes);
+      return;
+    case 6:
+      if (is("cnonce")) credentials.cnonce ??= paramValue(bytes);
+      return;
+    case 8:
+      if (is("username")) credentials.username ??= paramValue(bytes);
+      else if (is("response")) credentials.response ??= paramValue(bytes);
+      return;
+    case 9:
+      if (is("algorithm")) credentials.algorithm ??= paramValue(bytes);
+      else if (is("username*")) credentials.extendedUsername ??= paramValue(bytes);
   }
 }
 
