@@ -67,7 +67,7 @@ function greet(server: OffhookServer, options: ServerOptions): void {
   if (demoUsers.length > 0) {
     lines.push("", "Two users were made; their passwords are shown only now:");
     for (const { user, password } of demoUsers)
-      lines.push(`  ${user}   password ${styleText("bold", password)}`);
+      lines.push(`  ${user.padEnd(5)}   password ${styleText("bold", password)}`);
   }
   if (options.isDemo) {
     const tls = server.listening.find((listener) => listener.startsWith("tls "));
