@@ -266,7 +266,11 @@ const limits = z.strictObject({
   uriLength: z.int().min(64).max(8000).default(4096).describe("Bytes of a Request-URI; above it 414"),
   headerCount: z.int().min(16).max(10_000).default(256).describe("Header field lines of one message"),
   connections: count.default(10_000).describe("TCP connections in all"),
-  connectionsPerSource: count.default(1000).describe("TCP connections of one address"),
+  connectionsPerSource: count
+    .default(1000)
+    .describe(
+      "TCP connections of one address, or of one IPv6 network (/64), as in the other limits by source",
+    ),
   silentConnection: seconds
     .default(30)
     .describe("Seconds that a new connection may stay without a whole message"),

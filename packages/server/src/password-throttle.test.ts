@@ -68,3 +68,10 @@ test("§18.2.1 a source that writes its IPv6 address in another way each time is
   }
   assert.deepEqual(kinds, ["challenge", "challenge", "refused", "refused"]);
 });
+
+test("guesses from all over an IPv6 network are those of one source", () => {
+  const throttle = new PasswordThrottle(clock, 3);
+  for (const address of ["2001:db8::1", "2001:db8::2", "2001:db8::3"]) throttle.failed(address, "alice");
+  assert.ok(throttle.isBlocked("2001:db8::4", "alice"));
+  assert.ok(!throttle.isBlocked("2001:db8:0:1::4", "alice"));
+});

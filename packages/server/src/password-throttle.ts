@@ -3,16 +3,16 @@
 import type { Clock, MaybePromise } from "@offhook/sip";
 import { type ChallengeRole, Challenger, type Ha1Lookup, type Verification } from "@offhook/sip/auth";
 import type { SipRequest } from "@offhook/sip/message";
-import { canonicalHost } from "@offhook/sip/transport";
+import { canonicalHost, sourceOf } from "@offhook/sip/transport";
 
 /** Milliseconds of one count. */
 const window = 60_000;
-/** All users of one address together may fail this many times as often as one. */
+/** All users of one source together may fail this many times as often as one. */
 const usersPerSource = 10;
 /** Sources remembered; above it the oldest count is forgotten. */
 const maxSources = 100_000;
 
-/** Wrong passwords of the last minute, by source address and by user of a source address. */
+/** Wrong passwords of the last minute, by source and by user of a source. */
 export class PasswordThrottle {
   readonly #clock: Pick<Clock, "now">;
   readonly #limit: number;
@@ -29,7 +29,8 @@ export class PasswordThrottle {
 
   failed(address: string, user: string): void {
     const now = this.#clock.now();
-    for (const key of [address, `${address} ${user.slice(0, 128)}`]) {
+    const source = sourceOf(address);
+    for (const key of [source, `${source} ${user.slice(0, 128)}`]) {
       const known = this.#counts.get(key);
       if (known !== undefined && known.until > now) {
         known.count++;
@@ -47,9 +48,10 @@ export class PasswordThrottle {
 
   /** True if this source has guessed too often, for this user or for all. */
   isBlocked(address: string, user: string): boolean {
+    const source = sourceOf(address);
     return (
-      this.#isOver(address, this.#limit * usersPerSource) ||
-      this.#isOver(`${address} ${user.slice(0, 128)}`, this.#limit)
+      this.#isOver(source, this.#limit * usersPerSource) ||
+      this.#isOver(`${source} ${user.slice(0, 128)}`, this.#limit)
     );
   }
 
@@ -85,7 +87,7 @@ export class ThrottledChallenger extends Challenger {
     let check = ha1;
     let isBlocked = false;
     if (!throttle.isIdle && request.headers.has(role === "proxy" ? "Proxy-Authorization" : "Authorization")) {
-      const address = sourceOf(request);
+      const address = addressOf(request);
       const claimed = claimedUser(request, role);
       if (throttle.isBlocked(address, claimed)) return this.#refuse(claimed, address);
       // A look at the first line costs nothing; whom the credentials are really for is known here.
@@ -97,7 +99,7 @@ export class ThrottledChallenger extends Challenger {
     const verification = super.verify(role, request, realm, check, options);
     const look = (one: Verification): Verification =>
       isBlocked && one.kind === "challenge"
-        ? this.#refuse(one.attempted ?? "", sourceOf(request))
+        ? this.#refuse(one.attempted ?? "", addressOf(request))
         : this.#look(request, one);
     return verification instanceof Promise ? verification.then(look) : look(verification);
   }
@@ -110,7 +112,7 @@ export class ThrottledChallenger extends Challenger {
 
   #look(request: SipRequest, verification: Verification): Verification {
     if (verification.kind === "challenge" && verification.attempted !== undefined && !verification.stale) {
-      const address = sourceOf(request);
+      const address = addressOf(request);
       this.#throttled.throttle.failed(address, verification.attempted);
       this.#throttled.onFailed?.(verification.attempted, address);
     }
@@ -119,7 +121,7 @@ export class ThrottledChallenger extends Challenger {
 }
 
 /** The transport layer has written the real source into the top Via where it differs (§18.2.1). */
-function sourceOf(request: SipRequest): string {
+function addressOf(request: SipRequest): string {
   const { received, host } = request.topVia;
   // Where it does not differ, the sender has chosen how to write it.
   return received ?? canonicalHost(host);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canonicalHost, isLiteralAddress, localAddressFor } from "./address.ts";
+import { canonicalHost, isLiteralAddress, localAddressFor, sourceOf } from "./address.ts";
 
 const canonical: [string, string][] = [
   ["Example.COM.", "example.com"],
@@ -44,3 +44,20 @@ test("§18.1.1, a wildcard listener shows the address in the peer's network", ()
   for (const [remote, expected] of cases) assert.equal(localAddressFor(remote, own), expected, remote);
   assert.equal(localAddressFor("192.0.2.1", []), undefined);
 });
+
+const sources: [title: string, address: string, source: string][] = [
+  ["an IPv4 address", "192.0.2.1", "192.0.2.1"],
+  ["a network of IPv6", "2001:db8::1:2:3:4", "2001:db8:0:0"],
+  ["written in full", "2001:db8:0:0:1:2:3:4", "2001:db8:0:0"],
+  ["with zeros behind it", "2001:db8:1:2::1", "2001:db8:1:2"],
+  ["with zeros in it and behind it", "2001:0:0:1::1", "2001:0:0:1"],
+  ["with zeros in it", "2001::1:2:3:4:5", "2001:0:0:1"],
+  ["a neighbour", "fe80::1%eth0", "fe80::1%eth0"],
+  ["this machine", "::1", "::1"],
+  ["IPv4 in IPv6", "::ffff:192.0.2.1", "::ffff:192.0.2.1"],
+];
+for (const [title, address, source] of sources) {
+  test(`who counts as one source, ${title}: ${address} → ${source}`, () => {
+    assert.equal(sourceOf(address), source);
+  });
+}

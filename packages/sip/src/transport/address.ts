@@ -73,6 +73,29 @@ export function canonicalHost(host: string): string {
   return start < 0 ? text(0, 8) : `${text(0, start)}::${text(start + length, 8)}`;
 }
 
+/**
+ * Who counts as one where a source may do only so much: an IPv4 address, or a network of IPv6, as whoever has one of its 2⁶⁴
+ * addresses has them all (RFC 4291 §2.5.4). Neighbours on a link are hosts of their own.
+ * @param address - as RFC 5952 has it
+ */
+export function sourceOf(address: string): string {
+  if (!address.includes(":") || address.startsWith("::") || address.startsWith("fe80:")) return address;
+  let end = -1;
+  for (let groups = 1; groups <= 4; groups++) {
+    end = address.indexOf(":", end + 1);
+    if (groups < 4 && address[end + 1] === ":") return networkWithZeros(address);
+  }
+  return address.slice(0, end);
+}
+
+/** The first four groups where zeros among them are left out. */
+function networkWithZeros(address: string): string {
+  const groups = ipv6Groups(address);
+  if (groups === undefined) return address;
+  const network = groups.slice(0, 4).map((group) => group.toString(16));
+  return network.join(":");
+}
+
 /** Of our addresses the one that this peer sees: same network first, then any that is not loopback. */
 export function localAddressFor(remote: string, addresses: readonly LocalAddress[]): string | undefined {
   if (isLoopback(remote)) {

@@ -1,6 +1,7 @@
 // Connections: who is connected to whom, which may be reused, how many there may be, when one has been
 // silent, slow or idle for too long. RFC 3261 §18, RFC 5923 for reuse.
 
+import { sourceOf } from "./address.ts";
 import type { Endpoint, Flow, Listener, Target, TransportName } from "./flow.ts";
 import { type FramingLimits, StreamFraming } from "./framing.ts";
 import type { TransportLimits } from "./transport.ts";
@@ -59,7 +60,7 @@ export class Connection implements Flow {
   }
 }
 
-/** Who is there from one address. */
+/** Who is there from one source. */
 interface Guests {
   count: number;
   readonly silent: Set<Connection>;
@@ -120,7 +121,7 @@ export class Connections {
    */
   mustLeave(address: string | undefined): Connection | "none" | undefined {
     if (address !== undefined) {
-      const guests = this.#guests.get(address);
+      const guests = this.#guests.get(sourceOf(address));
       if (guests && guests.count >= this.#limits.connectionsPerAddress) return first(guests.silent) ?? "none";
     }
     if (this.#byId.size >= this.#limits.connections) return first(this.#silent) ?? "none";
@@ -132,10 +133,11 @@ export class Connections {
     this.#byRemote.set(keyOf(connection), connection);
     if (!connection.inbound) return;
     this.#silent.add(connection);
-    let guests = this.#guests.get(connection.remote.address);
+    const source = sourceOf(connection.remote.address);
+    let guests = this.#guests.get(source);
     if (!guests) {
       guests = { count: 0, silent: new Set() };
-      this.#guests.set(connection.remote.address, guests);
+      this.#guests.set(source, guests);
     }
     guests.count++;
     guests.silent.add(connection);
@@ -145,7 +147,7 @@ export class Connections {
   spoke(connection: Connection): void {
     connection.hasSpoken = true;
     this.#silent.delete(connection);
-    this.#guests.get(connection.remote.address)?.silent.delete(connection);
+    this.#guests.get(sourceOf(connection.remote.address))?.silent.delete(connection);
   }
 
   remove(connection: Connection): void {
@@ -156,10 +158,12 @@ export class Connections {
       this.#forgetKey(inboundKey(transport, { address: remote.address, port: aliasPort }), connection);
     }
     this.#silent.delete(connection);
-    const guests = connection.inbound ? this.#guests.get(connection.remote.address) : undefined;
+    if (!connection.inbound) return;
+    const source = sourceOf(connection.remote.address);
+    const guests = this.#guests.get(source);
     if (!guests) return;
     guests.silent.delete(connection);
-    if (--guests.count === 0) this.#guests.delete(connection.remote.address);
+    if (--guests.count === 0) this.#guests.delete(source);
   }
 
   #forgetKey(key: string, connection: Connection): void {

@@ -1,5 +1,13 @@
 // Transports, RFC 3261 §18: the public face of this folder.
-export { canonicalHost, defaultPort, isIpv6, isLiteralAddress, isLoopback, isWildcard } from "./address.ts";
+export {
+  canonicalHost,
+  defaultPort,
+  isIpv6,
+  isLiteralAddress,
+  isLoopback,
+  isWildcard,
+  sourceOf,
+} from "./address.ts";
 export * from "./flow.ts";
 export { type FramingUser, StreamFraming } from "./framing.ts";
 export { type Location, locate, targetsFor } from "./locate.ts";

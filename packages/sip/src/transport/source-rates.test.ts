@@ -21,6 +21,16 @@ test("rates, another source does not mind", () => {
   assert.equal(rates.take("192.0.2.2", 5000), "pass");
 });
 
+test("rates, addresses of one IPv6 network are one source", () => {
+  const rates = new SourceRates(1);
+  assert.deepEqual(
+    ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:1", "2001:db8:0:1::1"].map((address) =>
+      rates.take(address, 0),
+    ),
+    ["pass", "refuse", "drop", "pass"],
+  );
+});
+
 test("rates, who is exempt is asked only above the limit", () => {
   const asked: string[] = [];
   const rates = new SourceRates(1, (address) => asked.push(address) > 0);

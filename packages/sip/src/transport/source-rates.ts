@@ -1,4 +1,6 @@
-// How many new requests come from one address: a flood from one slows nobody else. Overload of a server: RFC 3261 §21.5.4.
+// How many new requests come from one source: a flood from one slows nobody else. Overload of a server: RFC 3261 §21.5.4.
+
+import { sourceOf } from "./address.ts";
 
 /** What becomes of a request by the rate of its source. */
 export type RateVerdict = "pass" | "refuse" | "drop";
@@ -6,7 +8,7 @@ export type RateVerdict = "pass" | "refuse" | "drop";
 /** Milliseconds of one count. */
 const window = 1000;
 
-/** New requests of the present second, by source address. */
+/** New requests of the present second, by source. */
 export class SourceRates {
   readonly #limit: number;
   readonly #isExempt: ((address: string) => boolean) | undefined;
@@ -28,8 +30,9 @@ export class SourceRates {
       this.#counts.clear();
       this.#windowEnd = now + window;
     }
-    const count = (this.#counts.get(address) ?? 0) + 1;
-    this.#counts.set(address, count);
+    const source = sourceOf(address);
+    const count = (this.#counts.get(source) ?? 0) + 1;
+    this.#counts.set(source, count);
     if (count <= this.#limit || this.#isExempt?.(address) === true) return "pass";
     return count <= 2 * this.#limit ? "refuse" : "drop";
   }

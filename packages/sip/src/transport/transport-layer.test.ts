@@ -574,6 +574,16 @@ test("2 000 silent connections: the oldest make room, those that have spoken sta
   assert.equal(t.requests.length, 3);
 });
 
+test("connections of one IPv6 network count together: it has addresses enough for any number", () => {
+  const t = bench({ connections: 50, connectionsPerAddress: 2 });
+  const states = ["2001:db8::1:1", "2001:db8::2:1", "2001:db8::3:1", "2001:db8:0:1::1:1"].map((from) => {
+    const flow = t.accept(from);
+    t.receive(request("SIP/2.0/TCP h;branch=z9hG4bKv6"), flow);
+    return flow.state;
+  });
+  assert.deepEqual(states, ["open", "open", "closed", "open"]);
+});
+
 test("only talkers: further connections are refused, ours too", () => {
   const t = bench({ connections: 3, connectionsPerAddress: 2 });
   const talk = (from: string) => {
