@@ -530,7 +530,17 @@ static napi_value print_by_javascript(napi_env env, napi_callback_info info) {
   return napi_create_string_latin1(env, text, NAPI_AUTO_LENGTH, &result) == napi_ok ? result : NULL;
 }
 
+// Where V8 keeps all memory of JavaScript in one cage (Electron), there is none to share. Thrown when the module is
+// loaded: who asks whether there are batch sockets is told before the first is opened.
+static bool can_share_memory(napi_env env) {
+  napi_value buffer;
+  if (napi_create_external_arraybuffer(env, NULL, 0, NULL, NULL, &buffer) == napi_ok) return true;
+  napi_throw_error(env, "ERR_NO_EXTERNAL_BUFFERS", "this runtime allows no external ArrayBuffers");
+  return false;
+}
+
 NAPI_MODULE_INIT() {
+  if (!can_share_memory(env)) return NULL;
   const struct {
     const char* name;
     int32_t value;

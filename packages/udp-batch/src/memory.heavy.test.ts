@@ -1,12 +1,13 @@
-// The tests of the sockets once more, with the compiled half under AddressSanitizer and UBSan, and under valgrind.
+// The compiled half, compiled otherwise: the tests of the sockets once more under AddressSanitizer and UBSan, and under
+// valgrind; and a runtime that will not share memory.
 
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { isAvailable, whyUnavailable } from "./index.ts";
 
@@ -31,6 +32,26 @@ async function compile(name: string, flags: string): Promise<string> {
   await run(process.execPath, [join(place, "build.mjs")], { env: { ...process.env, CFLAGS: flags } });
   return place;
 }
+
+/** What a runtime does that allows no external ArrayBuffers: Electron with its memory cage. */
+const caged = `#include <node_api.h>
+napi_status __wrap_napi_create_external_arraybuffer(napi_env env, void* data, size_t length, napi_finalize finalize,
+                                                    void* hint, napi_value* result) {
+  (void)env, (void)data, (void)length, (void)finalize, (void)hint, (void)result;
+  return napi_no_external_buffers_allowed;
+}
+`;
+
+test("where external ArrayBuffers are not allowed it says so when it is loaded", {
+  skip: lacking("cc", "--version"),
+}, async () => {
+  const file = join(folder, "caged.c");
+  writeFileSync(file, caged);
+  const place = await compile("caged", `${file} -Wl,--wrap=napi_create_external_arraybuffer`);
+  const { isAvailable, whyUnavailable } = await import(pathToFileURL(join(place, "src/index.ts")).href);
+  assert.equal(isAvailable, false);
+  assert.equal(whyUnavailable, "this runtime allows no external ArrayBuffers");
+});
 
 const testFlags = ["--test", "--test-isolation=none", "--test-reporter=spec"];
 

@@ -58,7 +58,7 @@ function load(): Native | undefined {
       if (native.interfaceVersion === interfaceVersion) return native;
       unavailable = `${name} was compiled from other sources`;
     } catch (error) {
-      // Another C library, say.
+      // Another C library, say, or no memory to share.
       unavailable = error instanceof Error ? error.message : String(error);
     }
   }
