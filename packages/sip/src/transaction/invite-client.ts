@@ -193,8 +193,8 @@ export class InviteClient
 
   get #rest(): SettledTransaction {
     const { method, statusCode } = this;
-    const user = this.further ?? this.user;
-    return { method, statusCode, response: noBytes, flow: undefined, toTag: "", user };
+    const peer = this.further ?? this.user;
+    return { method, statusCode, response: noBytes, toTag: "", peer };
   }
 
   /** §17.1.1.3: one ACK, made from the INVITE and the first final response, resent as it is. */

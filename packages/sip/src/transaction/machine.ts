@@ -99,8 +99,10 @@ export interface MachineSink {
 /** What the layer's maps hold. */
 export interface Transaction {
   readonly kind: "client" | "server";
-  /** Its key in the layer's map. */
+  /** Its key in the layer's tables. */
   readonly key: string;
+  /** The hash of the key, for whoever put it there. */
+  hash: number;
   readonly method: string;
   readonly flow: Flow;
   readonly state: string;
@@ -117,6 +119,7 @@ export abstract class Machine<State extends string, Event extends string, Action
   abstract readonly kind: "client" | "server";
   abstract readonly flow: Flow;
   readonly key: string;
+  hash = 0;
   readonly method: string;
   statusCode = 0;
   protected readonly sink: MachineSink;
@@ -291,9 +294,8 @@ export abstract class ServerMachine<State extends string, Event extends string, 
       method: this.method,
       statusCode: this.statusCode,
       response: this.#lastResponse ?? noBytes,
-      flow: this.#responseFlow,
       toTag: this.#toTag,
-      user: undefined,
+      peer: this.#responseFlow,
     };
   }
 

@@ -111,7 +111,7 @@ export class NonInviteClient
 
   get #rest(): SettledTransaction {
     const { method, statusCode } = this;
-    return { method, statusCode, response: noBytes, flow: undefined, toTag: "", user: undefined };
+    return { method, statusCode, response: noBytes, toTag: "", peer: undefined };
   }
 
   protected perform(action: NonInviteClientAction, now: number, input: Input | undefined): void {

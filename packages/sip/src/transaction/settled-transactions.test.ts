@@ -20,7 +20,7 @@ function setUp(random: Random = new SeededRandom(3)) {
       settled.add(
         key,
         {
-          ...{ method: "OPTIONS", statusCode, flow: udp, toTag: `t-${key}`, user: undefined },
+          ...{ method: "OPTIONS", statusCode, toTag: `t-${key}`, peer: udp },
           response: encoder.encode(text),
         },
         until,
@@ -42,7 +42,7 @@ test("a response is found by its key alone, with where it went and what it was",
   assert.equal(find("aa"), "two");
   assert.equal(find("aaa"), undefined);
   const found = settled.get("a", new TextHash(new SeededRandom(3)).of("a"));
-  assert.equal(found?.flow, udp);
+  assert.equal(found?.peer, udp);
   assert.equal(found?.method, "OPTIONS");
   assert.equal(found?.statusCode, 404);
   assert.equal(found?.toTag, "t-a");

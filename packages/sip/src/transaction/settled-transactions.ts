@@ -14,18 +14,37 @@ export interface SettledTransaction {
   readonly statusCode: number;
   /** A server's response that is sent again; empty if nothing is. */
   readonly response: Uint8Array;
-  /** Where a server's responses go. */
-  readonly flow: Flow | undefined;
   /** The To tag of responses that a server made itself, "" if it made none. */
   readonly toTag: string;
-  /** Takes further 2xx of an INVITE that a client sent. */
-  readonly user: ResponseUser | undefined;
+  /** Where a server's responses go, or who takes further 2xx of an INVITE that a client sent. */
+  readonly peer: Flow | ResponseUser | undefined;
 }
 
-/** Keys and responses are copied into chunks of this many bytes, which go once the last of their responses has gone. */
+/** Texts and responses are copied into chunks of this many bytes. */
 const CHUNK = 65_536;
+/** Chunks that are kept for the next ones. */
+const MOST_SPARE = 16;
 const FIRST_CAPACITY = 256;
 export const noBytes = new Uint8Array(0);
+
+/**
+ * Whatever is read or written together lies together, since at a few hundred calls a second it has left the caches each
+ * time. A record, in 32-bit words: its hash; the next older place in its bucket, plus one; which chunk, and where its text
+ * starts there: key, To tag, method, response; the four lengths; its status code; until when, as one of 64 bits.
+ */
+const WORDS = 12;
+const HASH = 0;
+const OLDER = 1;
+const CHUNK_INDEX = 2;
+const START = 3;
+const KEY_LENGTH = 4;
+const TAG_LENGTH = 5;
+const METHOD_LENGTH = 6;
+const RESPONSE_LENGTH = 7;
+const STATUS_CODE = 8;
+/** In words of 64 bits. */
+const DOUBLES = WORDS / 2;
+const UNTIL = 5;
 
 /** Transactions that are settled for the same time each, by their keys, oldest first. */
 export class SettledTransactions {
@@ -33,26 +52,22 @@ export class SettledTransactions {
   /** For whoever runs it: when the oldest one goes. */
   readonly timer: Timer;
   readonly #hash: TextHash;
-  /** Places of a ring; the oldest transaction is at #first. */
+  /** Places of a ring, each with a record; the oldest transaction is at #first. */
   #capacity = 0;
   #first = 0;
   #count = 0;
-  #chunks: Uint8Array[] = [];
-  #flows: (Flow | undefined)[] = [];
-  #methods: string[] = [];
-  #toTags: string[] = [];
-  #users: (ResponseUser | undefined)[] = [];
-  #statusCodes = new Uint16Array(0);
-  #until = new Float64Array(0);
-  #hashes = new Int32Array(0);
-  #keyStarts = new Int32Array(0);
-  #starts = new Int32Array(0);
-  #ends = new Int32Array(0);
-  /** By hash: the place of the newest transaction with it, plus one; and for each place the next older one. */
+  #words = new Int32Array(0);
+  /** The same memory. */
+  #doubles = new Float64Array(0);
+  #peers: SettledTransaction["peer"][] = [];
+  /** By hash: the place of the newest transaction with it, plus one. */
   #buckets = new Int32Array(0);
-  #older = new Int32Array(0);
-  #chunk: Uint8Array = noBytes;
-  #used = 0;
+  readonly #chunks: Uint8Array[] = [];
+  /** Those of the chunks that nothing is in. */
+  readonly #spare: number[] = [];
+  /** The chunk that is being filled. */
+  #chunkIndex = -1;
+  #used = CHUNK;
 
   constructor(
     kind: "client" | "server",
@@ -70,150 +85,181 @@ export class SettledTransactions {
 
   /** When the oldest one goes, Infinity if there is none. */
   get deadline(): number {
-    return this.#count === 0 ? Number.POSITIVE_INFINITY : this.#until[this.#first]!;
+    return this.#count === 0 ? Number.POSITIVE_INFINITY : this.#doubles[this.#first * DOUBLES + UNTIL]!;
   }
 
-  /** Keeps it, with a copy of its response, until then, no earlier than those before it. False if that cannot be. */
-  add(key: string, transaction: SettledTransaction, until: number): boolean {
-    const bytes = transaction.response;
-    const length = key.length + bytes.length;
+  /**
+   * Keeps it, with a copy of its response, until then, no earlier than those before it. False if that cannot be.
+   * @param hash that of the key, if it is known
+   */
+  add(key: string, transaction: SettledTransaction, until: number, hash = this.#hash.of(key)): boolean {
+    const { toTag, method, response } = transaction;
+    const length = key.length + toTag.length + method.length + response.length;
     if (length > CHUNK) return false;
-    for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) > 0xff) return false;
     if (this.#count === this.#capacity) this.#grow();
-    if (this.#used + length > this.#chunk.length) {
-      this.#chunk = new Uint8Array(CHUNK);
-      this.#used = 0;
-    }
-    const chunk = this.#chunk;
-    const keyStart = this.#used;
-    for (let i = 0; i < key.length; i++) chunk[keyStart + i] = key.charCodeAt(i);
-    const start = keyStart + key.length;
-    if (bytes.length > 0) chunk.set(bytes, start);
-    this.#used = start + bytes.length;
+    if (this.#used + length > CHUNK) this.#takeChunk();
+    const chunk = this.#chunks[this.#chunkIndex]!;
+    const start = this.#used;
+    let at = putText(chunk, start, key);
+    if (at >= 0) at = putText(chunk, at, toTag);
+    if (at >= 0) at = putText(chunk, at, method);
+    if (at < 0) return false;
+    if (response.length > 0) chunk.set(response, at);
+    this.#used = start + length;
     const place = (this.#first + this.#count++) & (this.#capacity - 1);
-    const hash = this.#hash.of(key);
-    this.#chunks[place] = chunk;
-    this.#flows[place] = transaction.flow;
-    this.#methods[place] = transaction.method;
-    this.#toTags[place] = transaction.toTag;
-    this.#users[place] = transaction.user;
-    this.#statusCodes[place] = transaction.statusCode;
-    this.#until[place] = until;
-    this.#hashes[place] = hash;
-    this.#keyStarts[place] = keyStart;
-    this.#starts[place] = start;
-    this.#ends[place] = this.#used;
-    this.#enter(place, hash);
+    const words = this.#words;
+    const record = place * WORDS;
+    words[record + HASH] = hash;
+    words[record + CHUNK_INDEX] = this.#chunkIndex;
+    words[record + START] = start;
+    words[record + KEY_LENGTH] = key.length;
+    words[record + TAG_LENGTH] = toTag.length;
+    words[record + METHOD_LENGTH] = method.length;
+    words[record + RESPONSE_LENGTH] = response.length;
+    words[record + STATUS_CODE] = transaction.statusCode;
+    this.#doubles[place * DOUBLES + UNTIL] = until;
+    this.#peers[place] = transaction.peer;
+    this.#enter(place);
     return true;
   }
 
   /** The transaction with this key, whose hash is given. */
   get(key: string, hash: number): SettledTransaction | undefined {
     if (this.#count === 0) return undefined;
+    const words = this.#words;
     let next = this.#buckets[hash & (this.#capacity - 1)]!;
     while (next !== 0) {
       const place = next - 1;
-      if (this.#hashes[place] === hash && this.#hasKey(place, key)) return this.#at(place);
-      next = this.#older[place]!;
+      if (words[place * WORDS + HASH] === hash && this.#hasKey(place, key)) return this.#at(place);
+      next = words[place * WORDS + OLDER]!;
     }
     return undefined;
   }
 
   /** Removes what is due, and tells of each. */
-  expire(now: number, ended: (method: string, statusCode: number) => void): void {
-    while (this.#count > 0 && this.#until[this.#first]! <= now) {
+  expire(now: number, ended?: (method: string, statusCode: number) => void): void {
+    while (this.#count > 0 && this.deadline <= now) {
       const place = this.#first;
+      const chunkIndex = this.#words[place * WORDS + CHUNK_INDEX]!;
       this.#leave(place);
-      this.#chunks[place] = noBytes;
-      this.#flows[place] = undefined;
-      this.#users[place] = undefined;
+      this.#peers[place] = undefined;
       this.#first = (place + 1) & (this.#capacity - 1);
       this.#count--;
-      ended(this.#methods[place]!, this.#statusCodes[place]!);
+      if (ended !== undefined) {
+        const { method, statusCode } = this.#at(place);
+        ended(method, statusCode);
+      }
+      const isLast = this.#count === 0 || this.#words[this.#first * WORDS + CHUNK_INDEX] !== chunkIndex;
+      if (isLast && chunkIndex !== this.#chunkIndex) this.#giveBack(chunkIndex);
     }
-    if (this.#count > 0) return;
-    this.#chunk = noBytes;
-    if (this.#capacity > FIRST_CAPACITY) this.#shrink();
+    if (this.#count === 0 && this.#capacity > FIRST_CAPACITY) this.#shrink();
   }
 
-  /** Gives back the places of a busy time. */
+  #takeChunk(): void {
+    const index = this.#spare.pop() ?? this.#chunks.length;
+    this.#chunks[index] ??= noBytes;
+    if (this.#chunks[index].length === 0) this.#chunks[index] = new Uint8Array(CHUNK);
+    this.#chunkIndex = index;
+    this.#used = 0;
+  }
+
+  #giveBack(index: number): void {
+    if (this.#spare.push(index) > MOST_SPARE) {
+      this.#chunks[index] = noBytes;
+      // Behind those that have memory.
+      this.#spare.unshift(this.#spare.pop()!);
+    }
+  }
+
+  /** Gives back the places and chunks of a busy time. */
   #shrink(): void {
     this.#capacity = 0;
     this.#first = 0;
-    this.#chunks = [];
-    this.#flows = [];
-    this.#methods = [];
-    this.#toTags = [];
-    this.#users = [];
+    this.#words = new Int32Array(0);
+    this.#peers = [];
+    this.#chunks.length = 0;
+    this.#spare.length = 0;
+    this.#chunkIndex = -1;
+    this.#used = CHUNK;
     this.#grow();
   }
 
   #at(place: number): SettledTransaction {
-    const start = this.#starts[place]!;
-    const end = this.#ends[place]!;
+    const words = this.#words;
+    const record = place * WORDS;
+    const chunk = this.#chunks[words[record + CHUNK_INDEX]!]!;
+    const tag = words[record + START]! + words[record + KEY_LENGTH]!;
+    const method = tag + words[record + TAG_LENGTH]!;
+    const response = method + words[record + METHOD_LENGTH]!;
+    const end = response + words[record + RESPONSE_LENGTH]!;
     return {
-      method: this.#methods[place]!,
-      statusCode: this.#statusCodes[place]!,
-      response: start === end ? noBytes : this.#chunks[place]!.subarray(start, end),
-      flow: this.#flows[place],
-      toTag: this.#toTags[place]!,
-      user: this.#users[place],
+      method: textOf(chunk, method, response),
+      statusCode: words[record + STATUS_CODE]!,
+      // A copy: it may be on its way when the chunk is used again.
+      response: response === end ? noBytes : chunk.slice(response, end),
+      toTag: textOf(chunk, tag, method),
+      peer: this.#peers[place],
     };
   }
 
   #hasKey(place: number, key: string): boolean {
-    const start = this.#keyStarts[place]!;
-    if (this.#starts[place]! - start !== key.length) return false;
-    const chunk = this.#chunks[place]!;
+    const record = place * WORDS;
+    if (this.#words[record + KEY_LENGTH] !== key.length) return false;
+    const start = this.#words[record + START]!;
+    const chunk = this.#chunks[this.#words[record + CHUNK_INDEX]!]!;
     for (let i = 0; i < key.length; i++) if (chunk[start + i] !== key.charCodeAt(i)) return false;
     return true;
   }
 
-  #enter(place: number, hash: number): void {
-    const bucket = hash & (this.#capacity - 1);
-    this.#older[place] = this.#buckets[bucket]!;
+  #enter(place: number): void {
+    const record = place * WORDS;
+    const bucket = this.#words[record + HASH]! & (this.#capacity - 1);
+    this.#words[record + OLDER] = this.#buckets[bucket]!;
     this.#buckets[bucket] = place + 1;
   }
 
   /** Takes the oldest transaction out of its bucket, where it is the last. */
   #leave(place: number): void {
-    const bucket = this.#hashes[place]! & (this.#capacity - 1);
+    const words = this.#words;
+    const bucket = words[place * WORDS + HASH]! & (this.#capacity - 1);
     let newer = this.#buckets[bucket]! - 1;
     if (newer === place) {
       this.#buckets[bucket] = 0;
       return;
     }
-    while (this.#older[newer] !== place + 1) newer = this.#older[newer]! - 1;
-    this.#older[newer] = 0;
+    while (words[newer * WORDS + OLDER] !== place + 1) newer = words[newer * WORDS + OLDER]! - 1;
+    words[newer * WORDS + OLDER] = 0;
   }
 
   /** Twice as many places, the oldest transaction at the first. */
   #grow(): void {
-    const before = this.#capacity;
-    const capacity = Math.max(FIRST_CAPACITY, 2 * before);
+    const before = this.#words;
     const first = this.#first;
-    const rotated = <T>(list: readonly T[]): T[] => [...list.slice(first), ...list.slice(0, first)];
-    const longer = <T extends Float64Array | Int32Array | Uint16Array>(list: T, grown: T): T => {
-      if (before === 0) return grown;
-      grown.set(list.subarray(first));
-      grown.set(list.subarray(0, first), before - first);
-      return grown;
-    };
-    this.#chunks = rotated(this.#chunks);
-    this.#flows = rotated(this.#flows);
-    this.#methods = rotated(this.#methods);
-    this.#toTags = rotated(this.#toTags);
-    this.#users = rotated(this.#users);
-    this.#statusCodes = longer(this.#statusCodes, new Uint16Array(capacity));
-    this.#until = longer(this.#until, new Float64Array(capacity));
-    this.#hashes = longer(this.#hashes, new Int32Array(capacity));
-    this.#keyStarts = longer(this.#keyStarts, new Int32Array(capacity));
-    this.#starts = longer(this.#starts, new Int32Array(capacity));
-    this.#ends = longer(this.#ends, new Int32Array(capacity));
-    this.#buckets = new Int32Array(capacity);
-    this.#older = new Int32Array(capacity);
-    this.#capacity = capacity;
+    this.#capacity = Math.max(FIRST_CAPACITY, 2 * this.#capacity);
+    this.#doubles = new Float64Array(this.#capacity * DOUBLES);
+    this.#words = new Int32Array(this.#doubles.buffer);
+    this.#words.set(before.subarray(first * WORDS));
+    this.#words.set(before.subarray(0, first * WORDS), before.length - first * WORDS);
+    this.#peers = [...this.#peers.slice(first), ...this.#peers.slice(0, first)];
+    this.#buckets = new Int32Array(this.#capacity);
     this.#first = 0;
-    for (let place = 0; place < this.#count; place++) this.#enter(place, this.#hashes[place]!);
+    for (let place = 0; place < this.#count; place++) this.#enter(place);
   }
+}
+
+/** Writes text of one byte for each character; the position behind it, -1 if it has others. */
+function putText(chunk: Uint8Array, start: number, text: string): number {
+  let all = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    chunk[start + i] = code;
+    all |= code;
+  }
+  return all > 0xff ? -1 : start + text.length;
+}
+
+function textOf(chunk: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let i = start; i < end; i++) text += String.fromCharCode(chunk[i]!);
+  return text;
 }

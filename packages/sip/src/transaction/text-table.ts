@@ -48,6 +48,7 @@ export class TextTable<T extends Keyed> {
   #size = 0;
   readonly #hash: TextHash;
 
+  /** All methods take the hash of the key, if it is known. */
   constructor(hash: Random | TextHash) {
     this.#hash = hash instanceof TextHash ? hash : new TextHash(hash);
   }
@@ -56,28 +57,26 @@ export class TextTable<T extends Keyed> {
     return this.#size;
   }
 
-  /** `hash`: that of the key, if it is known. */
   get(key: string, hash = this.#hash.of(key)): T | undefined {
     const at = this.#find(key, hash || 1);
     return this.#hashes[at] === 0 ? undefined : this.#entries[at];
   }
 
   /** Adds an entry, in the place of one with the same key. */
-  add(entry: T): void {
-    const hash = this.#hash.of(entry.key) || 1;
-    const at = this.#find(entry.key, hash);
+  add(entry: T, hash = this.#hash.of(entry.key)): void {
+    const at = this.#find(entry.key, hash || 1);
     if (this.#hashes[at] === 0) this.#size++;
-    this.#hashes[at] = hash;
+    this.#hashes[at] = hash || 1;
     this.#entries[at] = entry;
     if (this.#size * 2 > this.#hashes.length) this.#grow();
   }
 
   /** Removes the entry with this key; false if there is none. */
-  delete(key: string): boolean {
+  delete(key: string, hash = this.#hash.of(key)): boolean {
     const hashes = this.#hashes;
     const entries = this.#entries;
     const mask = hashes.length - 1;
-    let gap = this.#find(key, this.#hash.of(key) || 1);
+    let gap = this.#find(key, hash || 1);
     if (hashes[gap] === 0) return false;
     this.#size--;
     // Whoever stands behind the gap, and could not be found across it, moves into it and leaves another.

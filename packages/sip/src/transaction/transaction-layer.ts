@@ -39,7 +39,7 @@ import {
   statelessTag,
   type UniqueIds,
 } from "./transaction-id.ts";
-import type { StackObserver } from "./transaction-user.ts";
+import type { ResponseUser, StackObserver } from "./transaction-user.ts";
 
 /** What the layer needs from the one below. */
 export interface TransactionTransport {
@@ -157,11 +157,11 @@ export class TransactionLayer implements MachineSink {
       // RFC 6026 §7.1: an INVITE that was accepted is absorbed; §17.2.2: other requests get their response again.
       if (settled.response.length === 0) return;
       this.resent(settled.method, settled.statusCode, now);
-      this.send(settled.flow!, settled.response, now);
-    } else if (method === "CANCEL") this.#receiveCancel(key, request, flow, now);
+      this.send(settled.peer as Flow, settled.response, now);
+    } else if (method === "CANCEL") this.#receiveCancel(key, hash, request, flow, now);
     else {
       const verdict = request.hasToTag ? this.#verdictInDialog(flow, now) : this.#verdict(flow, now);
-      if (verdict === "pass") this.#addServer(key, request, flow, now);
+      if (verdict === "pass") this.#addServer(key, hash, request, flow, now);
       else this.#refuse(request, verdict, flow, now);
     }
   }
@@ -248,7 +248,8 @@ export class TransactionLayer implements MachineSink {
       method === "INVITE"
         ? new InviteClient(key, flow, bytes, user, this)
         : new NonInviteClient(key, method, flow, bytes, user, this);
-    this.#clients.add(transaction);
+    transaction.hash = this.#hash.of(key);
+    this.#clients.add(transaction, transaction.hash);
     this.#unanswered++;
     this.#watch(flow, transaction);
     return transaction;
@@ -308,16 +309,16 @@ export class TransactionLayer implements MachineSink {
   }
 
   takeOver(
-    { key, kind, method }: ServerMachineView | ClientTransaction,
+    { key, hash, kind, method }: ServerMachineView | ClientTransaction,
     rest: SettledTransaction,
     duration: number,
     now: number,
   ): boolean {
     const ofClients = method === "INVITE" ? this.#acceptedClients : this.#completedClients;
     const settled = kind === "server" ? this.#settledServers : ofClients;
-    if (!settled.add(key, rest, now + duration)) return false;
+    if (!settled.add(key, rest, now + duration, hash)) return false;
     const table = kind === "server" ? this.#servers : this.#clients;
-    table.delete(key);
+    table.delete(key, hash);
     if (settled.size === 1) this.startTimer(settled.timer, duration, now);
     return true;
   }
@@ -333,9 +334,9 @@ export class TransactionLayer implements MachineSink {
   ended(transaction: Transaction, now: number): void {
     this.#unwatch(transaction.flow, transaction);
     if (transaction.kind === "client") {
-      this.#clients.delete(transaction.key);
+      this.#clients.delete(transaction.key, transaction.hash);
     } else {
-      this.#servers.delete(transaction.key);
+      this.#servers.delete(transaction.key, transaction.hash);
       const { responseFlow } = transaction as ServerMachineView;
       if (responseFlow !== transaction.flow) this.#unwatch(responseFlow, transaction);
     }
@@ -348,9 +349,11 @@ export class TransactionLayer implements MachineSink {
 
   /** The last timer of all that has been taken over: never early, and late by a moment rather than busy all the time. */
   #expire(settled: SettledTransactions, now: number): void {
-    settled.expire(now, (method, statusCode) =>
-      this.#observer?.transactionEnded?.(settled.kind, method, statusCode, now),
-    );
+    const observer = this.#observer;
+    const isWatched = observer?.transactionEnded !== undefined;
+    const ended = (method: string, statusCode: number) =>
+      observer?.transactionEnded?.(settled.kind, method, statusCode, now);
+    settled.expire(now, isWatched ? ended : undefined);
     if (settled.size > 0)
       this.startTimer(settled.timer, Math.max(settled.deadline - now, expiryInterval), now);
     this.#checkIdle();
@@ -363,7 +366,7 @@ export class TransactionLayer implements MachineSink {
     // RFC 6026 §7.2: every 2xx of an INVITE is passed up.
     if (response.statusCode >= 200 && response.statusCode < 300) {
       try {
-        settled.user?.receiveResponse(response, flow, now);
+        (settled.peer as ResponseUser | undefined)?.receiveResponse(response, flow, now);
       } catch (error) {
         this.userFailed(error);
       }
@@ -389,14 +392,15 @@ export class TransactionLayer implements MachineSink {
     return this.size >= this.#options.maxTransactions * 1.25 ? "refuse" : "pass";
   }
 
-  #addServer(key: string, borrowed: SipRequest, flow: Flow, now: number): ServerMachineView {
+  #addServer(key: string, hash: number, borrowed: SipRequest, flow: Flow, now: number): ServerMachineView {
     // The one copy: `receive` only lends the bytes.
     const request = borrowed.detach();
     const transaction =
       request.method === "INVITE"
         ? new InviteServer(key, request, flow, this)
         : new NonInviteServer(key, request, flow, this);
-    this.#servers.add(transaction);
+    transaction.hash = hash;
+    this.#servers.add(transaction, hash);
     this.#unanswered++;
     // A connection that ends takes the caller with it; for UDP there is nothing to notice.
     if (transaction.isInvite && flow.isReliable) this.#watch(flow, transaction);
@@ -426,7 +430,7 @@ export class TransactionLayer implements MachineSink {
   }
 
   /** §9.2. */
-  #receiveCancel(key: string, cancel: SipRequest, flow: Flow, now: number): void {
+  #receiveCancel(key: string, hash: number, cancel: SipRequest, flow: Flow, now: number): void {
     const canceled = this.#canceledBy(cancel);
     if (canceled === undefined) {
       // Without a transaction, and no more than of other requests: nobody shall flood us with CANCELs of nothing.
@@ -436,7 +440,7 @@ export class TransactionLayer implements MachineSink {
         this.#answerStatelessly(cancel, 481, [], flow, now);
       return;
     }
-    const transaction = this.#addServer(key, cancel, flow, now);
+    const transaction = this.#addServer(key, hash, cancel, flow, now);
     const request = transaction.request!;
     // The same To tag as in the responses to what is cancelled, as far as they are made here.
     transaction.respond(printResponse(request, 200, { toTag: canceled.toTag }));
