@@ -26,7 +26,17 @@ for (const [text, expected] of canonical) {
 
 test("§19.1.1, what is a literal address", () => {
   for (const host of ["1.2.3.4", "::1"]) assert.ok(isLiteralAddress(host));
-  for (const host of ["localhost", "1.2.3.4.example", "example.com"]) assert.ok(!isLiteralAddress(host));
+  for (const host of [
+    "localhost",
+    "1.2.3.4.example",
+    "example.com",
+    "",
+    "1.2.3",
+    "1.2.3.4.5",
+    "1..3.4",
+    "1.2.3.1234",
+  ])
+    assert.ok(!isLiteralAddress(host));
 });
 
 test("§18.1.1, a wildcard listener shows the address in the peer's network", () => {

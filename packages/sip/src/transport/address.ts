@@ -3,11 +3,27 @@
 import { ipv6Groups } from "../message/host.ts";
 import type { LocalAddress, TransportName } from "./flow.ts";
 
-const IPV4 = /^\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}$/;
-
 /** True for an IPv4 address or an IPv6 address without brackets; the parser has checked the digits. */
 export function isLiteralAddress(host: string): boolean {
-  return host.includes(":") || IPV4.test(host);
+  return isIpv4(host) || isIpv6(host);
+}
+
+/** Four numbers of at most three digits. Asked several times for each message, hence no regular expression. */
+function isIpv4(host: string): boolean {
+  let numbers = 0;
+  let digits = 0;
+  for (let i = 0; i < host.length; i++) {
+    const code = host.charCodeAt(i);
+    if (code >= 0x30 && code <= 0x39) {
+      if (digits === 0) numbers++;
+      if (++digits > 3) return false;
+    } else if (code === 0x2e && digits > 0) {
+      digits = 0;
+    } else {
+      return false;
+    }
+  }
+  return numbers === 4 && digits > 0;
 }
 
 export function isIpv6(address: string): boolean {
