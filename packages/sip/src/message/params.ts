@@ -91,7 +91,7 @@ export function parseParams(bytes: Uint8Array, position: number, end: number, fi
  * Parameters that were checked, but are taken apart only when someone looks. Holds the text and not the bytes,
  * since these may be used again for another message.
  */
-class LazyParams implements ReadonlyMap<string, string> {
+export class LazyParams implements ReadonlyMap<string, string> {
   /** As written; enumerable, so that comparing two of them compares this. */
   readonly text: string;
   #map: Params | undefined;
@@ -101,11 +101,12 @@ class LazyParams implements ReadonlyMap<string, string> {
   }
 
   get map(): Params {
-    if (this.#map === undefined) {
-      const bytes = latin1Bytes(this.text);
-      this.#map = parseParams(bytes, 0, bytes.length, "parameters");
-    }
+    this.#map ??= this.decode(latin1Bytes(this.text));
     return this.#map;
+  }
+
+  protected decode(bytes: Uint8Array): Params {
+    return parseParams(bytes, 0, bytes.length, "parameters");
   }
 
   get size(): number {

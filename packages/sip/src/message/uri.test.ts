@@ -128,6 +128,28 @@ test("RFC 5118 §4.10, a third colon before an IPv4 tail, is read and not printe
   assert.equal(printUri(uri), "sip:u@[2001:db8::192.0.2.1]");
 });
 
+for (const params of [
+  ";lr",
+  ";transport=tcp;lr",
+  ";Transport=TCP;LR;x-Y_z=1",
+  ";lr=;lr=on;lrx;xlr=2",
+  ";lr2=a;lr",
+  ";l%72;tr%61nsport=u%64p",
+  ";maddr=[2001:db8::1];ttl=1;lr",
+  ";transport;transport=udp",
+]) {
+  test(`§19.1.1, parameters ${params}: one that is asked for is what the map of all has`, () => {
+    const uri = parseUri(`sip:host${params}`) as SipUri;
+    const all = new Map((parseUri(`sip:host${params}`) as SipUri).params);
+    for (const name of ["lr", "lr2", "lrx", "xlr", "r", "transport", "maddr", "ttl", "x-y_z", "tcp", ""]) {
+      assert.equal(uri.params.get(name), all.get(name), name);
+      assert.equal(uri.params.has(name), all.has(name), name);
+    }
+    assert.deepEqual([...uri.params], [...all]);
+    assert.equal(uri.params.size, all.size);
+  });
+}
+
 test("RFC 3966 §3, tel: URIs, are read and printed", () => {
   const uri = parseUri("tel:7042;phone-context=example.com;ext=3");
   assert.ok(isTelUri(uri));

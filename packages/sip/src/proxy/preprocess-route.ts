@@ -58,9 +58,9 @@ export interface OwnIdentity {
 export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIdentity): RouteDecision {
   const received = request.requestUri;
   const { hasRoute } = request;
-  const hasParams = isSipUri(received) && received.params.size > 0;
+  const mayNameUs = isSipUri(received) && (isSigned(received) || received.params.has("maddr"));
   // The common case: no Route, and no parameter that could concern us.
-  if (!hasRoute && !hasParams) return untouched;
+  if (!hasRoute && !mayNameUs) return untouched;
 
   let routes = hasRoute ? request.headers.getAll("Route") : noRoutes;
   let requestUri: Uri | undefined;
@@ -79,7 +79,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
     flowId = recorded.flowId ?? flowId;
   };
 
-  if (hasParams) {
+  if (mayNameUs) {
     // §16.4: our Record-Route value in the Request-URI comes from a strict router; the last Route value
     // is where the request really goes.
     if (routes.length > 0 && isSigned(received) && self.isOurs(received)) {
