@@ -75,3 +75,31 @@ test("guesses from all over an IPv6 network are those of one source", () => {
   assert.ok(throttle.isBlocked("2001:db8::4", "alice"));
   assert.ok(!throttle.isBlocked("2001:db8:0:1::4", "alice"));
 });
+
+test("counts end after a minute, those of a source and those of its users each for themselves", () => {
+  const time = { now: () => time.at, at: 1_800_000_000_000 };
+  const throttle = new PasswordThrottle(time, 2);
+  const blocked = (user: string) => throttle.isBlocked("192.0.2.1", user);
+  throttle.failed("192.0.2.1", "alice");
+  time.at += 30_000;
+  throttle.failed("192.0.2.1", "alice");
+  throttle.failed("192.0.2.1", "bob");
+  throttle.failed("192.0.2.1", "bob");
+  assert.deepEqual(["alice", "bob", "carol"].map(blocked), [true, true, false]);
+  assert.equal(throttle.isBlocked("192.0.2.2", "alice"), false);
+  time.at += 30_000;
+  assert.deepEqual(["alice", "bob"].map(blocked), [false, true]);
+  time.at += 30_000;
+  assert.deepEqual(["alice", "bob"].map(blocked), [false, false]);
+  assert.ok(throttle.isIdle);
+});
+
+test("no more is remembered than 100 000 counts: the oldest is forgotten first", () => {
+  const throttle = new PasswordThrottle(clock, 1);
+  throttle.failed("192.0.2.1", "alice");
+  for (let i = 0; i < 49_999; i++) throttle.failed(`10.1.${i >> 8}.${i & 255}`, "x");
+  assert.ok(throttle.isBlocked("192.0.2.1", "alice"));
+  throttle.failed("192.0.2.2", "x");
+  assert.equal(throttle.isBlocked("192.0.2.1", "alice"), false);
+  assert.ok(throttle.isBlocked("10.1.0.0", "x"));
+});

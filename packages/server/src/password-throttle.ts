@@ -2,6 +2,7 @@
 
 import type { Clock, MaybePromise } from "@offhook/sip";
 import { type ChallengeRole, Challenger, type Ha1Lookup, type Verification } from "@offhook/sip/auth";
+import { ExpiringMap } from "@offhook/sip/core";
 import type { SipRequest } from "@offhook/sip/message";
 import { canonicalHost, sourceOf } from "@offhook/sip/transport";
 
@@ -9,14 +10,15 @@ import { canonicalHost, sourceOf } from "@offhook/sip/transport";
 const window = 60_000;
 /** All users of one source together may fail this many times as often as one. */
 const usersPerSource = 10;
-/** Sources remembered; above it the oldest count is forgotten. */
-const maxSources = 100_000;
+/** Counts remembered; above it the oldest is forgotten. */
+const maxCounts = 100_000;
 
 /** Wrong passwords of the last minute, by source and by user of a source. */
 export class PasswordThrottle {
   readonly #clock: Pick<Clock, "now">;
   readonly #limit: number;
-  readonly #counts = new Map<string, { count: number; until: number }>();
+  /** With the time of the first of each. */
+  readonly #counts = new ExpiringMap<string, number>();
 
   constructor(clock: Pick<Clock, "now">, limit: number) {
     this.#clock = clock;
@@ -28,37 +30,37 @@ export class PasswordThrottle {
   }
 
   failed(address: string, user: string): void {
-    const now = this.#clock.now();
     const source = sourceOf(address);
-    for (const key of [source, `${source} ${user.slice(0, 128)}`]) {
-      const known = this.#counts.get(key);
-      if (known !== undefined && known.until > now) {
-        known.count++;
-        continue;
-      }
-      // Deleted first, so that the map stays in the order of the windows.
-      this.#counts.delete(key);
-      this.#counts.set(key, { count: 1, until: now + window });
-    }
-    for (const [key, { until }] of this.#counts) {
-      if (until > now && this.#counts.size <= maxSources) break;
-      this.#counts.delete(key);
-    }
+    this.#count(source);
+    this.#count(keyOf(source, user));
   }
 
   /** True if this source has guessed too often, for this user or for all. */
   isBlocked(address: string, user: string): boolean {
+    this.#forget();
     const source = sourceOf(address);
     return (
-      this.#isOver(source, this.#limit * usersPerSource) ||
-      this.#isOver(`${source} ${user.slice(0, 128)}`, this.#limit)
+      (this.#counts.get(source) ?? 0) >= this.#limit * usersPerSource ||
+      (this.#counts.get(keyOf(source, user)) ?? 0) >= this.#limit
     );
   }
 
-  #isOver(key: string, limit: number): boolean {
+  #count(key: string): void {
+    this.#forget();
     const known = this.#counts.get(key);
-    return known !== undefined && known.count >= limit && known.until > this.#clock.now();
+    if (known === undefined) this.#counts.add(key, 1, this.#clock.now());
+    else this.#counts.replace(key, known + 1);
   }
+
+  #forget(): void {
+    const counts = this.#counts;
+    const before = this.#clock.now() - window;
+    while (counts.firstTime <= before || counts.size > maxCounts) counts.shift();
+  }
+}
+
+function keyOf(source: string, user: string): string {
+  return `${source} ${user.slice(0, 128)}`;
 }
 
 export interface ThrottledChallengerOptions {
@@ -84,23 +86,27 @@ export class ThrottledChallenger extends Challenger {
     options?: Parameters<Challenger["verify"]>[4],
   ): MaybePromise<Verification> {
     const { throttle } = this.#throttled;
-    let check = ha1;
-    let isBlocked = false;
-    if (!throttle.isIdle && request.headers.has(role === "proxy" ? "Proxy-Authorization" : "Authorization")) {
-      const address = addressOf(request);
-      const claimed = claimedUser(request, role);
-      if (throttle.isBlocked(address, claimed)) return this.#refuse(claimed, address);
-      // A look at the first line costs nothing; whom the credentials are really for is known here.
-      check = (user, ...rest) => {
-        isBlocked = throttle.isBlocked(address, user);
-        return isBlocked ? undefined : ha1(user, ...rest);
-      };
+    const header = role === "proxy" ? "Proxy-Authorization" : "Authorization";
+    if (throttle.isIdle || !request.headers.has(header)) {
+      const verification = super.verify(role, request, realm, ha1, options);
+      return verification instanceof Promise
+        ? verification.then((one) => this.#look(request, one))
+        : this.#look(request, verification);
     }
-    const verification = super.verify(role, request, realm, check, options);
+    const address = addressOf(request);
+    // A look at the first line costs nothing; whom the credentials are really for is known below.
+    const claimed = claimedUser(request, header);
+    if (throttle.isBlocked(address, claimed)) return this.#refuse(claimed, address);
+    let isBlocked = false;
+    const check: Ha1Lookup = (user, ...rest) => {
+      isBlocked = throttle.isBlocked(address, user);
+      return isBlocked ? undefined : ha1(user, ...rest);
+    };
     const look = (one: Verification): Verification =>
       isBlocked && one.kind === "challenge"
-        ? this.#refuse(one.attempted ?? "", addressOf(request))
+        ? this.#refuse(one.attempted ?? "", address)
         : this.#look(request, one);
+    const verification = super.verify(role, request, realm, check, options);
     return verification instanceof Promise ? verification.then(look) : look(verification);
   }
 
@@ -127,7 +133,7 @@ function addressOf(request: SipRequest): string {
   return received ?? canonicalHost(host);
 }
 
-function claimedUser(request: SipRequest, role: ChallengeRole): string {
-  const line = request.headers.raw(role === "proxy" ? "Proxy-Authorization" : "Authorization") ?? "";
+function claimedUser(request: SipRequest, header: "Authorization" | "Proxy-Authorization"): string {
+  const line = request.headers.raw(header) ?? "";
   return /\busername\s*=\s*"([^"]*)"/i.exec(line)?.[1] ?? "";
 }

@@ -1,4 +1,6 @@
 // Behaviour of user agents that does not depend on the method: RFC 3261 §8.
+
+export { ExpiringMap } from "./expiring-map.ts";
 export { type Explanation, explain } from "./explanation.ts";
 export type { FailedAttempt } from "./failed-attempt.ts";
 export {

@@ -3,6 +3,7 @@
 import type { HeaderInit, SipRequest, Uri } from "../message/index.ts";
 import type { Clock } from "../ports.ts";
 import type { IncomingRequest, RespondOptions } from "../stack.ts";
+import { ExpiringMap } from "./expiring-map.ts";
 import { acceptedOf, optionTags, takesType } from "./field-values.ts";
 import { type BodyRules, checkBody } from "./request-body.ts";
 
@@ -179,7 +180,7 @@ function checkAccept({ method, headers }: SipRequest, rules: UasRules): Refusal 
 export class MergedRequests {
   readonly #clock: Pick<Clock, "now">;
   readonly #lifetime: number;
-  readonly #seen = new Map<string, number>();
+  readonly #seen = new ExpiringMap<string, true>();
 
   /** @param lifetime - milliseconds for which a request is remembered, at least that of its transaction */
   constructor(clock: Pick<Clock, "now">, lifetime: number) {
@@ -192,14 +193,11 @@ export class MergedRequests {
     const { request } = incoming;
     if (request.to.tag !== undefined || incoming.transaction === undefined) return false;
     const now = this.#clock.now();
-    for (const [key, until] of this.#seen) {
-      if (until > now) break;
-      this.#seen.delete(key);
-    }
+    while (this.#seen.firstTime <= now - this.#lifetime) this.#seen.shift();
     const { cSeq, callId, from } = request;
     const key = `${callId} ${from.tag ?? ""} ${cSeq.sequence} ${cSeq.method}`;
     if (this.#seen.has(key)) return true;
-    this.#seen.set(key, now + this.#lifetime);
+    this.#seen.add(key, true, now);
     return false;
   }
 }
