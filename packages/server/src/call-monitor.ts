@@ -105,19 +105,12 @@ export class CallMonitor {
   }
 
   #begin(invite: SipRequest, callId: string, now: number): Call {
-    const { from, to } = invite;
-    // A call outlives the message: strings that share its memory (Call-ID does not) must not keep it.
+    // A call outlives the message: strings that share its memory (these and Call-ID do not) must not keep it.
+    const caller = invite.writtenFromAor ?? own(addressOf(invite.from.uri));
+    const callee = invite.writtenToAor ?? own(addressOf(invite.to.uri));
     const number = ++this.#lastNumber;
     const id = `${this.#series}-${number}`;
-    const call = new Call(
-      id,
-      number,
-      callId,
-      own(addressOf(from.uri)),
-      own(addressOf(to.uri)),
-      invite.fromTag,
-      now,
-    );
+    const call = new Call(id, number, callId, caller, callee, invite.fromTag, now);
     if (this.#options.calls > 0) call.trace = new MessageTrace(this.#blocks, now);
     this.#calls.add(call);
     this.#unproven.add(call);

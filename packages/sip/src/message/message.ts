@@ -9,7 +9,7 @@ import { decodeHost } from "./host.ts";
 import { methodNames } from "./method.ts";
 import { type FromTo, fromToOfParts, type NameAddrParts } from "./name-addr.ts";
 import { decodeAscii, decodeUtf8, readFrom } from "./text.ts";
-import { type Uri, type UriParts, uriOfParts } from "./uri.ts";
+import { type Uri, type UriParts, uriOfParts, writtenAor } from "./uri.ts";
 
 /**
  * Where the parser found the core parts: positions in the bytes, -1 for what is absent. The same shape for
@@ -116,6 +116,16 @@ abstract class Message {
       this.#to = fromToOfParts(this.bytes, this.layout.to);
     }
     return this.#to;
+  }
+
+  /** `aorOf` of From in a string of its own, if it stands there as it is. Makes no URI. */
+  get writtenFromAor(): string | undefined {
+    return writtenAor(this.bytes, this.layout.from.uri);
+  }
+
+  /** The same of To. */
+  get writtenToAor(): string | undefined {
+    return writtenAor(this.bytes, this.layout.to.uri);
   }
 
   get callId(): string {

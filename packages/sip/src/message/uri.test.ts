@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ParseError } from "../errors.ts";
-import { aorOf, equalUri, isSipUri, isTelUri, parseUri, printUri, type SipUri } from "./index.ts";
+import {
+  aorOf,
+  equalUri,
+  isSipUri,
+  isTelUri,
+  parseMessage,
+  parseUri,
+  printUri,
+  type SipUri,
+} from "./index.ts";
 
 const none = new Map<string, string>();
 
@@ -219,6 +228,44 @@ for (const [a, b] of different) {
   test(`§19.1.4, ${a} and ${b}, are different`, () => {
     assert.ok(!equalUri(parseUri(a!), parseUri(b!)));
     assert.ok(!equalUri(parseUri(b!), parseUri(a!)));
+  });
+}
+
+// From or To, and whether its address-of-record stands there as it is
+const written: [string, boolean][] = [
+  ["<sip:alice@atlanta.com>", true],
+  ["sip:alice@atlanta.com;tag=1", true],
+  ['"A" <sip:+1-212;x=(y)@gateway.com:5070;user=phone>', true],
+  ["<sip:192.0.2.4;lr>", true],
+  // Could have been a password.
+  ["<sip:192.0.2.4:5060;lr>", false],
+  ["<sip:alice@Atlanta.com>", false],
+  ["<SIP:alice@atlanta.com>", false],
+  ["<sips:alice@atlanta.com>", false],
+  ["<sip:alice:secret@atlanta.com>", false],
+  ["<sip:al%69ce@atlanta.com>", false],
+  ["<sip:alice@[2001:DB8::1]>", false],
+  ["<sip:alice@[2001:db8::1]>", false],
+  ["<tel:+1-212>", false],
+];
+for (const [field, isWritten] of written) {
+  test(`an address-of-record ${isWritten ? "stands in" : "is worked out from"} ${field}`, () => {
+    const message = parseMessage(
+      new TextEncoder().encode(
+        [
+          "INVITE sip:b@example.com SIP/2.0",
+          "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1",
+          `From: ${field}${field.includes("tag") ? "" : ";tag=1"}`,
+          `To: ${field.replace(";tag=1", "")}`,
+          "Call-ID: 1",
+          "CSeq: 1 INVITE",
+          "",
+          "",
+        ].join("\r\n"),
+      ),
+    );
+    const aor = isWritten ? aorOf(message.from.uri) : undefined;
+    assert.deepEqual([message.writtenFromAor, message.writtenToAor], [aor, aor]);
   });
 }
 

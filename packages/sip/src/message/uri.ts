@@ -294,6 +294,18 @@ export function uriOfParts(bytes: Uint8Array, parts: UriParts): Uri {
   } as SipUri;
 }
 
+/**
+ * `aorOf` of the URI whose parts `scanUri` has noted, in a string of its own, if that is what it begins with, letter by
+ * letter; undefined if it has to be worked out.
+ */
+export function writtenAor(bytes: Uint8Array, parts: UriParts): string | undefined {
+  const { scheme, start, hostEnd, passwordStart, isEscaped, isHostPlain } = parts;
+  if (scheme !== SIP || passwordStart >= 0 || isEscaped || !isHostPlain) return undefined;
+  // "SIP:" is as good.
+  const isLower = bytes[start] === 115 && bytes[start + 1] === 105 && bytes[start + 2] === 112;
+  return isLower ? decodeAscii(bytes, start, hostEnd) : undefined;
+}
+
 function otherUri(bytes: Uint8Array, scheme: number, start: number, end: number): Uri {
   const text = decodeAscii(bytes, start, end);
   if (scheme === TEL) return parseTelUri(text.slice(4));
