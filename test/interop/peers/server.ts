@@ -44,7 +44,12 @@ export class OffhookServer {
       await offhook(["user", "import", csv, "--config", file], { cwd: folder });
     }
     const server = new OffhookServer(OffhookServer.#run(folder, file), folder, file);
-    await server.listening();
+    try {
+      await server.listening();
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
     return server;
   }
 
@@ -56,7 +61,8 @@ export class OffhookServer {
   }
 
   async listening(): Promise<void> {
-    await this.program.says(/listening/i, 20_000);
+    // Several begin at once, two seconds of work each, on machines with other work.
+    await this.program.says(/listening/i, 60_000);
   }
 
   async restart(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
