@@ -69,10 +69,13 @@ export class AccountDirectory {
     if (from.user === undefined) return false;
     const domain = this.#options.domains.canonical(from.host);
     const suffix = `@${domain}`;
-    const own = this.#userOf(user.endsWith(suffix) ? user.slice(0, -suffix.length) : user, domain);
+    const name = user.endsWith(suffix) ? user.slice(0, -suffix.length) : user;
+    const own = this.#userOf(name, domain);
     if (own === undefined) return false;
     // Without another meaning of the name, it is the user's of that name: nearly always, and without a set.
-    if (this.#valuesOf(from.user, domain) === undefined) return this.#userOf(from.user, domain) === own;
+    if (this.#valuesOf(from.user, domain) === undefined) {
+      return from.user === name || this.#userOf(from.user, domain) === own;
+    }
     const meant = this.#find(from.user, domain);
     return meant !== undefined && meant.others.size === 0 && meant.users.size === 1 && meant.users.has(own);
   };

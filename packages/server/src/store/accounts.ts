@@ -191,8 +191,11 @@ export class Accounts {
 
   /** The user whom a name means: the user of that name, else the one behind the alias, else undefined. */
   resolve(name: string, domain: string): Account | undefined {
-    const alias = this.#aliases.get(keyOf(name, domain));
-    return this.get(name, domain) ?? (alias === undefined ? undefined : this.get(alias.user, alias.domain));
+    const key = keyOf(name, domain);
+    const row = this.#accounts.get(key);
+    if (row !== undefined) return toAccount(row);
+    const alias = this.#aliases.get(key);
+    return alias === undefined ? undefined : this.get(alias.user, alias.domain);
   }
 
   /**
