@@ -1,4 +1,5 @@
 // Puts messages together from text and ranges of other messages. `finish` hands out the place where they were written.
+import { checkLine } from "./serialize.ts";
 import { encodeText } from "./text.ts";
 
 // An ArrayBuffer of its own costs more than filling it, and the garbage collector's care comes on top: short messages
@@ -58,6 +59,21 @@ export class ByteWriter {
         this.bytes(encoded, 0, encoded.length);
         return this;
       }
+      buffer[at + i] = code;
+    }
+    this.#length = at + length;
+    return this;
+  }
+
+  /** Appends text that may not end its line (header injection). Throws ArgumentError for line breaks and NUL. */
+  value(text: string): this {
+    const length = text.length;
+    this.#room(length);
+    const buffer = this.#buffer;
+    const at = this.#length;
+    for (let i = 0; i < length; i++) {
+      const code = text.charCodeAt(i);
+      if (code < 0x20 || code > 0x7f) return this.text(checkLine(text, "a header field"));
       buffer[at + i] = code;
     }
     this.#length = at + length;

@@ -2,6 +2,7 @@
 import { COLON, classes, elementEnd, skipWhite, WHITE } from "./grammar.ts";
 import { type DigestCredentials, decodeDigestCredentials } from "./header/auth.ts";
 import { type ContactAsWritten, decodeContactAsWritten } from "./header/contact.ts";
+import { readSeconds } from "./header/number.ts";
 import { isBlank } from "./header/token.ts";
 import {
   type HeaderName,
@@ -11,6 +12,7 @@ import {
   headerEntry,
   headerIdOf,
 } from "./header-table.ts";
+import { sharedText } from "./own-text.ts";
 import { decodeAscii, decodeText, readFrom } from "./text.ts";
 
 const contactId = headerIdOf("Contact");
@@ -127,7 +129,6 @@ export class SipHeaders {
 
   /** All Contact values with their URIs as they were written. Throws ParseError if one is malformed. */
   contactsAsWritten(): (ContactAsWritten | "*")[] {
-    readFrom(this.#bytes, this.#headEnd);
     return this.#allValues(contactId, true, decodeContactAsWritten, "Contact");
   }
 
@@ -183,6 +184,22 @@ export class SipHeaders {
   raw(name: string): string | undefined {
     const at = this.#find(name, 0);
     return at < 0 ? undefined : this.#text(at);
+  }
+
+  /** As `raw`, for what many messages have in common: one string for all, which keeps no message alive. */
+  shared(name: string): string | undefined {
+    const at = this.#find(name, 0);
+    if (at < 0) return undefined;
+    const start = valueStart(this.#bytes, this.#index, at);
+    return sharedText(this.#bytes, start, valueEnd(this.#bytes, this.#index, at, start));
+  }
+
+  /** The first field of that name as seconds; undefined if it is absent or no number. */
+  seconds(name: string): number | undefined {
+    const at = this.#find(name, 0);
+    if (at < 0) return undefined;
+    const start = valueStart(this.#bytes, this.#index, at);
+    return readSeconds(this.#bytes, start, valueEnd(this.#bytes, this.#index, at, start));
   }
 
   /** All field lines of that name as text. */

@@ -82,6 +82,7 @@ export {
 } from "./request.ts";
 export {
   forwardResponse,
+  type HeaderWriter,
   makeResponse,
   type OutgoingResponse,
   PrintedHeaders,

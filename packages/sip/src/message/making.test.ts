@@ -190,6 +190,22 @@ test("§8.2.6, header fields printed once, stand behind the others in each respo
   assert.throws(() => new PrintedHeaders([["CSeq", "1 INVITE"]]), ArgumentError);
 });
 
+test("§8.2.6, header fields written into a response, stand behind the others and cannot end their line", () => {
+  const write = (value: string) =>
+    makeResponse(invite, 200, {
+      headers: [["Server", "x"]],
+      write: (to) => to.text("Subject: ").value(value).text("\r\nX: 1\r\n"),
+    });
+  assert.deepEqual([...write('"Ü" ' + "\\\0").headers.entries()].slice(-4), [
+    ["Server", "x"],
+    ["Subject", '"Ü" ' + "\\\0"],
+    ["X", "1"],
+    ["Content-Length", "0"],
+  ]);
+  for (const value of ["a\r\nTo: b", "a\nb", "a\0"]) assert.throws(() => write(value), ArgumentError);
+  assert.equal(write("after a refusal").headers.raw("Subject"), "after a refusal");
+});
+
 test("§17.1.1.3, the ACK of a non-2xx, has the INVITE's top Via, Route and the response's To", () => {
   const response = makeResponse(invite, 486, { toTag: "99" }) as SipResponse;
   assert.equal(

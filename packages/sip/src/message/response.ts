@@ -40,6 +40,14 @@ export class PrintedHeaders {
   }
 }
 
+/** Where header fields are written straight into a response. */
+export interface HeaderWriter {
+  /** Text as it is to stand there: `Name: value` and, at the end, a line break. */
+  text(text: string): this;
+  /** A part of a line. Throws ArgumentError for line breaks and NUL. */
+  value(text: string): this;
+}
+
 export interface ResponseOptions {
   /** Default: the registered phrase of the code. */
   readonly reasonPhrase?: string;
@@ -48,6 +56,8 @@ export interface ResponseOptions {
   readonly headers?: readonly HeaderInit[];
   /** Further header fields, the same in many responses. */
   readonly printed?: PrintedHeaders;
+  /** Writes further header fields, without a string for each. It must not print another message meanwhile. */
+  readonly write?: (to: HeaderWriter) => void;
   readonly body?: Uint8Array | string;
   /** Content-Type of the body, if it is not among `headers`. */
   readonly contentType?: string;
@@ -113,7 +123,7 @@ function responseBytes(
   if (!Number.isInteger(statusCode) || statusCode < 100 || statusCode > 699) {
     throw new ArgumentError("a status code is 100 … 699");
   }
-  const { headers = noHeaders, contentType, printed } = options;
+  const { headers = noHeaders, contentType, printed, write } = options;
   const statusLine = statusLineOf(statusCode, options.reasonPhrase);
   if (toTag !== undefined && !isToken(toTag)) throw new ArgumentError("a tag is a token");
   const body = bodyBytes(options.body);
@@ -131,6 +141,7 @@ function responseBytes(
     writer.text(name).text(": ").text(printHeaderValue(name, header[1])).text("\r\n");
   }
   if (printed !== undefined) writer.bytes(printed.bytes, 0, printed.bytes.length);
+  write?.(writer);
   if (contentType !== undefined) {
     writer.text("Content-Type: ").text(checkLine(contentType, "Content-Type")).text("\r\n");
   }

@@ -1,6 +1,7 @@
 // A binding: where an address-of-record can be reached, and until when. RFC 3261 §10.3, RFC 3327, RFC 5626 §6.
 
-import { decodeAscii, equalUri, parseUri, type Uri } from "../message/index.ts";
+import { equalUri, parseUri, type Uri } from "../message/index.ts";
+import { detachText } from "../message/own-text.ts";
 import type { TransportName } from "../transport/flow.ts";
 
 /** Where a REGISTER came from. */
@@ -51,7 +52,7 @@ export interface ContactChange {
   readonly params?: string | undefined;
 }
 
-/** What one REGISTER asks for. Its strings may be pieces of a message: whoever keeps them detaches them. */
+/** What one REGISTER asks for. Its strings may be kept: they are no pieces of a message (see `detachText`). */
 export interface BindingChange {
   readonly callId: string;
   readonly cSeq: number;
@@ -77,74 +78,44 @@ export type ChangePlan =
 export type WhenFull = "reject" | "replace oldest";
 
 const noPath: readonly string[] = [];
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const scratch = new Uint8Array(256);
-
-/**
- * A copy of a string that holds nothing else: a substring of a message would keep the whole message in memory.
- */
-export function detachText(text: string): string {
-  const { length } = text;
-  if (length > scratch.length) return decoder.decode(encoder.encode(text));
-  for (let i = 0; i < length; i++) {
-    const code = text.charCodeAt(i);
-    if (code > 0x7f) return decoder.decode(encoder.encode(text));
-    scratch[i] = code;
-  }
-  return decodeAscii(scratch, 0, length);
-}
-
-/** Strings of earlier bindings that many others have too. */
-const shared: string[] = new Array<string>(256).fill("");
-
-/** As `detachText`; one string for all of few values. */
-function shareText(text: string): string {
-  const { length } = text;
-  if (length === 0) return "";
-  const place = (7 * length + 11 * text.charCodeAt(length >> 1) + 13 * text.charCodeAt(length - 1)) & 255;
-  const known = shared[place]!;
-  if (known === text) return known;
-  const own = detachText(text);
-  shared[place] = own;
-  return own;
-}
 
 /** True if the two contacts name the same place by §19.1.4. */
 export function equalContact(a: string, b: string): boolean {
   if (a === b) return true;
-  if (differInCore(a, b)) return false;
+  if (differAsWritten(a, b)) return false;
   const [first, second] = [readUri(a), readUri(b)];
   return first !== undefined && second !== undefined && equalUri(first, second);
 }
 
 /**
- * True if scheme, user, host and port are written in the one way they can be, and differently: then nothing behind them
- * can make the URIs equal. Tells most contacts apart without taking them to pieces.
+ * True if two SIP URIs first differ in scheme, user, host or port, and there in what can be written in one way only: then
+ * nothing behind it can make them equal. Tells most contacts apart without taking them to pieces.
  */
-function differInCore(a: string, b: string): boolean {
-  const end = coreEnd(a);
-  const other = coreEnd(b);
-  if (end < 0 || other < 0) return false;
-  if (end !== other) return true;
-  for (let i = end - 1; i >= 0; i--) if (a.charCodeAt(i) !== b.charCodeAt(i)) return true;
-  return false;
+function differAsWritten(a: string, b: string): boolean {
+  const length = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
+  if (at < 3 || !a.startsWith("sip")) return false;
+  for (let i = a.charCodeAt(3) === COLON ? 4 : 5; i < at; i++) {
+    const code = a.charCodeAt(i);
+    // Parameters or headers may have begun; escapes, IPv6 addresses and zeros before a port have several spellings.
+    if (code === SEMICOLON || code === QUESTION || code === PERCENT || code === OPEN_BRACKET) return false;
+    if (code === COLON && (a.charCodeAt(i + 1) === ZERO || b.charCodeAt(i + 1) === ZERO)) return false;
+  }
+  const ends = Number(isEndOfCore(a, at)) + Number(isEndOfCore(b, at));
+  return ends < 2 && isPlain(a, at) && isPlain(b, at);
 }
 
-/**
- * Where the first parameter or header of a SIP URI starts, or what looks like one in its user part; -1 where the same
- * could be written in another way: capitals, escapes, brackets, zeros that begin a port.
- */
-function coreEnd(uri: string): number {
-  const start = uri.startsWith("sip:") ? 4 : uri.startsWith("sips:") ? 5 : -1;
-  if (start < 0) return -1;
-  for (let i = start; i < uri.length; i++) {
-    const code = uri.charCodeAt(i);
-    if (code === SEMICOLON || code === QUESTION) return i;
-    if (code === PERCENT || code === OPEN_BRACKET || (code >= 0x41 && code <= 0x5a)) return -1;
-    if (code === COLON && uri.charCodeAt(i + 1) === ZERO) return -1;
-  }
-  return uri.length;
+/** True if the URI ends here, or may go on with parameters or headers. */
+function isEndOfCore(uri: string, at: number): boolean {
+  const code = uri.charCodeAt(at);
+  return at === uri.length || code === SEMICOLON || code === QUESTION;
+}
+
+/** False for what could be written in another way: capitals, escapes, IPv6 addresses. */
+function isPlain(uri: string, at: number): boolean {
+  const code = uri.charCodeAt(at);
+  return code !== PERCENT && code !== OPEN_BRACKET && !(code >= 0x41 && code <= 0x5a);
 }
 
 const PERCENT = 0x25;
@@ -173,42 +144,54 @@ export function planChange(
   limits: { readonly maxBindings: number; readonly whenFull: WhenFull },
 ): ChangePlan {
   const { now, contacts } = change;
-  const bindings = liveOf(current, now);
+  const live = liveOf(current, now);
   if (contacts === "*") {
     // Step 6: a binding of the same Call-ID is removed only by a higher CSeq; otherwise all is aborted.
-    return bindings.some((binding) => isOutOfOrder(binding, change))
-      ? outOfOrder
-      : { ok: true, bindings: [] };
+    return live.some((binding) => isOutOfOrder(binding, change)) ? outOfOrder : { ok: true, bindings: [] };
   }
-  const before = bindings.length;
+  let bindings = live;
   // An address-of-record seen for the first time gets a string of its own; later bindings share it.
   const key = current.length > 0 ? current[0]!.aor : detachText(aor);
   for (const contact of contacts) {
     const index = indexOfSame(bindings, contact);
-    const known = index < 0 ? undefined : bindings[index]!;
-    if (known === undefined) {
-      if (contact.expires > 0) bindings.push(makeBinding(key, contact, change, undefined));
+    if (index < 0) {
+      if (contact.expires > 0) bindings = withNew(bindings, makeBinding(key, contact, change, undefined));
       continue;
     }
+    const known = bindings[index]!;
     // Step 7: out-of-order requests of one user agent are ignored. What this request has just set is not
     // "out of order" if it names the contact twice: the later value counts.
-    if (isOutOfOrder(known, change) && current.includes(known)) return outOfOrder;
-    if (contact.expires === 0) bindings.splice(index, 1);
-    else bindings[index] = makeBinding(key, contact, change, known);
+    if (isOutOfOrder(known, change) && live.includes(known)) return outOfOrder;
+    bindings =
+      contact.expires === 0
+        ? bindings.toSpliced(index, 1)
+        : bindings.with(index, makeBinding(key, contact, change, known));
   }
-  while (bindings.length > limits.maxBindings && bindings.length > before) {
+  while (bindings.length > limits.maxBindings && bindings.length > live.length) {
     if (limits.whenFull === "reject") return { ok: false, reason: "too many bindings" };
-    bindings.splice(indexOfOldest(bindings), 1);
+    bindings = bindings.toSpliced(indexOfOldest(bindings), 1);
   }
   return { ok: true, bindings };
 }
 
-/** Those that have not expired, in an array of their own. */
-function liveOf(bindings: readonly Binding[], now: number): Binding[] {
+/** Those that have not expired. */
+function liveOf(bindings: readonly Binding[], now: number): readonly Binding[] {
   for (const binding of bindings) {
     if (binding.expiresAt <= now) return bindings.filter(({ expiresAt }) => expiresAt > now);
   }
-  return bindings.slice();
+  return bindings;
+}
+
+/** An array that has no room for more: it is kept. */
+function withNew(bindings: readonly Binding[], added: Binding): readonly Binding[] {
+  switch (bindings.length) {
+    case 0:
+      return [added];
+    case 1:
+      return [bindings[0]!, added];
+    default:
+      return bindings.concat(added);
+  }
 }
 
 const outOfOrder: ChangePlan = { ok: false, reason: "out of order" };
@@ -284,7 +267,7 @@ function indexOfOldest(bindings: readonly Binding[]): number {
   return oldest;
 }
 
-/** Takes every string that has not changed from the binding it replaces, and detaches the others. */
+/** Takes every string that has not changed from the binding it replaces. */
 function makeBinding(
   aor: string,
   contact: ContactChange,
@@ -301,14 +284,15 @@ function makeBinding(
     path: change.path.length === 0 ? noPath : change.path.map((route, i) => keep(known?.path[i], route)),
     flowId: change.flowId,
     received: equalOrigin(known?.received, change.received) ? known?.received : change.received,
-    userAgent: change.userAgent === undefined ? undefined : shareText(change.userAgent),
-    instanceId: contact.instanceId === undefined ? undefined : keep(known?.instanceId, contact.instanceId),
+    userAgent: keep(known?.userAgent, change.userAgent),
+    instanceId: keep(known?.instanceId, contact.instanceId),
     regId: contact.regId,
-    params: contact.params === undefined ? undefined : shareText(contact.params),
+    params: keep(known?.params, contact.params),
     updatedAt: change.now,
   };
 }
 
-function keep(known: string | undefined, text: string): string {
-  return known === text ? known : detachText(text);
+/** The string that is there already, if it is the same: it has lived longer. */
+function keep<T extends string | undefined>(known: T | undefined, text: T): T {
+  return known !== undefined && known === text ? known : text;
 }

@@ -1,6 +1,6 @@
 // Contacts of REGISTER as text: taken apart without losing how they were written, and listed in the 200. RFC 3261 §10.3, §20.10.
 
-import { printParams, quote } from "../message/index.ts";
+import { type HeaderWriter, quote } from "../message/index.ts";
 import type { Binding } from "./binding.ts";
 
 /** The values of a comma-separated field line, white space cut off; commas in quotes or brackets do not part. */
@@ -24,37 +24,15 @@ export function splitList(line: string): string[] {
   return values;
 }
 
-/** A delta-seconds; undefined if there is none or it is no number, so that the default counts. */
-export function readDelta(text: string | undefined): number | undefined {
-  if (text === undefined || text === "") return undefined;
-  let value = 0;
-  for (let i = 0; i < text.length; i++) {
-    const digit = text.charCodeAt(i) - 48;
-    if (digit < 0 || digit > 9) return undefined;
-    value = value * 10 + digit;
-  }
-  return Math.min(value, 0xffffffff);
-}
-
-/** §20.10: a malformed expires parameter counts as 3600. */
-export function readContactExpires(text: string | undefined): number | undefined {
-  return text === undefined ? undefined : (readDelta(text) ?? 3600);
-}
-
-const ownParams: ReadonlySet<string> = new Set(["expires", "q", "+sip.instance"]);
-
-/** The parameters that a binding has no field for, as text; undefined if there are none. */
-export function printOtherParams(params: ReadonlyMap<string, string>): string | undefined {
-  const others = new Map<string, string>();
-  for (const [name, value] of params) if (!ownParams.has(name)) others.set(name, value);
-  return others.size === 0 ? undefined : printParams(others);
-}
-
 /** A binding as a Contact of the 200, with the seconds that are left of it (§10.3 step 8). */
-export function printBinding(binding: Binding, now: number): string {
-  let text = `<${binding.contact}>;expires=${Math.ceil((binding.expiresAt - now) / 1000)}`;
-  if (binding.q !== 1) text += `;q=${binding.q}`;
-  if (binding.instanceId !== undefined) text += `;+sip.instance=${quote(binding.instanceId)}`;
-  if (binding.params !== undefined) text += binding.params;
-  return text;
+export function writeBinding(to: HeaderWriter, binding: Binding, now: number): void {
+  const { contact, expiresAt, q, instanceId, params } = binding;
+  to.text("Contact: <")
+    .value(contact)
+    .text(">;expires=")
+    .text(`${Math.ceil((expiresAt - now) / 1000)}`);
+  if (q !== 1) to.text(";q=").text(`${q}`);
+  if (instanceId !== undefined) to.text(";+sip.instance=").value(quote(instanceId));
+  if (params !== undefined) to.value(params);
+  to.text("\r\n");
 }

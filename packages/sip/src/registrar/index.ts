@@ -1,12 +1,12 @@
 // The registrar and the location service, RFC 3261 §10.3.
 
+export { detachText } from "../message/own-text.ts";
 export {
   type Binding,
   type BindingChange,
   type ChangePlan,
   type ChangeRefusal,
   type ContactChange,
-  detachText,
   equalContact,
   planChange,
   type ReceivedFrom,

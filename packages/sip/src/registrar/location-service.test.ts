@@ -1,9 +1,10 @@
 // Bindings: §10.3 steps 6 and 7 as a table, expiry in virtual time, order of lookup, what calls can reach.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { equalUri, parseUri } from "../message/index.ts";
 import { nodeRandom as random } from "../node/index.ts";
 import type { Timer } from "../ports.ts";
-import type { BindingChange, ContactChange } from "./binding.ts";
+import { type BindingChange, type ContactChange, equalContact } from "./binding.ts";
 import { MemoryLocationService } from "./location-service.ts";
 
 /** Time that moves when told to. */
@@ -254,6 +255,23 @@ test("expiry: by one timer, told to the observer, within a second", () => {
   clock.advance(3_600_000);
   assert.equal(locations.bindingCount, 0);
   assert.equal(clock.timers.size, 0);
+});
+
+test("§19.1.4: what the text of two contacts says is what their parts say", () => {
+  const users = ["", "a@", "ab@", "A@", "%61@", "%61b@", "a;b@", "a:x@", "a:X@", "0a@", "00@"];
+  const hosts = ["h", "H", "hi", "h.", "10.0.0.1", "[2001:db8::1]", "[2001:DB8:0::1]"];
+  const ends = ["", ":5060", ":05060", ":0506", ":506", ";ob", ";OB", ";lr=1", ";transport=udp", "?a=b"];
+  const contacts = ["sip:", "sips:", "SIP:"].flatMap((scheme) =>
+    users.flatMap((user) => hosts.flatMap((host) => ends.map((end) => scheme + user + host + end))),
+  );
+  const parsed = contacts.map((contact) => parseUri(contact));
+  // Each beside those near it, and some far away.
+  for (let i = 0; i < contacts.length; i++) {
+    for (let j = i; j < contacts.length; j += j < i + 80 ? 1 : 37) {
+      const expected = equalUri(parsed[i]!, parsed[j]!);
+      assert.equal(equalContact(contacts[i]!, contacts[j]!), expected, `${contacts[i]} ${contacts[j]}`);
+    }
+  }
 });
 
 test("one of two bindings refreshed again and again: the other one still expires", () => {

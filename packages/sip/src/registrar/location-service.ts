@@ -172,7 +172,7 @@ export class MemoryLocationService implements LocationService {
       if (entry !== undefined) this.#delete(entry);
       return;
     }
-    const held = after.length === 1 ? after[0]! : after.slice();
+    const held = after.length === 1 ? after[0]! : after;
     if (entry !== undefined) {
       entry.held = held;
       this.#place(entry);

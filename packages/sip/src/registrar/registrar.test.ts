@@ -95,6 +95,21 @@ for (const [title, lines, expected] of [
     [`${contact};expires=99999999999`],
     ["<sip:alice@192.0.2.1:5061>;expires=7200"],
   ],
+  [
+    "of two parameters with one name the first counts, in whatever case",
+    ["Contact: <sip:a@h>;EXPIRES=60;expires=90;Q=0.5;q=0.7;X=1;x=2"],
+    ["<sip:a@h>;expires=60;q=0.5;x=1"],
+  ],
+  [
+    "§20.10: a parameter without value is malformed",
+    [`${contact};expires`],
+    ["<sip:alice@192.0.2.1:5061>;expires=3600"],
+  ],
+  [
+    "an Expires that is no number does not count",
+    [contact, "Expires: soon"],
+    ["<sip:alice@192.0.2.1:5061>;expires=3600"],
+  ],
   ["zero for what is not bound", [`${contact};expires=0`], []],
   [
     "several contacts on one line, with q and other parameters",
@@ -245,6 +260,18 @@ test("§10.3 step 6, §10.2.3: without Contact the bindings are listed; time run
   clock.time += 100_500;
   const response = await send(registrar, makeRequest([]));
   assert.deepEqual(bound(response), ["<sip:alice@192.0.2.1:5061>;expires=3500"]);
+});
+
+test("the User-Agent is kept with the binding: folded, in UTF-8, or cut where it is too long", async () => {
+  const { registrar, locations } = setUp();
+  for (const [text, kept] of [
+    ["Deskphone 7", "Deskphone 7"],
+    ["Telefón\r\n 7", "Telefón 7"],
+    ["x".repeat(300), "x".repeat(200)],
+  ] as const) {
+    await send(registrar, makeRequest([contact, `User-Agent: ${text}`]));
+    assert.equal(locations.lookup("sip:alice@example.com")[0]?.userAgent, kept);
+  }
 });
 
 test("§10.3 step 6: * with Expires 0 removes all", async () => {

@@ -8,15 +8,17 @@ import {
   type HeaderInit,
   isSipUri,
   parseNameAddr,
+  printParams,
   type SipHeaders,
   type SipRequest,
   type SipUri,
 } from "../message/index.ts";
+import { detachText, shareText } from "../message/own-text.ts";
 import type { Clock, MaybePromise } from "../ports.ts";
 import type { IncomingRequest } from "../stack.ts";
 import type { Flow } from "../transport/flow.ts";
 import type { Binding, BindingChange, ContactChange, ReceivedFrom } from "./binding.ts";
-import { printBinding, printOtherParams, readContactExpires, readDelta, splitList } from "./contact-text.ts";
+import { splitList, writeBinding } from "./contact-text.ts";
 import type { LocationService, UpdateResult } from "./location-service.ts";
 
 export interface RegistrarOptions {
@@ -198,7 +200,7 @@ export class Registrar {
       now,
       flowId: flow.id,
       received: this.#originOf(flow),
-      userAgent: headers.raw("User-Agent")?.slice(0, maxUserAgentLength),
+      userAgent: readUserAgent(headers),
     };
     if (this.#options.rfc2543 !== true || contacts.list === "*") return this.#update(incoming, aor, change);
     const { list } = contacts;
@@ -238,7 +240,7 @@ export class Registrar {
   ): { list: readonly ContactChange[] | "*" } | Refusal {
     const { headers } = request;
     const values = headers.contactsAsWritten();
-    const expiresHeader = readDelta(headers.raw("Expires"));
+    const expiresHeader = headers.seconds("Expires");
     if (values.includes("*")) {
       // Step 6: "*" stands alone, and only with an expiry of zero.
       return values.length === 1 && expiresHeader === 0
@@ -252,24 +254,23 @@ export class Registrar {
     let hasRegId = false;
     for (let i = 0; i < values.length; i++) {
       const value = values[i] as ContactAsWritten;
-      const { uri, q, params } = value;
-      const hasParams = params.size > 0;
+      const { uri, q, instanceId, otherParams } = value;
+      const hasOthers = otherParams.size > 0;
       // Step 7: the contact's own parameter, else the header field, else our default.
-      const own = hasParams ? readContactExpires(params.get("expires")) : undefined;
-      const requested = own ?? expiresHeader ?? this.#defaultExpires;
+      const requested = value.expires ?? expiresHeader ?? this.#defaultExpires;
       if (this.#isTooBrief(requested)) return this.#tooBrief();
       if (requested > 0) {
         added++;
         if (value.isSips) sips++;
-        if (hasParams && params.has("reg-id")) hasRegId = true;
+        if (hasOthers && otherParams.has("reg-id")) hasRegId = true;
       }
       list[i] = {
         uri,
         expires: Math.min(requested, this.#maxExpires),
         q,
-        instanceId: hasParams ? params.get("+sip.instance") : undefined,
+        instanceId: instanceId === undefined ? undefined : detachText(instanceId),
         regId: undefined,
-        params: hasParams ? printOtherParams(params) : undefined,
+        params: hasOthers ? shareText(printParams(otherParams)) : undefined,
       };
     }
     // RFC 5626 §6: with reg-id there is one contact per request.
@@ -289,13 +290,14 @@ export class Registrar {
     path: readonly string[],
     now: number,
   ): void {
-    const headers = new Array<HeaderInit>(bindings.length + path.length + 1);
-    let count = 0;
-    for (const binding of bindings) headers[count++] = ["Contact", printBinding(binding, now)];
-    // RFC 3327 §5.3: shows the phone which proxies have put themselves in between.
-    for (const route of path) headers[count++] = ["Path", route];
-    headers[count] = ["Date", this.#dateAt(now)];
-    incoming.respond(200, { headers });
+    incoming.respond(200, {
+      write: (to) => {
+        for (const binding of bindings) writeBinding(to, binding, now);
+        // RFC 3327 §5.3: shows the phone which proxies have put themselves in between.
+        for (const route of path) to.text("Path: ").value(route).text("\r\n");
+        to.text("Date: ").text(this.#dateAt(now)).text("\r\n");
+      },
+    });
   }
 
   #dateAt(now: number): string {
@@ -372,7 +374,14 @@ const noPath: readonly string[] = [];
 /** The values of Path as they stand. @throws {ParseError} if one is no address */
 function readPath(headers: SipHeaders): readonly string[] {
   headers.getAll("Path");
-  return headers.rawAll("Path").flatMap(splitList);
+  return headers.rawAll("Path").flatMap(splitList).map(detachText);
+}
+
+function readUserAgent(headers: SipHeaders): string | undefined {
+  const text = headers.shared("User-Agent");
+  return text === undefined || text.length <= maxUserAgentLength
+    ? text
+    : detachText(text.slice(0, maxUserAgentLength));
 }
 
 /** @throws {ParseError} for a Path value that is no address */

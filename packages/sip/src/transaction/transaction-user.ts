@@ -3,6 +3,7 @@
 
 import type {
   HeaderInit,
+  HeaderWriter,
   OutgoingResponse,
   PrintedHeaders,
   SipMessage,
@@ -81,6 +82,7 @@ export interface RespondOptions {
   toTag?: string;
   headers?: readonly HeaderInit[];
   printed?: PrintedHeaders;
+  write?: (to: HeaderWriter) => void;
   body?: Uint8Array | string;
   contentType?: string;
 }

@@ -1,7 +1,7 @@
 // Headers made of addresses: From, To, Contact, Route, Path, Refer-To … RFC 3261 §20.10, §20.20, §20.34, §20.39;
 // and those of URIs in angle brackets: Alert-Info, Call-Info, Error-Info (§20.4, §20.9, §20.18).
 import { ParseError } from "../../errors.ts";
-import { GREATER, LESS, STAR, skipWhite } from "../grammar.ts";
+import { GREATER, LESS, STAR, skipWhite, spells } from "../grammar.ts";
 import {
   decodeNameAddr,
   type NameAddr,
@@ -9,9 +9,10 @@ import {
   printNameAddr,
   scanNameAddr,
 } from "../name-addr.ts";
-import { type Params, parseParams } from "../params.ts";
-import { cutAscii, encodeText } from "../text.ts";
+import { noParams, type Params, param, paramValue, scanParam } from "../params.ts";
+import { cutAscii, decodeAscii, encodeText } from "../text.ts";
 import { SIPS, type Uri } from "../uri.ts";
+import { readSeconds } from "./number.ts";
 
 /** A Contact value (§20.10). */
 export interface Contact extends NameAddr {
@@ -39,12 +40,17 @@ export function decodeContact(bytes: Uint8Array, start: number, end: number, fie
 
 /** A Contact value that was checked, but whose URI was not taken apart: what a registrar keeps and lists. */
 export interface ContactAsWritten {
-  /** The URI without the brackets, escapes and case as they came. */
+  /** The URI without the brackets, escapes and case as they came: a string that keeps no message alive. */
   readonly uri: string;
   readonly isSips: boolean;
   /** 0 … 1; 1 if not given. */
   readonly q: number;
-  readonly params: Params;
+  /** Seconds; §20.10: 3600 if it is no number. */
+  readonly expires: number | undefined;
+  /** `+sip.instance` (RFC 5626 §4.1). */
+  readonly instanceId: string | undefined;
+  /** Those that have no member of their own here. */
+  readonly otherParams: Params;
 }
 
 const transient = newNameAddrParts();
@@ -59,13 +65,33 @@ export function decodeContactAsWritten(
   if (bytes[start] === STAR && end === start + 1) return "*";
   scanNameAddr(bytes, start, end, field, false, transient);
   const { uri, paramsStart } = transient;
-  const params = parseParams(bytes, paramsStart, end, field);
-  const q = params.get("q");
+  let q: number | undefined;
+  let expires: number | undefined;
+  let instanceId: string | undefined;
+  let others: Map<string, string> | undefined;
+  for (let p = paramsStart; p < end; ) {
+    p = scanParam(bytes, p, end, field);
+    const { nameStart, nameEnd, valueStart, valueEnd } = param;
+    // The first of two parameters of one name counts; the grammar leaves it open.
+    if (spells(bytes, nameStart, nameEnd, "expires")) {
+      expires ??= readSeconds(bytes, valueStart, valueEnd) ?? 3600;
+    } else if (spells(bytes, nameStart, nameEnd, "q")) {
+      q ??= parseQ(paramValue(bytes), field);
+    } else if (spells(bytes, nameStart, nameEnd, "+sip.instance")) {
+      instanceId ??= paramValue(bytes);
+    } else {
+      others ??= new Map();
+      const name = cutAscii(bytes, nameStart, nameEnd).toLowerCase();
+      if (!others.has(name)) others.set(name, paramValue(bytes));
+    }
+  }
   return {
-    uri: cutAscii(bytes, uri.start, uri.end),
+    uri: decodeAscii(bytes, uri.start, uri.end),
     isSips: uri.scheme === SIPS,
-    q: q === undefined ? 1 : parseQ(q, field),
-    params,
+    q: q ?? 1,
+    expires,
+    instanceId,
+    otherParams: others ?? noParams,
   };
 }
 

@@ -17,3 +17,15 @@ export function numberUpTo(most: number) {
 export function decodeSeconds(bytes: Uint8Array, start: number, end: number, field: string): number {
   return Math.min(numberUpTo(Number.MAX_SAFE_INTEGER / 16)(bytes, start, end, field), 0xffffffff);
 }
+
+/** A delta-seconds that stands there; undefined if that is no number. Never throws. */
+export function readSeconds(bytes: Uint8Array, start: number, end: number): number | undefined {
+  if (start >= end) return undefined;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    const digit = bytes[i]! - 48;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return Math.min(value, 0xffffffff);
+}
