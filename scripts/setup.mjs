@@ -23,6 +23,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
 const stampFile = join(modules, ".offhook-setup");
 const lockFile = join(root, ".setup-lock");
+/** For NODE_COMPILE_CACHE: sources compiled and stripped of their types, so that the next process starts in half the time. */
+export const compileCache = join(modules, ".offhook-compile-cache");
 
 /** The platform packages that carry Node itself; the same list stands in package.json. */
 const nodePackages = {

@@ -6,7 +6,7 @@ import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { pinnedNode, setup } from "./setup.mjs";
+import { compileCache, pinnedNode, setup } from "./setup.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // globSync is not in Node 20: started by hand there, go on with the pinned one.
@@ -80,7 +80,7 @@ async function run(nodeArguments, extra, prefix = []) {
   const child = spawn(command, args, {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
-    env: { ...process.env, ...extra },
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env, ...extra },
   });
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
   const status = await new Promise((done) =>

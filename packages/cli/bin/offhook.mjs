@@ -12,7 +12,7 @@ if (existsSync(sources) && existsSync(setupScript)) await runSources();
 else await import("../dist/main.js");
 
 async function runSources() {
-  const { setup, pinnedNode } = await import(setupScript.href);
+  const { setup, pinnedNode, compileCache } = await import(setupScript.href);
   try {
     await setup();
   } catch (error) {
@@ -20,7 +20,10 @@ async function runSources() {
     process.exit(1);
   }
   const args = ["--conditions=@offhook/source", fileURLToPath(sources), ...process.argv.slice(2)];
-  const child = spawn(pinnedNode(), args, { stdio: "inherit" });
+  const child = spawn(pinnedNode(), args, {
+    stdio: "inherit",
+    env: { NODE_COMPILE_CACHE: compileCache, ...process.env },
+  });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
       // Ctrl-C at a terminal reaches the whole process group: the child has it already.
