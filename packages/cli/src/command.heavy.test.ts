@@ -1,12 +1,23 @@
 // The command as people run it, in processes of its own: a server, its users, two test phones, mistakes.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseWav } from "@offhook/sip/media";
 
@@ -133,6 +144,44 @@ describe("the command line", { concurrency: false }, () => {
       assert.equal(result.out, "");
     });
   }
+
+  test("user import - from a pipe that is non-blocking and has nothing to read yet", async () => {
+    writeFileSync(join(folder, "pipe.yaml"), `store: { path: ${JSON.stringify(join(folder, "pipe.db"))} }\n`);
+    const command = [process.execPath, "--conditions=@offhook/source", main];
+    // Whoever holds the other end of a pipe may have made this one non-blocking: here, by opening a FIFO so.
+    const fifo = join(folder, "users.fifo");
+    execFileSync("mkfifo", [fifo]);
+    const input = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    const output = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+    // Node makes only descriptors 0 to 2 of a child blocking.
+    const child = spawn(
+      "sh",
+      ["-c", 'exec "$@" <&3', "sh", ...command, "user", "import", "-", "--config", "pipe.yaml"],
+      { cwd: folder, stdio: ["ignore", "pipe", "pipe", input] },
+    );
+    let said = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on("data", (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+    }
+    const ended = once(child, "close");
+    // More than the pipe holds: what does not fit goes in once the command has read.
+    const lines = Array.from({ length: 5000 }, (_, i) => `user${i},secret\n`).join("");
+    let written = 0;
+    while (written < lines.length && child.exitCode === null) {
+      try {
+        written += writeSync(output, lines.slice(written));
+      } catch (error) {
+        assert.equal((error as NodeJS.ErrnoException).code, "EAGAIN");
+        await setTimeout(10);
+      }
+    }
+    closeSync(output);
+    closeSync(input);
+    assert.deepEqual(await ended, [0, null], said);
+    assert.equal(said, "5000 added, 0 updated\n");
+  });
 
   test("a demo: users, two phones that call each other, registrations, calls, trace; SIGTERM ends it with 0", async (t) => {
     const home = join(folder, "demo");

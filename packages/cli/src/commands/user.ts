@@ -1,6 +1,7 @@
 // `offhook user …`: the people who may register and call.
 
-import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { AccountError } from "@offhook/server";
 import { Command } from "commander";
 import { withAdministration } from "../administration.ts";
@@ -83,27 +84,28 @@ export function userCommand(): Command {
     .argument("<file.csv>", "- reads standard input")
     .option(...configOption)
     .action(async (file: string, options: Options) => {
-      const text = readText(file);
+      const lines = await readText(file);
       try {
-        const { added, updated } = await withAdministration(options, (admin) => admin.importUsers(text));
+        const { added, updated } = await withAdministration(options, (admin) => admin.importUsers(lines));
         console.log(`${added} added, ${updated} updated`);
       } catch (error) {
         if (!(error instanceof AccountError) || error.problems.length === 0) throw error;
-        const lines = error.problems
+        const said = error.problems
           .slice(0, 10)
           .map((problem) => `${file}:${problem.line}: ${problem.message}`);
-        const more = error.problems.length - lines.length;
+        const more = error.problems.length - said.length;
         throw new CliError(
-          [...lines, ...(more > 0 ? [`… and ${more} lines more`] : []), "nothing was imported"].join("\n"),
+          [...said, ...(more > 0 ? [`… and ${more} lines more`] : []), "nothing was imported"].join("\n"),
         );
       }
     });
   return user;
 }
 
-function readText(file: string): string {
+/** Standard input as a stream: a pipe may be non-blocking, and have nothing to read yet. */
+async function readText(file: string): Promise<string> {
   try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
+    return file === "-" ? await text(process.stdin) : await readFile(file, "utf8");
   } catch (error) {
     throw new CliError(
       `${file}: ${(error as NodeJS.ErrnoException).code === "ENOENT" ? "there is no such file" : (error as Error).message}`,

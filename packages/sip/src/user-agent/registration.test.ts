@@ -80,6 +80,10 @@ function accept(incoming: IncomingRequest, expires?: number): void {
   });
 }
 
+function tooBrief(incoming: IncomingRequest): void {
+  incoming.respond(423, { headers: [["Min-Expires", 7200]] });
+}
+
 describe("registration", () => {
   it("§10.2: registers, refreshes before the end, with one Call-ID and rising CSeq", async () => {
     const { bed, alice, registrar } = setUp((incoming) => accept(incoming, 600));
@@ -251,6 +255,52 @@ describe("registration", () => {
     await bed.close();
     assert.deepEqual(bed.leftovers, []);
   });
+
+  it("§10.2: unregister() while a REGISTER is out sends its own after the final response", async () => {
+    const held: IncomingRequest[] = [];
+    const { bed, alice } = setUp((incoming, count) => {
+      if (count === 2) held.push(incoming);
+      else accept(incoming);
+    });
+    const registration = await bed.settle(alice.ua.register());
+    registration.refresh();
+    await bed.clock.run(100);
+    const removed = registration.unregister();
+    await bed.clock.run(200);
+    assert.equal(registration.state, "unregistering");
+    assert.equal(bed.requests("REGISTER").length, 2);
+    accept(held[0] as IncomingRequest);
+    await bed.settle(removed);
+    const [, second, third] = bed.requests("REGISTER");
+    assert.deepEqual([second?.cSeq.sequence, third?.cSeq.sequence], [2, 3]);
+    assert.match(third?.headers.raw("Contact") ?? "", /expires=0/);
+    assert.equal(registration.state, "unregistered");
+    await bed.close();
+    assert.deepEqual(bed.leftovers, []);
+  });
+
+  for (const [what, outcome, sent] of [
+    ["200: it is taken away", (incoming: IncomingRequest) => accept(incoming), 2],
+    ["403: nothing is there to take away", (incoming: IncomingRequest) => incoming.respond(403), 1],
+    ["423: nothing is there, and nothing is tried again", tooBrief, 1],
+    ["nothing: who does not answer is not asked twice", () => {}, 1],
+  ] as const) {
+    it(`§10.2: unregister() while the first REGISTER is out, which gets ${what}`, async () => {
+      const { bed, alice } = setUp((incoming, count) => {
+        if (count > 1) accept(incoming);
+        else bed.clock.schedule(300, () => outcome(incoming));
+      });
+      const registration = alice.ua.registration();
+      registration.start().catch(() => {});
+      await bed.clock.run(100);
+      await bed.settle(registration.unregister());
+      const ids = new Set(bed.requests("REGISTER").map(({ cSeq }) => cSeq.sequence));
+      assert.equal(ids.size, sent);
+      assert.equal(registration.state, "unregistered");
+      await bed.close();
+      assert.deepEqual(bed.leftovers, []);
+    });
+  }
 
   it("RFC 5626 §4.5: the registrar closes the connection: registered by a new one within 1 s", async () => {
     const { bed, alice, flows, hangUp, finish } = overTcp();

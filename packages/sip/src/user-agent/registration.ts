@@ -16,6 +16,7 @@ import {
   type HeaderInit,
   type NameAddr,
   parseNameAddr,
+  type SipRequest,
   type SipResponse,
   type Uri,
 } from "../message/index.ts";
@@ -104,6 +105,8 @@ export class Registration {
   #failure: Rejected | undefined;
   #first: Deferred<void> | undefined;
   #removal: Promise<void> | undefined;
+  /** Told of the outcome of the REGISTER under way when we unregister. */
+  #onOutcome: () => void = () => {};
   /** The connection that the binding lives by: without it we are not reached (RFC 5626 §3). */
   #flow: Flow | undefined;
   #keepAlive: Timer | undefined;
@@ -187,31 +190,39 @@ export class Registration {
   }
 
   async #remove(): Promise<void> {
-    const wasBound = this.#expiresAt > this.#context.clock.now() || this.#request !== undefined;
     this.#timer?.cancel();
     this.#loseFlow();
-    this.#request?.cancel();
     this.#first?.promise.catch(() => {});
     this.#first?.reject(new StateError("unregistered before it was registered"));
-    if (wasBound) {
-      this.#setState("unregistering");
-      await new Promise<void>((resolve) => {
-        const plan = this.#plan(0);
-        this.#request = this.#context.uac.send(
-          plan,
-          {
-            onFinal: (response) => {
-              this.#lastResponse = response;
-              resolve();
-            },
-          },
-          this.#sendContext(),
-        );
-      });
-    }
+    const isUnderWay = this.#request?.isDone === false;
+    if (isUnderWay || this.#isBound) this.#setState("unregistering");
+    if (isUnderWay) await this.#outcome();
+    if (this.#isBound) await this.#sendRemoval();
     this.#expiresAt = 0;
     this.#setState("unregistered");
     this.#context.onEnded(this);
+  }
+
+  get #isBound(): boolean {
+    return this.#expiresAt > this.#context.clock.now();
+  }
+
+  /** §10.2: no new REGISTER before the one under way has its final response. It is not tried again. */
+  #outcome(): Promise<void> {
+    const outcome = deferred<void>();
+    this.#onOutcome = outcome.resolve;
+    this.#request?.cancel();
+    return outcome.promise;
+  }
+
+  #sendRemoval(): Promise<void> {
+    return new Promise((resolve) => {
+      const onFinal = (response: SipResponse) => {
+        this.#lastResponse = response;
+        resolve();
+      };
+      this.#request = this.#context.uac.send(this.#plan(0), { onFinal }, this.#sendContext());
+    });
   }
 
   #send(): void {
@@ -257,15 +268,23 @@ export class Registration {
   }
 
   #onFinal(response: SipResponse, context: ResponseContext): void {
-    if (this.#removal !== undefined) return;
     this.#lastResponse = response;
     this.#request = undefined;
+    if (this.#removal !== undefined) {
+      // Who does not answer is not asked twice: what may be bound there ends by itself.
+      if (context.origin === "timeout") this.#expiresAt = 0;
+      else if (response.statusCode < 300) {
+        this.#expiresAt = this.#context.clock.now() + this.#granted(response, context.sent) * 1000;
+      }
+      this.#onOutcome();
+      return;
+    }
     if (response.statusCode < 300) this.#onSuccess(response, context);
     else this.#onFailure(response, context);
   }
 
   #onSuccess(response: SipResponse, { sent, flow }: ResponseContext): void {
-    const granted = grantedExpiry(response, ownContact(sent.headers.raw("Contact"))) ?? this.#expires;
+    const granted = this.#granted(response, sent);
     // After a 423 the longer time is what we ask for from now on.
     this.#expires = Math.max(this.#expires, secondsOf(sent.headers.raw("Expires")) ?? 0);
     this.#failures = 0;
@@ -275,6 +294,11 @@ export class Registration {
     this.#setState("registered");
     if (flow?.isReliable === true) this.#useFlow(flow);
     this.#first?.resolve();
+  }
+
+  /** Seconds. */
+  #granted(response: SipResponse, sent: SipRequest): number {
+    return grantedExpiry(response, ownContact(sent.headers.raw("Contact"))) ?? this.#expires;
   }
 
   #useFlow(flow: Flow): void {
