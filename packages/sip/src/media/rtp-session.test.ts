@@ -271,6 +271,23 @@ test("sendDigit where the peer has no telephone-event, StateError", () => {
   assert.throws(() => session.sendDigit("1"), StateError);
 });
 
+test("RFC 3264 §8.4, on hold, keys are refused, and those that wait are dropped", () => {
+  const digits: string[] = [];
+  const { clock, a, b } = pair({ onDigit: (digit) => digits.push(digit) });
+  clock.advance(50);
+  for (const digit of "12") a.sendDigit(digit);
+  clock.advance(50);
+  a.update({ ...baseStream, direction: "recvonly" });
+  assert.throws(() => a.sendDigit("3"), StateError);
+  clock.advance(500);
+  a.update(baseStream);
+  clock.advance(500);
+  assert.deepEqual(digits, ["1"]);
+  a.sendDigit("4");
+  clock.advance(500);
+  assert.equal(b.report().received.digits, "14");
+});
+
 test("RFC 7362, latching, the first source is kept and answered, others are discarded", () => {
   const { clock, socket, session } = make();
   session.update(baseStream);

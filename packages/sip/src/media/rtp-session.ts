@@ -124,12 +124,15 @@ export class RtpSession {
   }
 
   /**
-   * Presses a key for `duration` milliseconds (100 if absent). Presses queue up; audio pauses meanwhile.
-   * @throws StateError if the peer takes no telephone-events; ArgumentError for an unknown key
+   * Presses a key for `duration` milliseconds (100 if absent). Presses queue up; audio pauses meanwhile. Those that have
+   * not gone out when the call is put on hold are dropped.
+   * @throws StateError if the peer takes no telephone-events, or we send nothing (on hold); ArgumentError for an unknown key
    */
   sendDigit(digit: string, duration = 100): void {
     const stream = this.#stream;
     if (stream?.telephoneEvent === undefined) throw new StateError("telephone-event was not agreed on");
+    // RFC 3264 §8.4: on hold nothing is sent; a key that comes out at its end would be pressed at another time.
+    if (this.#timer === undefined) throw new StateError("nothing is sent while the call is on hold");
     const packets = eventPackets(digit, (duration * sampleRate) / 1000, this.#samplesPerPacket(stream));
     this.#events.push(...packets);
   }

@@ -235,7 +235,7 @@ export class Call {
     return this.#modify(options.offer === false ? "no offer" : undefined, "UPDATE");
   }
 
-  /** Sends key presses as RFC 4733 events. @throws {StateError} without media that can */
+  /** Sends key presses as RFC 4733 events. @throws {StateError} without media that can, and on hold by either side */
   async sendDtmf(digits: string): Promise<void> {
     if (!/^[0-9*#A-D]+$/i.test(digits)) throw new ArgumentError("key presses are 0–9 * # A–D");
     const send = this.media?.sendDtmf;

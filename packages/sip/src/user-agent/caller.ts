@@ -150,13 +150,14 @@ export class Caller implements CallSide, OutgoingInviteUser {
     response: SipResponse,
     rSeq: number,
     early: { dialog: Dialog; contact: string; description: EarlyDescription },
-  ): void {
+  ): Promise<void> {
     const core = this.#core;
-    if (core.end !== undefined) return;
+    if (core.end !== undefined) return Promise.resolve();
     core.setState("ringing");
     core.renegotiationOf(early.dialog, early.contact).updates.note(response);
-    void this.#acknowledgeProvisional(response, rSeq, early);
+    const acknowledged = this.#acknowledgeProvisional(response, rSeq, early);
     core.progress.emit(response);
+    return acknowledged;
   }
 
   onOfferChanged(offer: string | undefined): void {

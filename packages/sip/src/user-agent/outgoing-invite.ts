@@ -36,14 +36,15 @@ export interface OutgoingInviteUser extends DialogOwner {
   /** A provisional response; 101–199 with a To tag come with their early dialog. */
   onProgress(response: SipResponse, dialog: Dialog | undefined, sdp: string | undefined): void;
   /**
-   * A reliable one, in order: it is to be acknowledged by PRACK, an offer in it answered there (RFC 3262 §5).
+   * A reliable one, in order: it is to be acknowledged by PRACK, an offer in it answered there (RFC 3262 §5). Fulfilled
+   * when the PRACK has its final response.
    * @param contact - the one that we gave
    */
   onReliable(
     response: SipResponse,
     rSeq: number,
     early: { dialog: Dialog; contact: string; description: EarlyDescription },
-  ): void;
+  ): Promise<void>;
   /** The INVITE goes out again, with another offer or with none: the one before was refused. */
   onOfferChanged(offer: string | undefined): void;
   /** An early dialog is over, or given up for another. */
@@ -144,7 +145,8 @@ export class OutgoingInvite implements UacUser {
     const rSeq = reliableSequenceOf(response);
     if (fork !== undefined && rSeq !== undefined) {
       // RFC 3262 §4: copies and what is out of order are not processed.
-      if (fork.sequence.isNext(rSeq)) this.#onReliable(fork, response, rSeq, context);
+      const known = fork;
+      known.sequence.take(rSeq, () => this.#onReliable(known, response, rSeq, context));
       return;
     }
     const sdp = this.#hasOffer && fork?.hasExchanged !== true ? sdpOf(response) : undefined;
@@ -152,7 +154,7 @@ export class OutgoingInvite implements UacUser {
     this.#user.onProgress(response, fork?.dialog, sdp);
   }
 
-  #onReliable(fork: Fork, response: SipResponse, rSeq: number, context: ResponseContext): void {
+  #onReliable(fork: Fork, response: SipResponse, rSeq: number, context: ResponseContext): Promise<unknown> {
     const { dialog } = fork;
     const sdp = fork.hasExchanged ? undefined : sdpOf(response);
     if (sdp !== undefined) {
@@ -162,13 +164,12 @@ export class OutgoingInvite implements UacUser {
     if (this.#isGivenUp) {
       // The session is of no interest any more, but the peer waits for its PRACK.
       const refusal = this.#hasOffer || sdp === undefined ? undefined : refusalOf(sdp);
-      void sendPrack(this.#context, dialog, this.#auth, response, rSeq, refusal);
-      return;
+      return sendPrack(this.#context, dialog, this.#auth, response, rSeq, refusal);
     }
     const kind = this.#hasOffer ? "answer" : "offer";
     const contact = contactOf(context);
     const description: EarlyDescription = sdp === undefined ? undefined : { kind, sdp };
-    this.#user.onReliable(response, rSeq, { dialog, contact, description });
+    return this.#user.onReliable(response, rSeq, { dialog, contact, description });
   }
 
   onFinal(response: SipResponse, context: ResponseContext): void {
@@ -270,7 +271,7 @@ export class OutgoingInvite implements UacUser {
     const dialog = Dialog.asUac(context.sent, response, isSecure(context));
     const fork: Fork = {
       ...{ dialog, ack: undefined, hasAnswered: false, earlyAnswer: undefined, hasExchanged: false },
-      sequence: new ProvisionalSequence(),
+      sequence: new ProvisionalSequence(this.#context.reportError),
     };
     this.#forks.set(tag, fork);
     this.#context.dialogs.add(dialog, this.#user);

@@ -245,6 +245,44 @@ describe("reliable provisional responses", () => {
     await bed.close();
   });
 
+  it("§3: a callee that does not wait for PRACKs: so many are open at a time, what is one too many is taken later", async () => {
+    const { bed, alice, bob } = pair(() => {});
+    const call = alice.ua.call(bob.uri, { sdp });
+    const told: number[] = [];
+    call.onProgress((response) => told.push(response.headers.get("RSeq") ?? 0));
+    await bed.clock.run(10);
+    const [invite] = bed.requests("INVITE");
+    const from = { address: bob.address, port: 5060 };
+    const send = (rSeq: number) =>
+      bed.network.sendDatagram(
+        from,
+        { address: alice.address, port: 5060 },
+        makeResponse(invite!, 180, {
+          toTag: "hand",
+          headers: [
+            ["Require", "100rel"],
+            ["RSeq", rSeq],
+            ["Contact", "<sip:nobody@203.0.113.99>"],
+          ],
+        }).bytes,
+      );
+    for (let rSeq = 1; rSeq <= 1000; rSeq++) send(rSeq);
+    await bed.clock.run(100);
+    assert.deepEqual(told, [0, ...Array.from({ length: 32 }, (_, i) => i + 1)].slice(-told.length));
+    assert.equal(told.at(-1), 32);
+    assert.deepEqual(
+      bed.errors.map((error) => (error as Error).message),
+      ["32 PRACKs wait for their responses: no more provisional ones are taken"],
+    );
+    // The first has failed at 64·T1: there is room for one.
+    await bed.clock.run(32_000);
+    for (let rSeq = 33; rSeq <= 40; rSeq++) send(rSeq);
+    await bed.clock.run(100);
+    assert.equal(told.at(-1), 33);
+    void call.hangUp();
+    await bed.close();
+  });
+
   it("§3: a PRACK for nothing, or twice: 481; without RAck: 400", async () => {
     const { bed, alice, bob, taken } = pair((call) => call.ring({ reliable: true }));
     const call = alice.ua.call(bob.uri, { sdp });

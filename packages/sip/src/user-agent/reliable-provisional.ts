@@ -4,7 +4,7 @@
 import type { AuthSession } from "../auth/index.ts";
 import { optionTags, type ResponseContext } from "../core/index.ts";
 import type { Dialog } from "../dialog/index.ts";
-import { ParseError } from "../errors.ts";
+import { ParseError, StateError } from "../errors.ts";
 import {
   type HeaderInit,
   type OutgoingResponse,
@@ -167,15 +167,42 @@ export function reliableSequenceOf(response: SipResponse): number | undefined {
   }
 }
 
+/** PRACKs of one early dialog that may wait for their responses. §3 wants one: who sends more does not wait for them. */
+const maxOpenPracks = 32;
+
 /** The order of reliable responses in one early dialog. */
 export class ProvisionalSequence {
+  readonly #reportError: (error: unknown) => void;
   #last: number | undefined;
+  #openPracks = 0;
+  #isTooFar = false;
 
-  /** §4: true for the next in order; copies, and what came before something that is missing, are dropped. */
-  isNext(rSeq: number): boolean {
-    if (this.#last !== undefined && rSeq !== this.#last + 1) return false;
+  constructor(reportError: (error: unknown) => void) {
+    this.#reportError = reportError;
+  }
+
+  /**
+   * Has the next in order acknowledged. §4: copies, and what came before something that is missing, are dropped. So is
+   * one too many: it has no PRACK, thus comes again (§3), and either there is room for it then or the callee gives up.
+   * @param acknowledge - fulfilled when the PRACK has its final response
+   */
+  take(rSeq: number, acknowledge: () => Promise<unknown>): void {
+    if (this.#last !== undefined && rSeq !== this.#last + 1) return;
+    if (this.#openPracks >= maxOpenPracks) {
+      if (!this.#isTooFar)
+        this.#reportError(
+          new StateError(
+            `${maxOpenPracks} PRACKs wait for their responses: no more provisional ones are taken`,
+          ),
+        );
+      this.#isTooFar = true;
+      return;
+    }
     this.#last = rSeq;
-    return true;
+    this.#openPracks++;
+    void acknowledge().finally(() => {
+      this.#openPracks--;
+    });
   }
 }
 

@@ -241,12 +241,12 @@ export class Renegotiation {
     reject: (error: unknown) => void,
   ): void {
     let acknowledgement: Acknowledgement | undefined;
-    const sequence = new ProvisionalSequence();
+    const sequence = new ProvisionalSequence(this.#context.reportError);
     const user: UacUser = {
       onProvisional: (response) => {
         // RFC 3262 §4, RFC 6337 §2.2: the answer may come in a reliable provisional response here, too.
         const rSeq = reliableSequenceOf(response);
-        if (rSeq !== undefined && sequence.isNext(rSeq)) void this.#acknowledgeProvisional(response, rSeq);
+        if (rSeq !== undefined) sequence.take(rSeq, () => this.#acknowledgeProvisional(response, rSeq));
       },
       onWaiting: () => {
         outgoing.isWaiting = true;
