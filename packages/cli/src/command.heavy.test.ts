@@ -281,6 +281,11 @@ store: { path: ${JSON.stringify(join(home, "offhook.db"))} }
     const trace = await run(["trace", "last", "--full", ...config]);
     assert.match(trace.out, /404 Not Found \(INVITE\)[\s\S]*404 Not Found: /);
     assert.match(trace.out, /Proxy-Authorization: Digest .*response=…/);
+    assert.equal(
+      (await run(["maintenance", "on", ...config])).out,
+      "maintenance: requests outside dialogs get 503\n",
+    );
+    assert.match((await run(["options", `sip:127.0.0.1:${port}`])).err, /^offhook: 503 Service Unavailable/);
     assert.equal((await run(["user", "remove", "alice", ...config])).out, "removed alice\n");
     const stopped = performance.now();
     assert.equal(await server.stop(), 0, server.err);

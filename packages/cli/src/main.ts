@@ -10,6 +10,7 @@ const commands: Record<string, () => Promise<Command>> = {
   registrations: async () => (await import("./commands/registrations.ts")).registrationsCommand(),
   calls: async () => (await import("./commands/calls.ts")).callsCommand(),
   trace: async () => (await import("./commands/trace.ts")).traceCommand(),
+  maintenance: async () => (await import("./commands/maintenance.ts")).maintenanceCommand(),
   call: async () => (await import("./commands/call.ts")).callCommand(),
   answer: async () => (await import("./commands/answer.ts")).answerCommand(),
   register: async () => (await import("./commands/register.ts")).registerCommand(),

@@ -46,6 +46,12 @@ export function makeAdminApp(administration: Administration): Hono {
   app.get("/calls/:call/trace", async (context) =>
     context.json(await administration.trace(context.req.param("call"))),
   );
+  app.get("/maintenance", async (context) => context.json({ isOn: await administration.maintenance() }));
+  app.put("/maintenance", async (context) => {
+    const { isOn } = (await context.req.json()) as { isOn?: unknown };
+    if (typeof isOn !== "boolean") throw new AdministrationError("isOn must be true or false");
+    return context.json({ isOn: await administration.maintenance(isOn) });
+  });
   return app;
 }
 
@@ -132,6 +138,13 @@ export class RemoteAdministration implements Administration {
 
   trace(call: string): Promise<Ladder> {
     return this.#ask("GET", `/calls/${encodeURIComponent(call)}/trace`);
+  }
+
+  async maintenance(isWanted?: boolean): Promise<boolean> {
+    const { isOn } = await (isWanted === undefined
+      ? this.#ask<{ isOn: boolean }>("GET", "/maintenance")
+      : this.#ask<{ isOn: boolean }>("PUT", "/maintenance", JSON.stringify({ isOn: isWanted })));
+    return isOn;
   }
 
   #ask<T>(method: string, path: string, body?: string): Promise<T> {

@@ -42,25 +42,30 @@ export interface Administration {
   calls(limit: number): Promise<ListedCall[]>;
   /** `call`: an id from `calls`, a Call-ID or its beginning, or "last". @throws {AdministrationError} */
   trace(call: string): Promise<Ladder>;
+  /** Turns maintenance on or off, or leaves it as it is. Fulfilled with how it is now. @throws {AdministrationError} without a server */
+  maintenance(isWanted?: boolean): Promise<boolean>;
 }
 
 export interface LocalAdministrationOptions {
   readonly store: Store;
   /** The domain of names without one. */
   readonly domain: string;
-  /** Absent without a running server. */
+  /** Absent without a running server, as is the next. */
   readonly monitor?: CallMonitor;
+  readonly maintenance?: { isOn: boolean };
 }
 
 export class LocalAdministration implements Administration {
   readonly #store: Store;
   readonly #domain: string;
   readonly #monitor: CallMonitor | undefined;
+  readonly #maintenance: { isOn: boolean } | undefined;
 
   constructor(options: LocalAdministrationOptions) {
     this.#store = options.store;
     this.#domain = options.domain;
     this.#monitor = options.monitor;
+    this.#maintenance = options.maintenance;
   }
 
   async users(): Promise<Account[]> {
@@ -137,6 +142,16 @@ export class LocalAdministration implements Administration {
       throw new AdministrationError(`${found.length} calls have a Call-ID that begins with ${name}`);
     }
     return ladderOf(exact);
+  }
+
+  async maintenance(isWanted?: boolean): Promise<boolean> {
+    if (this.#maintenance === undefined) {
+      throw new AdministrationError(
+        "no server answers on the admin socket; overload.maintenance in the configuration says how it starts",
+      );
+    }
+    if (isWanted !== undefined) this.#maintenance.isOn = isWanted;
+    return this.#maintenance.isOn;
   }
 
   #fromRecord(record: CallRecord): ListedCall {

@@ -301,7 +301,9 @@ const overload = z.strictObject({
   maintenance: z
     .boolean()
     .default(false)
-    .describe("Calls that are up go on, requests outside dialogs get 503, and so does `/health`"),
+    .describe(
+      "Calls that are up go on, requests outside dialogs get 503, and so does `/health`; `offhook maintenance on` and `off` change it while the server runs",
+    ),
   eventLoopDelay: z
     .int()
     .min(10)

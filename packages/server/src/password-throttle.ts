@@ -127,7 +127,7 @@ export class ThrottledChallenger extends Challenger {
 }
 
 /** The transport layer has written the real source into the top Via where it differs (§18.2.1). */
-function addressOf(request: SipRequest): string {
+export function addressOf(request: SipRequest): string {
   const { received, host } = request.topVia;
   // Where it does not differ, the sender has chosen how to write it.
   return received ?? canonicalHost(host);

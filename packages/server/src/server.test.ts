@@ -12,6 +12,7 @@ import { udpWire } from "@offhook/sip/node";
 import { WirePeer } from "@offhook/sip/testing";
 import { isAvailable, openSockets } from "@offhook/udp-batch";
 import { RemoteAdministration } from "./admin.ts";
+import { AdministrationError, LocalAdministration } from "./administration.ts";
 import { parseConfig } from "./config.ts";
 import { makePhone, sdp, startServer } from "./server.test.kit.ts";
 import { OffhookServer } from "./server.ts";
@@ -19,6 +20,35 @@ import { StartError } from "./start-error.ts";
 
 const rejectedWith = (statusCode: number) => (error: unknown) =>
   error instanceof Rejected && error.statusCode === statusCode;
+
+test("§21.5.4 maintenance over the admin socket: new requests get 503, calls go on, and back", async (t) => {
+  const running = await startServer(
+    t,
+    "auth: { enabled: false }\naccounts: any\nstore: { kind: memory }\noverload: { retryAfter: 1 }\n",
+  );
+  const admin = new RemoteAdministration(join(running.folder, "offhook-data/admin.sock"));
+  const health = async () => {
+    const response = await fetch(`http://127.0.0.1:${running.server.httpPort}/health`);
+    return [response.status, ((await response.json()) as { status: string }).status];
+  };
+  const bob = makePhone(running, "bob");
+  bob.onInvite((call) => call.answer(sdp));
+  await bob.register();
+  const alice = makePhone(running, "alice");
+  const call = await alice.invite("bob", { sdp });
+  assert.equal(await admin.maintenance(), false);
+  assert.equal(await admin.maintenance(true), true);
+  assert.deepEqual(await health(), [503, "maintenance"]);
+  await assert.rejects(alice.options("bob"), rejectedWith(503));
+  await call.hangUp();
+  assert.equal(await admin.maintenance(false), false);
+  assert.deepEqual(await health(), [200, "ok"]);
+  await alice.options("bob");
+  await assert.rejects(
+    new LocalAdministration({ store: running.server.store, domain: "localhost" }).maintenance(true),
+    AdministrationError,
+  );
+});
 
 test("§10.3 a user registers with the password and is listed; a wrong one, or nobody's name, gets 401", async (t) => {
   const running = await startServer(t);

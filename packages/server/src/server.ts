@@ -24,9 +24,10 @@ import {
 import { ensureDemoCertificate, makeDemoUsers } from "./demo.ts";
 import { Domains } from "./domains.ts";
 import { type Health, type HttpServer, makeHttpApp, makeUpgradeApp } from "./http.ts";
-import { makeLog } from "./log.ts";
+import { FloodLog, makeLog } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { OverloadWatch } from "./overload.ts";
+import { addressOf } from "./password-throttle.ts";
 import { assignRoles } from "./roles.ts";
 import { PeerList } from "./routing/index.ts";
 import { loadSecret } from "./secret.ts";
@@ -71,6 +72,7 @@ export class OffhookServer {
   demoUsers: readonly { user: string; password: string }[] = [];
   readonly #driver: ServerDriver;
   readonly #log: Logger;
+  readonly #floodLog: FloodLog;
   readonly #lines: CallLines | undefined;
   readonly #proxy: ProxyServer;
   readonly #startedAt: number;
@@ -80,7 +82,9 @@ export class OffhookServer {
   #http: HttpServer | undefined;
   #admin: HttpServer | undefined;
   #adminSocket: string | undefined;
-  #state: Health["status"] = "ok";
+  #isDraining = false;
+  #isInMaintenance = false;
+  #isOverloaded = false;
   #watch: OverloadWatch | undefined;
 
   /** @throws {StartError} if a port is taken; other errors of store and configuration as they are */
@@ -139,6 +143,7 @@ export class OffhookServer {
     const random = options.world?.random ?? nodeRandom;
     const { clock } = this.#driver;
     this.#startedAt = clock.now();
+    this.#floodLog = new FloodLog(log, clock);
     this.domains = new Domains(config.domains);
     this.#lines = config.log.calls ? new CallLines(options.terminal ?? process.stdout) : undefined;
     this.monitor = new CallMonitor({
@@ -206,19 +211,27 @@ export class OffhookServer {
     this.#webServers = new WebServers({
       ...{ config, log, folder: options.folder, driver: this.#driver, domains: this.domains },
     });
-    if (config.overload.maintenance) {
-      this.#state = "maintenance";
-      this.stack.isOverloaded = true;
-    } else if (options.world === undefined) {
+    this.isInMaintenance = config.overload.maintenance;
+    if (options.world === undefined) {
       this.#watch = new OverloadWatch({
         ...{ clock, limit: config.overload.eventLoopDelay },
         onChange: (isOverloaded) => {
-          this.stack.isOverloaded = isOverloaded;
-          this.#state = isOverloaded ? "overloaded" : "ok";
+          this.#isOverloaded = isOverloaded;
+          this.#refuseIfNeeded();
           log.warn(isOverloaded ? "overloaded: requests outside dialogs get 503" : "no longer overloaded");
         },
       });
     }
+  }
+
+  /** Calls that are up go on, requests outside dialogs get 503 (§21.5.4). */
+  get isInMaintenance(): boolean {
+    return this.#isInMaintenance;
+  }
+  set isInMaintenance(isOn: boolean) {
+    if (isOn !== this.#isInMaintenance) this.#log.warn(isOn ? "in maintenance" : "no longer in maintenance");
+    this.#isInMaintenance = isOn;
+    this.#refuseIfNeeded();
   }
 
   /** Addresses that SIP comes in by, e.g. "udp 127.0.0.1:5060". */
@@ -248,7 +261,7 @@ export class OffhookServer {
    */
   async stop(patience: number = drainTime): Promise<void> {
     this.#watch?.close();
-    this.#state = "draining";
+    this.#isDraining = true;
     this.#webServers.closeGates();
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((done) => {
@@ -259,9 +272,19 @@ export class OffhookServer {
     await this.#closeAll();
   }
 
+  #refuseIfNeeded(): void {
+    this.stack.isOverloaded = this.#isInMaintenance || this.#isOverloaded;
+  }
+
+  get #status(): Health["status"] {
+    if (this.#isDraining) return "draining";
+    if (this.#isInMaintenance) return "maintenance";
+    return this.#isOverloaded ? "overloaded" : "ok";
+  }
+
   #observer(): StackObserver {
     const { monitor, metrics } = this;
-    const log = this.#log;
+    const log = this.#floodLog;
     return {
       received: (message, flow, now) => {
         metrics.received(message);
@@ -273,17 +296,18 @@ export class OffhookServer {
       },
       malformed: (error, flow) => {
         metrics.malformed();
-        if (log.isLevelEnabled("info"))
-          log.info({ from: flow.remote, reason: error.message }, "malformed message");
+        const { address, port } = flow.remote;
+        log.info(address, { port, reason: error.message }, "malformed message");
       },
       flowFailed: (flow, error) => {
         // Handshakes that fail are told: their operator will ask why.
-        if (flow.transport === "TLS" && log.isLevelEnabled("info"))
-          log.info({ peer: flow.remote, reason: error.message }, "TLS connection failed");
+        if (flow.transport !== "TLS") return;
+        const { address, port } = flow.remote;
+        log.info(address, { port, reason: error.message }, "TLS connection failed");
       },
       refused: (request, status) => {
         metrics.refused(request);
-        if (log.isLevelEnabled("info")) log.info({ callId: request.callId, status }, "request refused");
+        log.info(addressOf(request), { callId: request.callId, status }, "request refused");
       },
       stray: (response, flow) => metrics.stray(response, flow),
       resent: () => metrics.resent(),
@@ -325,7 +349,7 @@ export class OffhookServer {
 
   #health(): Health {
     return {
-      status: this.#state,
+      status: this.#status,
       uptime: Math.round((this.#driver.clock.now() - this.#startedAt) / 1000),
       listeners: this.listening,
       bindings: this.store.locations.memory.bindingCount,
@@ -334,10 +358,19 @@ export class OffhookServer {
   }
 
   async #administer(socket: string): Promise<void> {
+    const server = this;
     const administration = new LocalAdministration({
       store: this.store,
       domain: this.domains.primary,
       monitor: this.monitor,
+      maintenance: {
+        get isOn() {
+          return server.isInMaintenance;
+        },
+        set isOn(isOn) {
+          server.isInMaintenance = isOn;
+        },
+      },
     });
     await startingAt(socket, async () => {
       this.#admin = await serveAdmin(administration, socket);
@@ -355,6 +388,7 @@ export class OffhookServer {
     if (this.#adminSocket !== undefined) rmSync(this.#adminSocket, { force: true });
     await this.store.close();
     this.#lines?.close();
+    this.#floodLog.close();
     this.#log.flush();
   }
 }

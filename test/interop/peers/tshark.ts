@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { promisify } from "node:util";
 import { findProgram, Program, until } from "./program.ts";
 
@@ -40,7 +40,7 @@ export class Capture {
 
   /** Sends a datagram to the discard port until it stands in the file: what was sent before stands there too. */
   async #marker(name: string): Promise<void> {
-    const text = `offhook-${process.pid}-${name}`;
+    const text = `offhook-${basename(this.folder)}-${name}`;
     const socket = createSocket("udp4");
     socket.on("error", () => {});
     try {
