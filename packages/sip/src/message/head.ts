@@ -1,6 +1,7 @@
 // The head of a message in a stream: where it ends, and how long the body is. RFC 3261 §7.5, §18.3.
 import { ParseError } from "../errors.ts";
-import { COLON, CR, classes, LF, parseDigits, SPACE, skipToken, TAB, WHITE } from "./grammar.ts";
+import { COLON, CR, classes, LF, SPACE, TAB, WHITE } from "./characters.ts";
+import { parseDigits, skipToken } from "./grammar.ts";
 import { CONTENT_LENGTH, headerIdAt } from "./header-table.ts";
 
 /**

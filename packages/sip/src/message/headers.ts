@@ -1,5 +1,6 @@
 // The header fields of one message: an index into its bytes; values are decoded on first use and kept.
-import { COLON, classes, elementEnd, skipWhite, WHITE } from "./grammar.ts";
+import * as characters from "./characters.ts";
+import { elementEnd, skipWhite } from "./grammar.ts";
 import { type DigestCredentials, decodeDigestCredentials } from "./header/auth.ts";
 import { type ContactAsWritten, decodeContactAsWritten } from "./header/contact.ts";
 import { readSeconds } from "./header/number.ts";
@@ -14,6 +15,8 @@ import {
 } from "./header-table.ts";
 import { sharedText } from "./own-text.ts";
 import { decodeAscii, decodeText, readFrom } from "./text.ts";
+
+const { COLON, classes, WHITE } = characters;
 
 const contactId = headerIdOf("Contact");
 const none: readonly never[] = [];

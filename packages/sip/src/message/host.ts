@@ -1,18 +1,9 @@
 // Hosts and ports, as in SIP URIs and in Via: RFC 3261 §25.1 host, with RFC 5118's IPv6 lessons.
-import {
-  ALPHA,
-  CLOSE_BRACKET,
-  COLON,
-  classes,
-  DIGIT,
-  HEX,
-  HOST,
-  OPEN_BRACKET,
-  refusal,
-  skipClass,
-  UPPER,
-} from "./grammar.ts";
+import * as characters from "./characters.ts";
+import { refusal, skipClass } from "./grammar.ts";
 import { cutAscii, decodeAscii } from "./text.ts";
+
+const { ALPHA, CLOSE_BRACKET, COLON, classes, DIGIT, HEX, HOST, OPEN_BRACKET, UPPER } = characters;
 
 const FULL_STOP = 46;
 const HYPHEN = 45;

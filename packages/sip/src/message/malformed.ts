@@ -2,7 +2,8 @@
 import type { ParseError } from "../errors.ts";
 import { ParseError as ParseErrorClass } from "../errors.ts";
 import { reasonPhrase } from "../responses/index.ts";
-import { CR, classes, elementEnd, LF, skipToken, skipWhite, WHITE } from "./grammar.ts";
+import { CR, classes, LF, WHITE } from "./characters.ts";
+import { elementEnd, skipToken, skipWhite } from "./grammar.ts";
 import { decodeVia, printVia, type Via } from "./header/via.ts";
 import { CALL_ID, CSEQ, FROM, headerIdOf, TO, VIA } from "./header-table.ts";
 import { trimmedEnd } from "./headers.ts";

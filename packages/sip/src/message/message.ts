@@ -1,6 +1,6 @@
 // Requests and responses: RFC 3261 §7. Immutable views of the bytes they came in; `parse.ts` makes them.
 import { ownBytes } from "./byte-writer.ts";
-import { SEMICOLON } from "./grammar.ts";
+import * as characters from "./characters.ts";
 import type { CSeq } from "./header/cseq.ts";
 import { decodeCSeq } from "./header/cseq.ts";
 import { type Via, type ViaParts, viaOfParts } from "./header/via.ts";
@@ -10,6 +10,8 @@ import { methodNames } from "./method.ts";
 import { type FromTo, fromToOfParts, type NameAddrParts } from "./name-addr.ts";
 import { decodeAscii, decodeUtf8, readFrom } from "./text.ts";
 import { type Uri, type UriParts, uriOfParts, writtenAor } from "./uri.ts";
+
+const { SEMICOLON } = characters;
 
 /**
  * Where the parser found the core parts: positions in the bytes, -1 for what is absent. The same shape for

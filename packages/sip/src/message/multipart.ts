@@ -1,6 +1,7 @@
 // Multipart bodies: RFC 2046 §5.1, as SIP uses them (RFC 5621).
 import { ArgumentError, ParseError } from "../errors.ts";
-import { COLON, CR, LF, SPACE, skipToken, skipWhite, TAB } from "./grammar.ts";
+import { COLON, CR, LF, SPACE, TAB } from "./characters.ts";
+import { skipToken, skipWhite } from "./grammar.ts";
 import type { MediaType } from "./header/media-type.ts";
 import { headerIdOf } from "./header-table.ts";
 import { indexEntry, SipHeaders } from "./headers.ts";

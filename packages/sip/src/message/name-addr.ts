@@ -1,18 +1,6 @@
 // name-addr and addr-spec with header parameters: RFC 3261 §20.10, §25.1, and RFC 8217's rule on brackets.
-import {
-  COMMA,
-  classes,
-  DISPLAY,
-  LESS,
-  QUESTION,
-  QUOTE,
-  refusal,
-  SEMICOLON,
-  SPACE,
-  skipQuoted,
-  skipWhite,
-  WHITE,
-} from "./grammar.ts";
+import * as characters from "./characters.ts";
+import { refusal, skipQuoted, skipWhite } from "./grammar.ts";
 import {
   isToken,
   lazyParams,
@@ -33,6 +21,8 @@ import {
   type UriParts,
   uriOfParts,
 } from "./uri.ts";
+
+const { COMMA, classes, DISPLAY, LESS, QUESTION, QUOTE, SEMICOLON, SPACE, WHITE } = characters;
 
 /** A URI with an optional name for people and the parameters of the header (not of the URI). */
 export interface NameAddr {

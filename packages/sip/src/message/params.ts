@@ -1,17 +1,9 @@
 // Header parameters, *(SEMI generic-param), and quoted strings: RFC 3261 §7.3.1 and §25.1.
-import {
-  classes,
-  EQUALS,
-  QUOTE,
-  refusal,
-  SEMICOLON,
-  SPACE,
-  skipQuoted,
-  skipWhite,
-  TOKEN,
-  VALUE,
-} from "./grammar.ts";
+import * as characters from "./characters.ts";
+import { refusal, skipQuoted, skipWhite } from "./grammar.ts";
 import { cutAscii, decodeQuoted, latin1Bytes } from "./text.ts";
+
+const { classes, EQUALS, QUOTE, SEMICOLON, SPACE, TOKEN, VALUE } = characters;
 
 /** Parameters by lower-case name; quotes are gone from values; a flag such as `;lr` has the value "". */
 export type Params = ReadonlyMap<string, string>;

@@ -1,23 +1,8 @@
 // Parsing: one scan over the bytes, then checks of what every element relies on. RFC 3261 §7, §16.3, §25.
 // The judge in doubtful cases is RFC 4475; see test/torture.test.ts.
 import { ParseError } from "../errors.ts";
-import {
-  COLON,
-  CR,
-  classes,
-  DIGIT,
-  LESS,
-  LF,
-  parseDigits,
-  refusal,
-  SLASH,
-  SPACE,
-  skipClass,
-  skipWhite,
-  spells,
-  TAB,
-  TOKEN,
-} from "./grammar.ts";
+import * as characters from "./characters.ts";
+import { parseDigits, refusal, skipClass, skipWhite, spelling, spells } from "./grammar.ts";
 import { newCSeqParts, scanCSeq } from "./header/cseq.ts";
 import { isSip20, newViaParts, scanVia } from "./header/via.ts";
 import {
@@ -39,6 +24,10 @@ import { ACK, methodIdAt } from "./method.ts";
 import { newNameAddrParts, scanNameAddr } from "./name-addr.ts";
 import { forgetHead } from "./text.ts";
 import { newUriParts, scanUri, type UriParts } from "./uri.ts";
+
+const { COLON, CR, classes, DIGIT, LESS, LF, SLASH, SPACE, TAB, TOKEN } = characters;
+
+const MAGIC_COOKIE = spelling("z9hG4bK");
 
 /**
  * Reads one message that fills `bytes` (a datagram, or a frame cut out of a stream). Checks start line, top Via,
@@ -371,7 +360,7 @@ function checkCore(bytes: Uint8Array, layout: Layout): void {
   if (stop + 1 === layout.viaEnd) throw refusal("Via", "nothing after a comma", stop);
   if (stop < layout.viaEnd) layout.viaEnd = trimmedEnd(bytes, layout.viaStart, stop);
   // RFC 4475 §3.2.1: the magic cookie alone identifies nothing.
-  if (via.branchEnd - via.branchStart === 7 && spells(bytes, via.branchStart, via.branchEnd, "z9hg4bk")) {
+  if (via.branchEnd - via.branchStart === 7 && spells(bytes, via.branchStart, via.branchEnd, MAGIC_COOKIE)) {
     throw refusal("Via", "a branch of nothing but the magic cookie", via.branchStart);
   }
   scanNameAddr(bytes, layout.fromStart, layout.fromEnd, "From", false, layout.from);

@@ -1,6 +1,7 @@
 // A place in a header value, for the parsers that are not on the hot path: token, quoted string, parameters, …
 import { ParseError } from "../errors.ts";
-import { DIGIT, parseDigits, QUOTE, skipClass, skipQuoted, skipToken, skipWhite } from "./grammar.ts";
+import { DIGIT, QUOTE } from "./characters.ts";
+import { parseDigits, skipClass, skipQuoted, skipToken, skipWhite } from "./grammar.ts";
 import { type Params, parseParams } from "./params.ts";
 import { decodeAscii, decodeQuoted, decodeText } from "./text.ts";
 

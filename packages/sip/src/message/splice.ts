@@ -1,7 +1,8 @@
 // Forwarding: the received bytes with a few edits in them, everything else as it came. RFC 3261 §16.6, §16.7, §18.2.1.
 import { ArgumentError } from "../errors.ts";
 import { writer } from "./byte-writer.ts";
-import { elementEnd, SEMICOLON, skipToken, skipWhite, spells } from "./grammar.ts";
+import { SEMICOLON } from "./characters.ts";
+import { elementEnd, skipToken, skipWhite, spelling, spells } from "./grammar.ts";
 import { headerIdOf, MAX_FORWARDS, ROUTE, VIA } from "./header-table.ts";
 import { fieldCount, firstField, idOf, lineEnd, lineStart, valueEnd, valueStart } from "./headers.ts";
 import type { SipMessage } from "./message.ts";
@@ -155,6 +156,9 @@ function popVia(message: SipMessage, list: Edit[]): void {
   removeValues(message, i, start, stop >= end ? end : skipWhite(bytes, stop + 1, end), end, list);
 }
 
+const RECEIVED = spelling("received");
+const RPORT = spelling("rport");
+
 function editVia(message: SipMessage, edits: Edits, list: Edit[]): void {
   const { bytes, layout } = message;
   const { viaEnd } = layout;
@@ -164,10 +168,10 @@ function editVia(message: SipMessage, edits: Edits, list: Edit[]): void {
   while (p < viaEnd && bytes[p] === SEMICOLON) {
     const next = scanParam(bytes, p, viaEnd, "Via");
     const end = param.valueStart < 0 ? param.nameEnd : param.valueEnd;
-    if (received !== "" && spells(bytes, param.nameStart, param.nameEnd, "received")) {
+    if (received !== "" && spells(bytes, param.nameStart, param.nameEnd, RECEIVED)) {
       list.push({ start: p, end, text: received });
       received = "";
-    } else if (rport !== "" && spells(bytes, param.nameStart, param.nameEnd, "rport")) {
+    } else if (rport !== "" && spells(bytes, param.nameStart, param.nameEnd, RPORT)) {
       list.push({ start: p, end, text: rport });
       rport = "";
     }

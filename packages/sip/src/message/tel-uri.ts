@@ -1,6 +1,7 @@
 // tel: URIs, RFC 3966.
 import { ParseError } from "../errors.ts";
-import { classes, HEX, isEscape, PERCENT, SEMICOLON, URI_PARAM } from "./grammar.ts";
+import { classes, HEX, PERCENT, SEMICOLON, URI_PARAM } from "./characters.ts";
+import { isEscape } from "./grammar.ts";
 import { noParams, type Params } from "./params.ts";
 import { escapeUri } from "./text.ts";
 

@@ -1,5 +1,7 @@
 // Bytes to strings and back. ASCII by a fast path where the runtime has one; UTF-8 only where a byte asks for it.
-import { BACKSLASH, CR, classes, LF, PERCENT, PLAIN, SPACE, WHITE } from "./grammar.ts";
+import * as characters from "./characters.ts";
+
+const { BACKSLASH, CR, classes, LF, PERCENT, PLAIN, SPACE, WHITE } = characters;
 
 /** Turns [start, end) into a string, one character per byte (Latin-1). */
 export type DecodeAscii = (bytes: Uint8Array, start: number, end: number) => string;

@@ -1,6 +1,13 @@
 // URIs: RFC 3261 §19.1 and §25.1. `scanUri` checks and finds the parts, `decodeUri` makes the object.
 import { ArgumentError } from "../errors.ts";
-import {
+import * as characters from "./characters.ts";
+import { isEscape, parseDigits, refusal, skipClass, spelling, spells } from "./grammar.ts";
+import { decodeHost, isHostPlain, printHostPort, skipHost } from "./host.ts";
+import { LazyParams, noParams, type Params } from "./params.ts";
+import { checkTelUri, parseTelUri, printTelUri, type TelUri } from "./tel-uri.ts";
+import { cutAscii, decodeAscii, decodeEscaped, encodeText, escapeUri, readText, textBytes } from "./text.ts";
+
+const {
   ALPHA,
   AMPERSAND,
   AT,
@@ -9,24 +16,15 @@ import {
   DIGIT,
   EQUALS,
   GREATER,
-  isEscape,
   PASSWORD,
   PERCENT,
-  parseDigits,
   QUESTION,
-  refusal,
   SEMICOLON,
-  skipClass,
-  spells,
   URI_HEADER,
   URI_PARAM,
   URIC,
   USER,
-} from "./grammar.ts";
-import { decodeHost, isHostPlain, printHostPort, skipHost } from "./host.ts";
-import { LazyParams, noParams, type Params } from "./params.ts";
-import { checkTelUri, parseTelUri, printTelUri, type TelUri } from "./tel-uri.ts";
-import { cutAscii, decodeAscii, decodeEscaped, encodeText, escapeUri, readText, textBytes } from "./text.ts";
+} = characters;
 
 /** A SIP or SIPS URI. Escapes are undone in all parts; a byte that is no UTF-8 stands as U+DC80…U+DCFF. */
 export interface SipUri {
@@ -65,6 +63,7 @@ export function isTelUri(uri: Uri): uri is TelUri {
 const SIP = 1;
 export const SIPS = 2;
 const TEL = 3;
+const TEL_SCHEME = spelling("tel");
 const OTHER = 4;
 
 /** Where the parts of a URI are; -1 for a part that is not there. Positions mean something for SIP and SIPS only. */
@@ -137,7 +136,7 @@ export function scanUriInBrackets(
 function scanOtherUri(bytes: Uint8Array, start: number, end: number, field: string, parts: UriParts): void {
   const colon = skipScheme(bytes, start, end, field);
   parts.end = end;
-  if (spells(bytes, start, colon, "tel")) {
+  if (spells(bytes, start, colon, TEL_SCHEME)) {
     parts.scheme = TEL;
     checkTelUri(bytes, colon + 1, end, field);
   } else {

@@ -1,19 +1,22 @@
 // Challenges and credentials: RFC 3261 §20.7, §20.27, §20.28, §20.44, §22.4, with RFC 8760's algorithms.
-import {
-  COMMA,
-  classes,
-  EQUALS,
-  QUOTE,
-  refusal,
-  skipQuoted,
-  skipToken,
-  skipWhite,
-  spells,
-  WHITE,
-} from "../grammar.ts";
+import * as characters from "../characters.ts";
+import { refusal, skipQuoted, skipToken, skipWhite, spelling, spells } from "../grammar.ts";
 import { isToken, quote } from "../params.ts";
 import { Reader } from "../reader.ts";
 import { cutAscii, decodeQuoted, decodeText, encodeText } from "../text.ts";
+
+const { COMMA, classes, EQUALS, QUOTE, WHITE } = characters;
+const DIGEST = spelling("digest");
+const NC = spelling("nc");
+const URI = spelling("uri");
+const QOP = spelling("qop");
+const NONCE = spelling("nonce");
+const REALM = spelling("realm");
+const CNONCE = spelling("cnonce");
+const USERNAME = spelling("username");
+const RESPONSE = spelling("response");
+const ALGORITHM = spelling("algorithm");
+const EXTENDED_USERNAME = spelling("username*");
 
 /** WWW-Authenticate or Proxy-Authenticate. */
 export interface Challenge {
@@ -109,7 +112,7 @@ export function decodeDigestCredentials(
   field: string,
 ): DigestCredentials | undefined {
   const behind = skipToken(bytes, start, end);
-  if (!spells(bytes, start, behind, "digest") || behind === end || (classes[bytes[behind]!]! & WHITE) === 0) {
+  if (!spells(bytes, start, behind, DIGEST) || behind === end || (classes[bytes[behind]!]! & WHITE) === 0) {
     decodeChallenge(bytes, start, end, field);
     return undefined;
   }
@@ -135,29 +138,29 @@ export function decodeDigestCredentials(
 /** Takes over the parameter that `param` points at, if it is one of those. */
 function noteDigestParam(bytes: Uint8Array, credentials: DigestCredentials): void {
   const { nameStart: start, nameEnd: end } = param;
-  const is = (name: string) => spells(bytes, start, end, name);
+  const is = (name: Uint8Array) => spells(bytes, start, end, name);
   switch (end - start) {
     case 2:
-      if (is("nc")) credentials.nonceCount ??= paramValue(bytes);
+      if (is(NC)) credentials.nonceCount ??= paramValue(bytes);
       return;
     case 3:
-      if (is("uri")) credentials.uri ??= paramValue(bytes);
-      else if (is("qop")) credentials.qop ??= paramValue(bytes);
+      if (is(URI)) credentials.uri ??= paramValue(bytes);
+      else if (is(QOP)) credentials.qop ??= paramValue(bytes);
       return;
     case 5:
-      if (is("nonce")) credentials.nonce ??= paramValue(bytes);
-      else if (is("realm")) credentials.realm ??= paramValue(bytes);
+      if (is(NONCE)) credentials.nonce ??= paramValue(bytes);
+      else if (is(REALM)) credentials.realm ??= paramValue(bytes);
       return;
     case 6:
-      if (is("cnonce")) credentials.cnonce ??= paramValue(bytes);
+      if (is(CNONCE)) credentials.cnonce ??= paramValue(bytes);
       return;
     case 8:
-      if (is("username")) credentials.username ??= paramValue(bytes);
-      else if (is("response")) credentials.response ??= paramValue(bytes);
+      if (is(USERNAME)) credentials.username ??= paramValue(bytes);
+      else if (is(RESPONSE)) credentials.response ??= paramValue(bytes);
       return;
     case 9:
-      if (is("algorithm")) credentials.algorithm ??= paramValue(bytes);
-      else if (is("username*")) credentials.extendedUsername ??= paramValue(bytes);
+      if (is(ALGORITHM)) credentials.algorithm ??= paramValue(bytes);
+      else if (is(EXTENDED_USERNAME)) credentials.extendedUsername ??= paramValue(bytes);
   }
 }
 

@@ -1,7 +1,8 @@
 // Headers made of addresses: From, To, Contact, Route, Path, Refer-To … RFC 3261 §20.10, §20.20, §20.34, §20.39;
 // and those of URIs in angle brackets: Alert-Info, Call-Info, Error-Info (§20.4, §20.9, §20.18).
 import { ParseError } from "../../errors.ts";
-import { GREATER, LESS, STAR, skipWhite, spells } from "../grammar.ts";
+import * as characters from "../characters.ts";
+import { skipWhite, spelling, spells } from "../grammar.ts";
 import {
   decodeNameAddr,
   type NameAddr,
@@ -13,6 +14,11 @@ import { noParams, type Params, param, paramValue, scanParam } from "../params.t
 import { cutAscii, decodeAscii, encodeText } from "../text.ts";
 import { SIPS, type Uri } from "../uri.ts";
 import { readSeconds } from "./number.ts";
+
+const { GREATER, LESS, STAR } = characters;
+const EXPIRES = spelling("expires");
+const Q = spelling("q");
+const INSTANCE = spelling("+sip.instance");
 
 /** A Contact value (§20.10). */
 export interface Contact extends NameAddr {
@@ -73,11 +79,11 @@ export function decodeContactAsWritten(
     p = scanParam(bytes, p, end, field);
     const { nameStart, nameEnd, valueStart, valueEnd } = param;
     // The first of two parameters of one name counts; the grammar leaves it open.
-    if (spells(bytes, nameStart, nameEnd, "expires")) {
+    if (spells(bytes, nameStart, nameEnd, EXPIRES)) {
       expires ??= readSeconds(bytes, valueStart, valueEnd) ?? 3600;
-    } else if (spells(bytes, nameStart, nameEnd, "q")) {
+    } else if (spells(bytes, nameStart, nameEnd, Q)) {
       q ??= parseQ(paramValue(bytes), field);
-    } else if (spells(bytes, nameStart, nameEnd, "+sip.instance")) {
+    } else if (spells(bytes, nameStart, nameEnd, INSTANCE)) {
       instanceId ??= paramValue(bytes);
     } else {
       others ??= new Map();

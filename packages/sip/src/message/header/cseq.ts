@@ -1,8 +1,11 @@
 // CSeq: RFC 3261 §20.16; RAck: RFC 3262 §7.2.
 import { ParseError } from "../../errors.ts";
-import { DIGIT, parseDigits, refusal, skipClass, skipToken, skipWhite } from "../grammar.ts";
+import * as characters from "../characters.ts";
+import { parseDigits, refusal, skipClass, skipToken, skipWhite } from "../grammar.ts";
 import { methodIdAt, methodNames } from "../method.ts";
 import { decodeAscii } from "../text.ts";
+
+const { DIGIT } = characters;
 
 export interface CSeq {
   /** 0 … 2³¹−1 (§8.1.1.5). */

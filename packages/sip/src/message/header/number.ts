@@ -1,7 +1,8 @@
 // Headers that are one number: Expires, Min-Expires, Max-Forwards, Max-Breadth, RSeq, Flow-Timer, Content-Length.
 // RFC 3261 §20.14, §20.19, §20.22, §20.23; RFC 3262 §7.1; RFC 5393 §5.3; RFC 5626 §4.4.
 import { ParseError } from "../../errors.ts";
-import { DIGIT, parseDigits, skipClass, skipWhite } from "../grammar.ts";
+import { DIGIT } from "../characters.ts";
+import { parseDigits, skipClass, skipWhite } from "../grammar.ts";
 
 /** A parser for a number up to `most`. */
 export function numberUpTo(most: number) {

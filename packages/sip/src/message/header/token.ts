@@ -1,7 +1,8 @@
 // Headers of one token each, or a list of them: Allow, Supported, Require, Proxy-Require, Unsupported,
 // Content-Encoding, Priority … RFC 3261 §20.5, §20.32, §20.37, §20.40.
 import { ParseError } from "../../errors.ts";
-import { classes, skipToken, skipWhite, VISIBLE, WHITE } from "../grammar.ts";
+import { classes, VISIBLE, WHITE } from "../characters.ts";
+import { skipToken, skipWhite } from "../grammar.ts";
 import { decodeAscii } from "../text.ts";
 
 export function decodeToken(bytes: Uint8Array, start: number, end: number, field: string): string {

@@ -1,24 +1,19 @@
 // Via: RFC 3261 §20.42, RFC 3581 (rport), RFC 5118 §4.5 (brackets in received).
-import {
-  COLON,
-  COMMA,
-  classes,
-  DIGIT,
-  parseDigits,
-  refusal,
-  SEMICOLON,
-  SLASH,
-  SPACE,
-  skipClass,
-  skipToken,
-  skipWhite,
-  spells,
-  TOKEN,
-  WHITE,
-} from "../grammar.ts";
+import * as characters from "../characters.ts";
+import { parseDigits, refusal, skipClass, skipToken, skipWhite, spelling, spells } from "../grammar.ts";
 import { decodeHost, isHostPlain, isIpv6, printHostPort, skipHost } from "../host.ts";
 import { lazyParams, noParams, type Params, param, printParams, scanParam } from "../params.ts";
 import { cutAscii, encodeText } from "../text.ts";
+
+const { COLON, COMMA, classes, DIGIT, SEMICOLON, SLASH, SPACE, TOKEN, WHITE } = characters;
+const BRANCH = spelling("branch");
+const RPORT = spelling("rport");
+const MADDR = spelling("maddr");
+const TTL = spelling("ttl");
+const RECEIVED = spelling("received");
+const UDP = spelling("UDP");
+const TCP = spelling("TCP");
+const TLS = spelling("TLS");
 
 /** One Via value. */
 export interface Via {
@@ -179,28 +174,28 @@ function noteParam(bytes: Uint8Array, field: string, parts: ViaParts): void {
   const { nameStart, nameEnd, valueStart, valueEnd } = param;
   switch (nameEnd - nameStart) {
     case 6:
-      if (parts.branchStart < 0 && spells(bytes, nameStart, nameEnd, "branch")) {
+      if (parts.branchStart < 0 && spells(bytes, nameStart, nameEnd, BRANCH)) {
         if (valueStart < 0 || param.isQuoted) throw refusal(field, "the branch is no token", nameStart);
         parts.branchStart = valueStart;
         parts.branchEnd = valueEnd;
       }
       break;
     case 5:
-      if (parts.rport === -1 && spells(bytes, nameStart, nameEnd, "rport")) {
+      if (parts.rport === -1 && spells(bytes, nameStart, nameEnd, RPORT)) {
         parts.rport = valueStart < 0 ? -2 : parseDigits(bytes, valueStart, valueEnd, field, 65535);
-      } else if (parts.maddrStart < 0 && spells(bytes, nameStart, nameEnd, "maddr")) {
+      } else if (parts.maddrStart < 0 && spells(bytes, nameStart, nameEnd, MADDR)) {
         checkHost(bytes, field, "maddr is no host");
         parts.maddrStart = valueStart;
         parts.maddrEnd = valueEnd;
       }
       break;
     case 3:
-      if (parts.ttl < 0 && spells(bytes, nameStart, nameEnd, "ttl")) {
+      if (parts.ttl < 0 && spells(bytes, nameStart, nameEnd, TTL)) {
         parts.ttl = parseDigits(bytes, valueStart, valueEnd, field, 255);
       }
       break;
     case 8:
-      if (parts.receivedStart < 0 && spells(bytes, nameStart, nameEnd, "received")) {
+      if (parts.receivedStart < 0 && spells(bytes, nameStart, nameEnd, RECEIVED)) {
         checkHost(bytes, field, "received is no address");
         parts.receivedStart = valueStart;
         parts.receivedEnd = valueEnd;
@@ -249,9 +244,9 @@ function withoutBrackets(host: string): string {
 }
 
 function decodeTransport(bytes: Uint8Array, start: number, end: number): string {
-  if (spells(bytes, start, end, "udp")) return "UDP";
-  if (spells(bytes, start, end, "tcp")) return "TCP";
-  if (spells(bytes, start, end, "tls")) return "TLS";
+  if (spells(bytes, start, end, UDP)) return "UDP";
+  if (spells(bytes, start, end, TCP)) return "TCP";
+  if (spells(bytes, start, end, TLS)) return "TLS";
   return cutAscii(bytes, start, end).toUpperCase();
 }
 
