@@ -68,6 +68,22 @@ const stories: [
     "ended",
   ],
   [
+    "§8.1.3.5 refused, and again under the same Call-ID: another call; copies of the first begin none",
+    (monitor) => {
+      monitor.received(invite("c"), alice, 1000);
+      monitor.sent(response("420 Bad Extension", "c"), alice, 1100);
+      monitor.received(invite("c"), alice, 1500);
+      monitor.sent(response("420 Bad Extension", "c"), alice, 1500);
+      monitor.received(parsed(bytes("INVITE sip:bob@example.com SIP/2.0", "c", "2 INVITE")), alice, 2000);
+      monitor.sent(response("200 OK", "c", "2 INVITE"), alice, 2100);
+      assert.equal(monitor.activeCount, 1);
+      assert.equal(monitor.get("c")?.trace?.count, 2);
+      monitor.received(parsed(bytes("BYE sip:bob@example.com SIP/2.0", "c", "3 BYE", "To tag")), alice, 9000);
+    },
+    ["c failed 420", "c answered 200", "c ended 200"],
+    "ended",
+  ],
+  [
     "§21.4.24 busy",
     (monitor) => {
       monitor.received(invite("c"), alice, 1000);

@@ -76,6 +76,11 @@ export class CallMonitor {
     if (this.#calls.size === 0 && message.methodId !== INVITE) return;
     const { callId } = message;
     let call = this.#calls.get(callId);
+    // §8.1.3.5: who tries again after a failure keeps the Call-ID; that is another call, with a record of its own.
+    if (call?.isOver && isNewAttempt(message, call)) {
+      this.#forget(call);
+      call = undefined;
+    }
     if (call === undefined) {
       if (message.kind !== "request" || message.methodId !== INVITE || message.hasToTag) return;
       call = this.#begin(message, callId, now);
@@ -85,7 +90,10 @@ export class CallMonitor {
       const { method } = message;
       // §15: a BYE ends the call whatever is answered to it.
       if (method === "BYE" && call.state === "answered") this.#end(call, message, now);
-      else if (method === "INVITE" && call.state === "challenged") call.state = "calling";
+      else if (method === "INVITE" && call.state === "challenged") {
+        call.state = "calling";
+        call.sequence = message.cSeq.sequence;
+      }
     }
     if (call.trace !== undefined) this.#keep(call, call.trace, false, flow, message.bytes, now);
   }
@@ -111,6 +119,7 @@ export class CallMonitor {
     const number = ++this.#lastNumber;
     const id = `${this.#series}-${number}`;
     const call = new Call(id, number, callId, caller, callee, invite.fromTag, now);
+    call.sequence = invite.cSeq.sequence;
     if (this.#options.calls > 0) call.trace = new MessageTrace(this.#blocks, now);
     this.#calls.add(call);
     this.#unproven.add(call);
@@ -205,6 +214,12 @@ export class CallMonitor {
     this.#unproven.delete(call);
     this.#remove(call);
   }
+}
+
+/** An INVITE that makes a dialog, and no copy of the one that began this call. */
+function isNewAttempt(message: SipMessage, call: Call): boolean {
+  if (message.kind !== "request" || message.methodId !== INVITE || message.hasToTag) return false;
+  return message.fromTag !== call.callerTag || message.cSeq.sequence > call.sequence;
 }
 
 function first(calls: Set<Call>): Call | undefined {

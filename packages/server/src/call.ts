@@ -18,6 +18,8 @@ export class Call {
   readonly callerTag: string | undefined;
   /** Milliseconds since the Unix epoch, as all times here. */
   readonly startedAt: number;
+  /** CSeq of the INVITE that counts: the last one, after a challenge. */
+  sequence = 0;
   state: CallState = "calling";
   ringingAt: number | undefined;
   answeredAt: number | undefined;
