@@ -78,7 +78,13 @@ test("AddressSanitizer, LeakSanitizer and UBSan have nothing to say", {
   assert.deepEqual(ours, []);
 });
 
-// Half a minute, so not each time.
+/**
+ * V8's collector looks for pointers in the whole stack, words included that nobody has written yet; that it was a call of
+ * ours which had it collect makes them no error of ours. Inner frames come first.
+ */
+const isStackScan = (error: string) => /^(?:(?!udp[-_]batch).)*::IteratePointersInStack\(/s.test(error);
+
+// Minutes, so not each time.
 if (process.env["OFFHOOK_VALGRIND"] === "1") {
   test("valgrind finds no error and no leak of ours", {
     skip: lacking("valgrind", "--version"),
@@ -92,7 +98,7 @@ if (process.env["OFFHOOK_VALGRIND"] === "1") {
     assert.match(stdout, /fail 0\n/);
     const errors = readFileSync(xml, "utf8").split("<error>").slice(1);
     assert.deepEqual(
-      errors.filter((error) => /udp[-_]batch/.test(error)),
+      errors.filter((error) => /udp[-_]batch/.test(error) && !isStackScan(error)),
       [],
     );
   });
