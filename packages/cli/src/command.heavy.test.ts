@@ -259,6 +259,12 @@ store: { path: ${JSON.stringify(join(home, "offhook.db"))} }
     ]);
     assert.equal(refused.status, 1);
     assert.match(refused.err, /^offhook: 404 Not Found: [A-Z].*\.\n$/);
+    const stranger = await run(["call", `sip:nobody@127.0.0.1:${port}`]);
+    assert.equal(stranger.status, 1);
+    assert.match(
+      stranger.err,
+      /^offhook: 407 .*: the server asks who this is \(--from, one of its users\)\n$/,
+    );
     const wrong = await run(["register", `sip:alice@127.0.0.1:${port}`, "-p", "guess"]);
     assert.deepEqual(
       [wrong.status, wrong.err],

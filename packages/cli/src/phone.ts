@@ -199,12 +199,13 @@ export function hostOf({ host, port }: SipUri): string {
 
 /**
  * Runs `work` with a phone, and ends the phone whatever happens. If it is asked for a password that nobody gave,
- * asks at the terminal and runs `work` once more.
+ * asks at the terminal and runs `work` once more; fails if `nameOption`, which was not given, would say whose it is.
  */
 export async function withPhone<T>(
   options: PhoneOptions,
   make: (password: string | undefined) => UserAgent,
   work: (phone: UserAgent) => Promise<T>,
+  nameOption?: string,
 ): Promise<T> {
   let password = options.password ?? process.env["OFFHOOK_PASSWORD"];
   for (;;) {
@@ -215,6 +216,11 @@ export async function withPhone<T>(
     } catch (error) {
       const isAsked = error instanceof Rejected && (error.statusCode === 401 || error.statusCode === 407);
       if (!isAsked || password !== undefined) throw await explained(error, password !== undefined);
+      if (nameOption !== undefined) {
+        const { statusCode, response } = error;
+        const title = clean(`${statusCode} ${response.reasonPhrase}`);
+        throw new CliError(`${title}: the server asks who this is (${nameOption}, one of its users)`, 1);
+      }
       await phone.stop();
       const aor = phone.aor.uri;
       password = await readPassword(undefined, `Password of ${options.user ?? aor.user} at ${aor.host}: `);

@@ -95,6 +95,7 @@ async function run(target: string, options: Options): Promise<void> {
         if (options.keys !== undefined) await call.sendDtmf(options.keys);
         return talk(call, { duration: options.duration, signal: stop.signal, isQuiet });
       },
+      caller === undefined ? "--from" : undefined,
     );
     sound.save();
     if (isQuiet) console.log(JSON.stringify(outcome, undefined, 2));
