@@ -1,7 +1,6 @@
 // Preloaded into every test process: a last hook that fails by name what was left open (socket, timer, child process).
 // Without it one leaked socket would hang the run after a green summary, or be hidden by --test-force-exit.
 
-import "./lean-hooks.mjs";
 import { after } from "node:test";
 import { openSockets } from "@offhook/udp-batch";
 
