@@ -34,8 +34,8 @@ const args = [
   "--test-reporter=spec",
   // No test, and no heavy file, takes this long: what hangs shall fail, and say so.
   "--test-timeout=240000",
-  // Heavy files mostly wait, for phones and browsers: two at a time, each with ports of its own (test/free-port.ts).
-  "--test-concurrency=2",
+  // Heavy files mostly wait, for phones and browsers: three at a time, each with ports of its own (test/free-port.ts).
+  "--test-concurrency=3",
 ];
 args.push(...flags, ...(unit.length > 0 ? ["scripts/unit-tests.mjs"] : []), ...heavy);
 const namespace = heavy.length > 0 ? networkNamespace() : [];
