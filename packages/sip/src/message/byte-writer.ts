@@ -48,36 +48,29 @@ export class ByteWriter {
 
   /** Appends text; ASCII is the quick case. */
   text(text: string): this {
-    const length = text.length;
-    this.#room(length);
-    const buffer = this.#buffer;
-    const at = this.#length;
-    for (let i = 0; i < length; i++) {
-      const code = text.charCodeAt(i);
-      if (code > 0x7f) {
-        const encoded = encodeText(text);
-        this.bytes(encoded, 0, encoded.length);
-        return this;
-      }
-      buffer[at + i] = code;
-    }
-    this.#length = at + length;
-    return this;
+    if (this.#ascii(text, 0)) return this;
+    const encoded = encodeText(text);
+    return this.bytes(encoded, 0, encoded.length);
   }
 
   /** Appends text that may not end its line (header injection). Throws ArgumentError for line breaks and NUL. */
   value(text: string): this {
+    return this.#ascii(text, 0x20) ? this : this.text(checkLine(text, "a header field"));
+  }
+
+  /** Appends text whose characters are all from `lowest` to 0x7f; false, and nothing is there, if one is not. */
+  #ascii(text: string, lowest: number): boolean {
     const length = text.length;
     this.#room(length);
     const buffer = this.#buffer;
     const at = this.#length;
     for (let i = 0; i < length; i++) {
       const code = text.charCodeAt(i);
-      if (code < 0x20 || code > 0x7f) return this.text(checkLine(text, "a header field"));
+      if (code < lowest || code > 0x7f) return false;
       buffer[at + i] = code;
     }
     this.#length = at + length;
-    return this;
+    return true;
   }
 
   /** Appends source[start, end). */

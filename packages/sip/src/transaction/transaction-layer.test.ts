@@ -310,6 +310,21 @@ test("§18.2.2: a response that needed a new connection hears of its failure too
   assert.equal(heard.length, 2);
 });
 
+test("§18.2.2: a connection that responses took before the last one is of no interest any more", () => {
+  const bench = new Bench();
+  const transaction = bench.receive(request("INVITE"), flow("TCP"))!;
+  const heard: string[] = [];
+  transaction.user = { onTransportError: ({ message }) => heard.push(message) };
+  const [ringing, final] = [flow("TCP", "192.0.2.98"), flow("TCP", "192.0.2.99")];
+  bench.responseFlow = ringing;
+  transaction.respond(response(request("INVITE"), 180));
+  bench.responseFlow = final;
+  transaction.respond(response(request("INVITE"), 486));
+  bench.layer.flowFailed(ringing, new Error("first"), bench.now);
+  bench.layer.flowFailed(final, new Error("second"), bench.now);
+  assert.deepEqual(heard, ["second"]);
+});
+
 test("a UDP error ends the clients that wait, and costs nothing for those that do not", () => {
   const bench = new Bench();
   const by = flow();

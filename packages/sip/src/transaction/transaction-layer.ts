@@ -279,8 +279,9 @@ export class TransactionLayer implements MachineSink {
   }
 
   sendResponse(transaction: ServerMachineView, response: OutgoingResponse, now: number): Flow {
-    const arrival = transaction.flow;
+    const { flow: arrival, responseFlow: before } = transaction;
     const flow = this.#transport.sendResponse(transaction.request!, arrival, response.bytes, now);
+    if (before !== arrival && before !== flow) this.#unwatch(before, transaction);
     // §18.2.2: the connection that brought the INVITE is gone, another one is being made.
     if (flow !== arrival && flow.isReliable && transaction.isInvite) this.#watch(flow, transaction);
     this.#observer?.sent?.(response.bytes, flow, now, response.callId);
