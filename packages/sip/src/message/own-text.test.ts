@@ -31,3 +31,8 @@ test("text shared by messages: those in one place do not stand for each other", 
     assert.equal(shareText(text), text);
   }
 });
+
+test("text shared by messages: a byte that is no UTF-8 is not the letter with its number", () => {
+  assert.equal(shareText("\u00e9"), "\u00e9");
+  assert.equal(sharedText(Uint8Array.of(0xe9), 0, 1), "\ufffd");
+});

@@ -46,8 +46,11 @@ function placeOf(length: number, middle: number, last: number): number {
   return (7 * length + 11 * middle + 13 * last) & 255;
 }
 
-/** True if the text stands there, one byte for each character. */
+/** True if the text is ASCII and stands there: other text has several bytes for a character. */
 function stands(text: string, bytes: Uint8Array, start: number): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) !== bytes[start + i]) return false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code !== bytes[start + i] || code > 0x7f) return false;
+  }
   return true;
 }
