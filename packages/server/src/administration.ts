@@ -156,11 +156,11 @@ export class LocalAdministration implements Administration {
 
   #fromRecord(record: CallRecord): ListedCall {
     const { id, callId, caller, callee, startedAt, answeredAt, endedAt, status } = record;
-    const kept = this.#monitor?.get(callId);
+    const kept = this.#monitor?.get(callId, id);
     const state = answeredAt === undefined ? "failed" : "ended";
     return {
       ...{ id, callId, caller, callee, startedAt, answeredAt, endedAt, status, state },
-      isTraced: kept?.id === id && kept.trace !== undefined,
+      isTraced: kept?.trace !== undefined,
     };
   }
 

@@ -15,17 +15,19 @@ const flowTo = (port: number): Flow => ({
 const alice = flowTo(1111);
 const bob = flowTo(2222);
 
+/** `more`: further lines; "To tag" for a To with a tag, "From tag: x" for another one in From. */
 function bytes(startLine: string, callId: string, cSeq: string, ...more: string[]): Uint8Array {
+  const fromTag = more.find((line) => line.startsWith("From tag: "))?.slice(10) ?? "a";
   const lines = [
     ...[startLine, "Via: SIP/2.0/UDP 192.0.2.1:1111;branch=z9hG4bK1", "Max-Forwards: 70"],
     ...[
-      "From: <sip:alice@example.com>;tag=a",
+      `From: <sip:alice@example.com>;tag=${fromTag}`,
       `To: <sip:bob@example.com>${more.includes("To tag") ? ";tag=b" : ""}`,
     ],
     ...[
       `Call-ID: ${callId}`,
       `CSeq: ${cSeq}`,
-      ...more.filter((line) => line !== "To tag"),
+      ...more.filter((line) => !/^(To tag|From tag: .*)$/.test(line)),
       "Content-Length: 0",
     ],
   ];
@@ -35,8 +37,8 @@ function bytes(startLine: string, callId: string, cSeq: string, ...more: string[
 const invite = (callId: string, ...more: string[]) =>
   parsed(bytes("INVITE sip:bob@example.com SIP/2.0", callId, "1 INVITE", ...more));
 const parsed = (message: Uint8Array): SipMessage => parseMessage(message);
-const response = (status: string, callId: string, cSeq = "1 INVITE") =>
-  bytes(`SIP/2.0 ${status}`, callId, cSeq, "To tag");
+const response = (status: string, callId: string, cSeq = "1 INVITE", ...more: string[]) =>
+  bytes(`SIP/2.0 ${status}`, callId, cSeq, "To tag", ...more);
 
 function monitorWith(options: Partial<CallMonitorOptions> = {}) {
   const events: string[] = [];
@@ -132,6 +134,62 @@ for (const [title, run, events, state] of stories) {
     assert.equal(monitor.activeCount, state === "answered" ? 1 : 0);
   });
 }
+
+test("§19.3 two calls at a time under one Call-ID, told by the From tag: each has its record", () => {
+  const { monitor, events } = monitorWith();
+  const ofSecond = "From tag: a2";
+  monitor.received(invite("c"), alice, 1000);
+  monitor.received(invite("c", ofSecond), bob, 1001);
+  monitor.received(invite("c", ofSecond), bob, 1501);
+  monitor.sent(response("180 Ringing", "c"), alice, 1600);
+  monitor.sent(response("486 Busy Here", "c", "1 INVITE", ofSecond), bob, 1700);
+  monitor.sent(response("200 OK", "c"), alice, 1800);
+  const [first, second] = [...monitor.list()];
+  assert.deepEqual([first?.callerTag, first?.state, first?.trace?.count], ["a", "answered", 3]);
+  assert.deepEqual([second?.callerTag, second?.state, second?.trace?.count], ["a2", "failed", 3]);
+  assert.equal(monitor.get("c"), second);
+  assert.equal(monitor.get("c", first?.id), first);
+  // The callee hangs up: the caller's tag is in To.
+  const bye = bytes("BYE sip:alice@example.com SIP/2.0", "c", "7 BYE", "From tag: b", "To tag");
+  const fromCallee = Buffer.from(bye)
+    .toString()
+    .replace("bob@example.com>;tag=b", "alice@example.com>;tag=a");
+  monitor.received(parsed(Buffer.from(fromCallee)), bob, 1900);
+  assert.deepEqual(events, ["c ringing 180", "c failed 486", "c answered 200", "c ended 200"]);
+  assert.deepEqual([first?.state, first?.endedBy], ["ended", "callee"]);
+  // §8.1.3.5: the second tries again, and the first is still there.
+  monitor.received(parsed(bytes("INVITE sip:bob@example.com SIP/2.0", "c", "2 INVITE", ofSecond)), bob, 2000);
+  assert.deepEqual(
+    [...monitor.list()].map((call) => [call.callerTag, call.state]),
+    [
+      ["a", "ended"],
+      ["a2", "calling"],
+    ],
+  );
+});
+
+test("bounds: calls under one Call-ID, which go one by one", () => {
+  const { monitor } = monitorWith({ calls: 2 });
+  const tags = Array.from({ length: 100 }, (_, i) => `t${i}`);
+  for (const tag of tags) monitor.received(invite("c", `From tag: ${tag}`), alice, 1000);
+  assert.equal([...monitor.list()].length, 16);
+  for (const tag of tags.slice(0, 16)) {
+    monitor.sent(response("486 Busy Here", "c", "1 INVITE", `From tag: ${tag}`), alice, 1001);
+  }
+  assert.deepEqual(
+    [...monitor.list()].map((call) => [call.callerTag, call.namesakes?.length]),
+    [
+      ["t14", 2],
+      ["t15", 2],
+    ],
+  );
+  monitor.received(invite("other"), alice, 1002);
+  monitor.sent(response("486 Busy Here", "other"), alice, 1003);
+  assert.deepEqual([monitor.get("c")?.callerTag, monitor.get("c")?.namesakes], ["t15", undefined]);
+  monitor.received(invite("third"), alice, 1004);
+  monitor.sent(response("486 Busy Here", "third"), alice, 1005);
+  assert.equal(monitor.get("c"), undefined);
+});
 
 test("bounds: the oldest trace goes, the call itself stays until it ends", () => {
   const { monitor, events } = monitorWith({ calls: 2 });

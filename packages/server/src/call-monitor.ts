@@ -1,12 +1,22 @@
 // Follows calls by the messages that pass, as an observer of the stack: for traces, call records and the terminal.
 // Bounded in calls, messages and bytes; what was evicted is forgotten oldest first.
 
-import { aorOf, INVITE, type SipMessage, type SipRequest, type Uri } from "@offhook/sip/message";
+import {
+  aorOf,
+  BYE,
+  INVITE,
+  noLimits,
+  parseMessage,
+  type SipMessage,
+  type SipRequest,
+  type Uri,
+} from "@offhook/sip/message";
 import { nodeRandom } from "@offhook/sip/node";
-import { TextTable } from "@offhook/sip/transaction";
+import { TextHash, TextTable } from "@offhook/sip/transaction";
 import type { Flow } from "@offhook/sip/transport";
 import { Call } from "./call.ts";
-import { MessageTrace, TraceBlocks } from "./message-trace.ts";
+import { CallList } from "./call-list.ts";
+import { MessageTrace, TraceMemory } from "./message-trace.ts";
 import { callIdOf, hasCSeqMethod, reasonPhraseOf, statusCodeOf } from "./raw-message.ts";
 
 /** What a call does, told once each: started (first INVITE that was not only challenged), ringing, … */
@@ -19,31 +29,37 @@ export interface CallMonitorOptions {
   readonly bytes: number;
   /** When this process began, milliseconds since the Unix epoch. */
   readonly startedAt: number;
-  readonly onEvent?: (call: Call, event: CallEvent) => void;
+  readonly onEvent?: (call: Call, event: CallEvent, now: number) => void;
 }
 
 /** Calls that are followed without their messages, at most: those that never end would else fill the memory. */
 const maxFollowed = 200_000;
 
+/** Calls under one Call-ID that are told from each other; all others count as the first of these. */
+const maxNamesakes = 16;
+
 export class CallMonitor {
   readonly #options: CallMonitorOptions;
-  /** Every call that is followed or traced. */
-  readonly #calls = new TextTable<Call>(nodeRandom);
+  readonly #hash = new TextHash(nodeRandom);
+  /** Every call that is followed or traced, by its Call-ID; its namesakes are found from there. */
+  readonly #calls = new TextTable<Call>(this.#hash);
   /** Calls nobody has accepted yet; apart, so that a flood of unauthenticated INVITEs evicts only its own kind. */
-  readonly #unproven = new Set<Call>();
+  readonly #unproven = new CallList();
   /** Traced calls, oldest first. */
-  readonly #proven = new Set<Call>();
+  readonly #proven = new CallList();
   /** Calls going on whose trace was dropped, in that order. */
-  readonly #untraced = new Set<Call>();
+  readonly #untraced = new CallList();
   readonly #maxUnproven: number;
   /** Begins the ids of this process's calls, so that they differ from those in the records of earlier ones. */
   readonly #series: string;
-  readonly #blocks = new TraceBlocks();
+  readonly #memory = new TraceMemory();
   #lastNumber = 0;
   #bytes = 0;
   #activeCount = 0;
   /** The call that the last message belonged to: what is sent nearly always follows from what came. */
   #current: Call | undefined;
+  /** Its Call-ID, the very string that came with that message, as this is what we are asked with. */
+  #currentId = "";
 
   constructor(options: CallMonitorOptions) {
     this.#options = options;
@@ -61,73 +77,104 @@ export class CallMonitor {
     return this.#bytes;
   }
 
-  get(callId: string): Call | undefined {
-    return this.#calls.get(callId);
+  /** The call with this Call-ID, the latest of several, or the one of them with this `id`. */
+  get(callId: string, id?: string): Call | undefined {
+    const call = this.#calls.get(callId);
+    const calls = call?.namesakes ?? (call === undefined ? [] : [call]);
+    return id === undefined ? calls.at(-1) : calls.find((one) => one.id === id);
   }
 
   /** Calls that are going on or traced, oldest first; those that were only challenged are left out. */
   *list(): Generator<Call> {
-    const calls = [...this.#calls.values()].sort((a, b) => a.number - b.number);
+    const calls = [...this.#calls.values()].flatMap((call) => call.namesakes ?? call);
+    calls.sort((a, b) => a.number - b.number);
     for (const call of calls) if (call.state !== "challenged") yield call;
   }
 
   /** Observer: a message came in. */
   received(message: SipMessage, flow: Flow, now: number): void {
-    if (this.#calls.size === 0 && message.methodId !== INVITE) return;
+    const { methodId } = message;
+    if (this.#calls.size === 0 && methodId !== INVITE) return;
     const { callId } = message;
-    let call = this.#calls.get(callId);
-    // §8.1.3.5: who tries again after a failure keeps the Call-ID; that is another call, with a record of its own.
-    if (call?.isOver && isNewAttempt(message, call)) {
-      this.#forget(call);
-      call = undefined;
-    }
-    if (call === undefined) {
-      if (message.kind !== "request" || message.methodId !== INVITE || message.hasToTag) return;
-      call = this.#begin(message, callId, now);
-    }
+    const hash = this.#hash.of(callId);
+    let call = this.#calls.get(callId, hash);
+    if (call?.namesakes !== undefined) call = namesakeOf(call.namesakes, message);
+    if (methodId === INVITE && message.kind === "request" && !message.hasToTag) {
+      if (call === undefined || this.#beginsAnother(message, call))
+        call = this.#begin(message, callId, hash, now);
+    } else if (call === undefined) return;
     this.#current = call;
+    this.#currentId = callId;
     if (message.kind === "request") {
-      const { method } = message;
       // §15: a BYE ends the call whatever is answered to it.
-      if (method === "BYE" && call.state === "answered") this.#end(call, message, now);
-      else if (method === "INVITE" && call.state === "challenged") {
+      if (methodId === BYE && call.state === "answered") this.#end(call, message, now);
+      else if (methodId === INVITE && call.state === "challenged") {
         call.state = "calling";
-        call.sequence = message.cSeq.sequence;
+        call.sequence = message.cSeqNumber;
       }
     }
     if (call.trace !== undefined) this.#keep(call, call.trace, false, flow, message.bytes, now);
   }
 
-  /** Observer: bytes went out. */
-  sent(bytes: Uint8Array, flow: Flow, now: number, known?: string): void {
+  /**
+   * Observer: bytes went out. Call-ID and method (of the CSeq in a response) are read from them if they are not given.
+   */
+  sent(bytes: Uint8Array, flow: Flow, now: number, knownCallId?: string, methodId?: number): void {
     if (this.#calls.size === 0) return;
-    const callId = known ?? callIdOf(bytes);
+    const callId = knownCallId ?? callIdOf(bytes);
     if (callId === undefined) return;
-    const call = callId === this.#current?.callId ? this.#current : this.#calls.get(callId);
+    let call =
+      this.#current !== undefined && callId === this.#currentId ? this.#current : this.#calls.get(callId);
     if (call === undefined) return;
+    if (call.namesakes !== undefined) call = namesakeOf(call.namesakes, parseMessage(bytes, noLimits));
     if (call.trace !== undefined) this.#keep(call, call.trace, true, flow, bytes, now);
     if (call.state === "calling" || call.state === "ringing") {
       const status = statusCodeOf(bytes);
-      if (status > 100 && hasCSeqMethod(bytes, "INVITE")) this.#progress(call, status, bytes, now);
+      if (status <= 100) return;
+      const isOfInvite = methodId === undefined ? hasCSeqMethod(bytes, "INVITE") : methodId === INVITE;
+      if (isOfInvite) this.#progress(call, status, bytes, now);
     }
   }
 
-  #begin(invite: SipRequest, callId: string, now: number): Call {
+  /** True if an INVITE that makes a dialog is no part of a call that its Call-ID led to. */
+  #beginsAnother(invite: SipRequest, call: Call): boolean {
+    const isCallers = invite.fromTag === call.callerTag;
+    if (!call.isOver) return !isCallers && (call.namesakes?.length ?? 1) < maxNamesakes;
+    if (isCallers && invite.cSeqNumber <= call.sequence) return false;
+    // §8.1.3.5: who tries again after a failure keeps the Call-ID; that is another call, with a record of its own.
+    this.#forget(call);
+    return true;
+  }
+
+  #begin(invite: SipRequest, callId: string, hash: number, now: number): Call {
     // A call outlives the message: strings that share its memory (these and Call-ID do not) must not keep it.
     const caller = invite.writtenFromAor ?? own(addressOf(invite.from.uri));
     const callee = invite.writtenToAor ?? own(addressOf(invite.to.uri));
     const number = ++this.#lastNumber;
     const id = `${this.#series}-${number}`;
     const call = new Call(id, number, callId, caller, callee, invite.fromTag, now);
-    call.sequence = invite.cSeq.sequence;
-    if (this.#options.calls > 0) call.trace = new MessageTrace(this.#blocks, now);
-    this.#calls.add(call);
+    call.hash = hash;
+    call.sequence = invite.cSeqNumber;
+    if (this.#options.calls > 0) call.trace = new MessageTrace(this.#memory);
+    this.#enter(call);
     this.#unproven.add(call);
-    if (this.#unproven.size > this.#maxUnproven) this.#forget(first(this.#unproven));
-    if (this.#calls.size > maxFollowed) {
-      this.#forget(first(this.#untraced) ?? first(this.#proven) ?? first(this.#unproven));
+    if (this.#unproven.size > this.#maxUnproven) this.#forget(this.#unproven.first);
+    if (this.#unproven.size + this.#proven.size + this.#untraced.size > maxFollowed) {
+      this.#forget(this.#untraced.first ?? this.#proven.first ?? this.#unproven.first);
     }
     return call;
+  }
+
+  /** Puts a call into the table, beside others of that Call-ID. */
+  #enter(call: Call): void {
+    const other = this.#calls.get(call.callId, call.hash);
+    if (other === undefined) {
+      this.#calls.add(call, call.hash);
+      return;
+    }
+    other.namesakes ??= [other];
+    other.namesakes.push(call);
+    call.namesakes = other.namesakes;
   }
 
   #progress(call: Call, status: number, bytes: Uint8Array, now: number): void {
@@ -138,24 +185,24 @@ export class CallMonitor {
       call.state = "challenged";
       return;
     }
-    if (this.#unproven.delete(call)) {
+    if (call.list === this.#unproven) {
       (call.trace === undefined ? this.#untraced : this.#proven).add(call);
-      while (this.#proven.size > this.#options.calls) this.#dropTrace(first(this.#proven));
+      while (this.#proven.size > this.#options.calls) this.#dropTrace(this.#proven.first);
     }
     if (status < 200) {
       if (status === 100 || call.state === "ringing") return;
       call.state = "ringing";
       call.ringingAt = now;
-      this.#options.onEvent?.(call, "ringing");
+      this.#options.onEvent?.(call, "ringing", now);
     } else if (status < 300) {
       call.state = "answered";
       call.answeredAt = now;
       this.#activeCount++;
-      this.#options.onEvent?.(call, "answered");
+      this.#options.onEvent?.(call, "answered", now);
     } else {
       call.state = "failed";
       call.endedAt = now;
-      this.#options.onEvent?.(call, "failed");
+      this.#options.onEvent?.(call, "failed", now);
       this.#release(call);
     }
   }
@@ -165,19 +212,13 @@ export class CallMonitor {
     call.endedAt = now;
     call.endedBy = bye.fromTag === call.callerTag ? "caller" : "callee";
     this.#activeCount--;
-    this.#options.onEvent?.(call, "ended");
+    this.#options.onEvent?.(call, "ended", now);
     this.#release(call);
   }
 
   /** A call that is over stays known only as long as its messages. */
   #release(call: Call): void {
     if (call.trace === undefined) this.#remove(call);
-  }
-
-  #remove(call: Call): void {
-    this.#calls.delete(call.callId);
-    this.#untraced.delete(call);
-    if (this.#current === call) this.#current = undefined;
   }
 
   #keep(call: Call, trace: MessageTrace, isSent: boolean, flow: Flow, bytes: Uint8Array, at: number): void {
@@ -188,21 +229,16 @@ export class CallMonitor {
     trace.add(isSent, flow, bytes, at);
     this.#bytes += bytes.length;
     while (this.#bytes > this.#options.bytes) {
-      const oldest = first(this.#unproven.size > 0 ? this.#unproven : this.#proven);
+      const oldest = this.#unproven.first ?? this.#proven.first;
       if (oldest === undefined || oldest === call) break;
-      if (this.#unproven.has(oldest)) this.#forget(oldest);
+      if (oldest.list === this.#unproven) this.#forget(oldest);
       else this.#dropTrace(oldest);
     }
   }
 
   #dropTrace(call: Call | undefined): void {
     if (call === undefined) return;
-    this.#proven.delete(call);
-    if (call.trace !== undefined) {
-      this.#bytes -= call.trace.byteCount;
-      call.trace.release();
-      call.trace = undefined;
-    }
+    this.#giveBack(call);
     if (call.isOver) this.#remove(call);
     else this.#untraced.add(call);
   }
@@ -210,20 +246,37 @@ export class CallMonitor {
   #forget(call: Call | undefined): void {
     if (call === undefined) return;
     if (call.state === "answered") this.#activeCount--;
-    this.#dropTrace(call);
-    this.#unproven.delete(call);
+    this.#giveBack(call);
     this.#remove(call);
+  }
+
+  #giveBack(call: Call): void {
+    if (call.trace === undefined) return;
+    this.#bytes -= call.trace.byteCount;
+    call.trace.release();
+    call.trace = undefined;
+  }
+
+  /** Once for each call. */
+  #remove(call: Call): void {
+    call.list?.remove(call);
+    if (this.#current === call) this.#current = undefined;
+    const { namesakes } = call;
+    if (namesakes === undefined) {
+      this.#calls.delete(call.callId, call.hash);
+      return;
+    }
+    namesakes.splice(namesakes.indexOf(call), 1);
+    // In the place of the one that is gone, if that was the first.
+    this.#calls.add(namesakes[0]!, call.hash);
+    if (namesakes.length === 1) namesakes[0]!.namesakes = undefined;
   }
 }
 
-/** An INVITE that makes a dialog, and no copy of the one that began this call. */
-function isNewAttempt(message: SipMessage, call: Call): boolean {
-  if (message.kind !== "request" || message.methodId !== INVITE || message.hasToTag) return false;
-  return message.fromTag !== call.callerTag || message.cSeq.sequence > call.sequence;
-}
-
-function first(calls: Set<Call>): Call | undefined {
-  return calls.values().next().value;
+/** Which of several calls with one Call-ID a message belongs to: the caller's tag is in From or To, as the request went. */
+function namesakeOf(calls: readonly Call[], { fromTag, toTag }: SipMessage): Call {
+  const isOf = ({ callerTag }: Call) => callerTag === fromTag || (callerTag === toTag && toTag !== undefined);
+  return calls.find(isOf) ?? calls[0]!;
 }
 
 function own(text: string): string {

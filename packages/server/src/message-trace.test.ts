@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Flow } from "@offhook/sip/transport";
-import { MessageTrace, TraceBlocks } from "./message-trace.ts";
+import { MessageTrace, TraceMemory } from "./message-trace.ts";
 
 const listener = { id: 1, transport: "UDP", address: "127.0.0.1", port: 5060 } as const;
 const flows: Flow[] = [5070, 5080, 5090].map((port) => ({
@@ -17,11 +17,11 @@ const lengths = [
 ];
 
 test("message trace: what went in comes out, in traces one after the other", () => {
-  const blocks = new TraceBlocks();
+  const memory = new TraceMemory();
   const start = 1_700_000_000_000;
   for (const first of lengths) {
     for (const second of lengths) {
-      const trace = new MessageTrace(blocks, start);
+      const trace = new MessageTrace(memory);
       const expected = [first, second, 700, first, second, 3].map((length, number) => {
         const flow = flows[(first + number) % flows.length]!;
         const isSent = number % 2 === 1;
@@ -30,7 +30,7 @@ test("message trace: what went in comes out, in traces one after the other", () 
         trace.add(isSent, flow, bytes, at);
         return { at, isSent, transport: flow.transport, remote: flow.remote, bytes };
       });
-      assert.deepEqual(trace.messages(), expected);
+      assert.deepEqual(trace.messages(start), expected);
       assert.equal(trace.count, expected.length);
       assert.equal(trace.byteCount, 2 * (first + second) + 703);
       trace.release();

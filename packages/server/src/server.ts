@@ -149,8 +149,7 @@ export class OffhookServer {
     this.monitor = new CallMonitor({
       ...config.trace,
       startedAt: this.#startedAt,
-      onEvent: (call, event) => {
-        const now = clock.now();
+      onEvent: (call, event, now) => {
         this.#lines?.show(call, event, now);
         if (event !== "failed" && event !== "ended") return;
         this.metrics.callOver(call.status);

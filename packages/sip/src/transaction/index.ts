@@ -25,7 +25,7 @@ export {
   type NonInviteServerState,
   nonInviteServerTable,
 } from "./non-invite-server.ts";
-export { type Keyed, TextTable } from "./text-table.ts";
+export { type Keyed, TextHash, TextTable } from "./text-table.ts";
 export { magicCookie, statelessTag, UniqueIds } from "./transaction-id.ts";
 export {
   TransactionLayer,
