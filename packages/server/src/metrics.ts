@@ -107,7 +107,7 @@ export class Metrics implements StackObserver {
   sent(bytes: Uint8Array): void {
     const status = statusCodeOf(bytes);
     if (status > 0) raise(this.#responsesSent, status);
-    else raise(this.#requestsSent, methodIdAt(bytes, 0, bytes.indexOf(SPACE)));
+    else raise(this.#requestsSent, methodIdAt(bytes, 0, endOfMethod(bytes)));
   }
 
   malformed(): void {
@@ -155,6 +155,13 @@ export class Metrics implements StackObserver {
     this.#flushes++;
     this.#lastFlush = startedAt;
   }
+}
+
+/** Of a request of ours. What is longer than any method that is counted by name need not be read to its end. */
+function endOfMethod(bytes: Uint8Array): number {
+  let end = 0;
+  while (end < 16 && bytes[end] !== SPACE) end++;
+  return end;
 }
 
 function raise(values: Float64Array, index: number): void {

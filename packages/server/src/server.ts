@@ -289,9 +289,9 @@ export class OffhookServer {
         metrics.received(message);
         monitor.received(message, flow, now);
       },
-      sent: (bytes, flow, now, callId) => {
+      sent: (bytes, flow, now, callId, methodId) => {
         metrics.sent(bytes);
-        monitor.sent(bytes, flow, now, callId);
+        monitor.sent(bytes, flow, now, callId, methodId);
       },
       malformed: (error, flow) => {
         metrics.malformed();

@@ -23,8 +23,9 @@ import { encodeText } from "./text.ts";
 /** A response ready to be sent. */
 export interface OutgoingResponse {
   readonly statusCode: number;
-  /** If it is at hand: for whoever looks on. */
+  /** If they are at hand, for whoever looks on: Call-ID, and the number of the method in CSeq as in method.ts. */
   readonly callId?: string;
+  readonly methodId?: number;
   readonly bytes: Uint8Array;
 }
 
@@ -89,7 +90,7 @@ export function printResponse(
   const bytes = responseBytes(request, statusCode, options, toTag);
   // The copied parts were checked when the request came: only these headers can be wrong, or be there twice.
   if (options.headers !== undefined && hasChecked(options.headers)) parsed(bytes);
-  return { statusCode, callId: request.callId, bytes };
+  return { statusCode, callId: request.callId, methodId: request.methodId, bytes };
 }
 
 const noOptions: ResponseOptions = {};
@@ -196,7 +197,8 @@ export function forwardResponse(
 ): OutgoingResponse {
   if (!hasFurtherVia(response)) throw new ParseError("Via", "nobody further on");
   const bytes = splice(response, { popVia: true, ...edits });
-  return { statusCode: response.statusCode, callId: response.callId, bytes };
+  const { statusCode, callId, methodId } = response;
+  return { statusCode, callId, methodId, bytes };
 }
 
 function hasFurtherVia({ bytes, index, layout }: SipResponse): boolean {

@@ -92,11 +92,11 @@ class AcceptedInvite implements Responder {
     this.#until = until;
   }
 
-  respond({ statusCode, bytes, callId }: OutgoingResponse): boolean {
+  respond({ statusCode, bytes, callId, methodId }: OutgoingResponse): boolean {
     const now = this.#sink.now();
     // RFC 6026 §7.1, §8.3: after timer L it is discarded.
     if (statusCode < 200 || statusCode > 299 || now >= this.#until) return false;
-    this.#sink.send(this.#flow, bytes, now, callId);
+    this.#sink.send(this.#flow, bytes, now, callId, methodId);
     return true;
   }
 }

@@ -67,8 +67,8 @@ export interface MachineSink {
   now(): number;
   /** A fresh local tag. */
   newTag(): string;
-  /** Bytes to the flow of the transaction: requests, ACKs, and a server's resends. `callId` if it is at hand. */
-  send(flow: Flow, bytes: Uint8Array, now: number, callId?: string): void;
+  /** Bytes to the flow of the transaction: requests, ACKs, and a server's resends. The rest as in `StackObserver.sent`. */
+  send(flow: Flow, bytes: Uint8Array, now: number, callId?: string, methodId?: number): void;
   /** A response by the Via of the transaction's request (§18.2.2); returns the flow that took it. */
   sendResponse(transaction: ServerMachineView, response: OutgoingResponse, now: number): Flow;
   /** (Re)starts a timer; its owner's `fire` is called when it ends. */

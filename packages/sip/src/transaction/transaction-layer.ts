@@ -273,9 +273,9 @@ export class TransactionLayer implements MachineSink {
     return this.#options.ids.tag();
   }
 
-  send(flow: Flow, bytes: Uint8Array, now: number, callId?: string): void {
+  send(flow: Flow, bytes: Uint8Array, now: number, callId?: string, methodId?: number): void {
     this.#transport.send(flow, bytes);
-    this.#observer?.sent?.(bytes, flow, now, callId);
+    this.#observer?.sent?.(bytes, flow, now, callId, methodId);
   }
 
   sendResponse(transaction: ServerMachineView, response: OutgoingResponse, now: number): Flow {
@@ -284,7 +284,7 @@ export class TransactionLayer implements MachineSink {
     if (before !== arrival && before !== flow) this.#unwatch(before, transaction);
     // §18.2.2: the connection that brought the INVITE is gone, another one is being made.
     if (flow !== arrival && flow.isReliable && transaction.isInvite) this.#watch(flow, transaction);
-    this.#observer?.sent?.(response.bytes, flow, now, response.callId);
+    this.#observer?.sent?.(response.bytes, flow, now, response.callId, response.methodId);
     if (response.statusCode >= 200) this.#answered();
     return flow;
   }
@@ -482,7 +482,7 @@ export class TransactionLayer implements MachineSink {
   ): void {
     const response = printResponse(request, statusCode, { toTag: statelessTag(request), headers });
     const by = this.#transport.sendResponse(request, flow, response.bytes, now);
-    this.#observer?.sent?.(response.bytes, by, now, response.callId);
+    this.#observer?.sent?.(response.bytes, by, now, response.callId, response.methodId);
   }
 
   #watch(flow: Flow, transaction: Transaction): void {

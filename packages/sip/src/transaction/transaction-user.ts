@@ -238,8 +238,11 @@ export interface ClientRequest {
 export interface StackObserver {
   /** A well-formed message came in, before anybody handles it. */
   received?(message: SipMessage, flow: Flow, now: number): void;
-  /** Bytes were handed to the transport. `callId` is theirs, where it was at hand; else it has to be read out of them. */
-  sent?(bytes: Uint8Array, flow: Flow, now: number, callId?: string): void;
+  /**
+   * Bytes were handed to the transport. `callId` and `methodId` (of the CSeq, numbered as in method.ts) are theirs, where
+   * they were at hand; else they have to be read out of them.
+   */
+  sent?(bytes: Uint8Array, flow: Flow, now: number, callId?: string, methodId?: number): void;
   malformed?(error: Error, flow: Flow, now: number): void;
   /** A connection broke or could not be made, a TLS handshake failed, a datagram could not be sent. */
   flowFailed?(flow: Flow, error: Error, now: number): void;
