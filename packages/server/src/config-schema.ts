@@ -397,6 +397,12 @@ export const configSchema = z.strictObject({
   overload: overload.prefault({}).describe("When this server asks to be spared"),
   compat: compat.prefault({}).describe("Older rules, for older peers"),
   log: log.prefault({}).describe("What is written while running"),
+  rehearsal: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Whether the server, before it listens, plays registrations and calls with itself for a second or two: until its code is compiled each call takes several times as long, which a busy server that starts again cannot afford",
+    ),
 });
 
 /** A checked configuration, defaults filled in. */

@@ -19,6 +19,7 @@ export {
   parseConfig,
 } from "./config.ts";
 export { adminSocketOf, databaseOf, openConfiguredStore } from "./configured-files.ts";
+export { type RehearsalOptions, rehearse } from "./rehearsal.ts";
 export { OffhookServer, type ServerDriver, type ServerOptions, type ServerWorld } from "./server.ts";
 export { printAddress, StartError } from "./start-error.ts";
 export {

@@ -3,7 +3,14 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { styleText } from "node:util";
-import { demoCertificate, demoConfig, loadConfig, OffhookServer, type ServerOptions } from "@offhook/server";
+import {
+  demoCertificate,
+  demoConfig,
+  loadConfig,
+  OffhookServer,
+  rehearse,
+  type ServerOptions,
+} from "@offhook/server";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
 import { optimizeEarly } from "../early-optimization.ts";
@@ -50,9 +57,20 @@ function splitListen(text: string): [host: string, port: number] {
 
 async function serve(options: ServerOptions): Promise<void> {
   optimizeEarly();
+  // Two phones want to talk at once, and will not notice.
+  if (options.config.rehearsal && options.isDemo !== true) await rehearseFor(options);
   const server = await OffhookServer.start(options);
   stopOnSignal(server);
   greet(server, options);
+}
+
+/** A server that has not rehearsed is slow for a while, but it serves. */
+async function rehearseFor(options: ServerOptions): Promise<void> {
+  try {
+    await rehearse(options);
+  } catch (error) {
+    console.error(`offhook: starting without rehearsal: ${(error as Error).message}`);
+  }
 }
 
 function greet(server: OffhookServer, options: ServerOptions): void {
