@@ -3,6 +3,8 @@
 
 import type { Clock, Hash, HashAlgorithm } from "@offhook/sip";
 import { computeHa1 } from "@offhook/sip/auth";
+import { nodeRandom } from "@offhook/sip/node";
+import { type Keyed, TextTable } from "@offhook/sip/transaction";
 import { readCsv } from "./csv.ts";
 import type { Database } from "./database.ts";
 import type { AccountRow, AliasRow } from "./schema.ts";
@@ -59,16 +61,15 @@ export class Accounts {
   readonly #database: Database | undefined;
   readonly #hash: Hash;
   readonly #clock: Pick<Clock, "now">;
-  readonly #accounts = new Map<string, AccountRow>();
-  /** alias@domain → user. */
-  readonly #aliases = new Map<string, AliasRow>();
+  readonly #accounts = new ByName<StoredAccount>();
+  readonly #aliases = new ByName<StoredAlias>();
 
   constructor(options: AccountsOptions) {
     this.#database = options.database;
     this.#hash = options.hash;
     this.#clock = options.clock;
-    for (const row of options.rows?.accounts ?? []) this.#accounts.set(keyOf(row.user, row.domain), row);
-    for (const row of options.rows?.aliases ?? []) this.#aliases.set(keyOf(row.alias, row.domain), row);
+    for (const row of options.rows?.accounts ?? []) this.#accounts.add(storedAccount(row));
+    for (const row of options.rows?.aliases ?? []) this.#aliases.add(storedAlias(row));
   }
 
   get count(): number {
@@ -80,19 +81,18 @@ export class Accounts {
    * An arrow function, so that it can be passed on by itself.
    */
   readonly ha1 = (user: string, realm: string, algorithm: HashAlgorithm): string | undefined => {
-    const row = this.#accounts.get(keyOf(user, realm));
+    const row = this.#accounts.get(user, realm)?.row;
     return row?.enabled ? (row[columnOf[algorithm]] ?? undefined) : undefined;
   };
 
   /** One user, or undefined. */
   get(user: string, domain: string): Account | undefined {
-    const row = this.#accounts.get(keyOf(user, domain));
-    return row === undefined ? undefined : toAccount(row);
+    return this.#accounts.get(user, domain)?.account;
   }
 
   /** All users, by domain and name. */
   list(): Account[] {
-    return Array.from(this.#accounts.values(), toAccount).sort(
+    return Array.from(this.#accounts.values(), ({ account }) => account).sort(
       (a, b) => compare(a.domain, b.domain) || compare(a.user, b.user),
     );
   }
@@ -102,18 +102,20 @@ export class Accounts {
     const problem = problemOf(account.user, account.domain, account.password);
     if (problem !== undefined) throw new AccountError(problem);
     const row = this.#makeRow(account);
-    const key = keyOf(row.user, row.domain);
-    if (this.#accounts.has(key)) throw new AccountError(`user ${key} exists already`);
-    if (this.#aliases.has(key)) throw new AccountError(`${key} is an alias already`);
+    const { user, domain } = row;
+    const key = keyOf(user, domain);
+    if (this.#accounts.has(user, domain)) throw new AccountError(`user ${key} exists already`);
+    if (this.#aliases.has(user, domain)) throw new AccountError(`${key} is an alias already`);
+    const added = storedAccount(row);
     // Taken before anything waits, given back if the database refuses.
-    this.#accounts.set(key, row);
+    this.#accounts.add(added);
     try {
       await this.#write([row]);
     } catch (error) {
-      this.#accounts.delete(key);
+      this.#accounts.delete(user, domain);
       throw error;
     }
-    return toAccount(row);
+    return added.account;
   }
 
   /** Gives a user another password. @throws {AccountError} if there is no such user */
@@ -135,7 +137,7 @@ export class Accounts {
 
   /** Removes a user and the aliases that lead there. @returns false if there was none */
   async remove(user: string, domain: string): Promise<boolean> {
-    const row = this.#accounts.get(keyOf(user, domain));
+    const row = this.#accounts.get(user, domain)?.row;
     if (row === undefined) return false;
     const { kysely } = this.#database ?? {};
     if (kysely !== undefined) {
@@ -145,16 +147,17 @@ export class Accounts {
         kysely.deleteFrom("alias").where("user", "=", own.user).where("domain", "=", own.domain).compile(),
       ]);
     }
-    this.#accounts.delete(keyOf(user, domain));
-    for (const [key, alias] of this.#aliases) {
-      if (alias.user === row.user && alias.domain === row.domain) this.#aliases.delete(key);
-    }
+    this.#accounts.delete(user, domain);
+    const theirs = [...this.#aliases.values()].filter(
+      (alias) => alias.row.user === row.user && alias.domain === row.domain,
+    );
+    for (const alias of theirs) this.#aliases.delete(alias.key, alias.domain);
     return true;
   }
 
   /** All aliases, by domain and name. */
   aliases(): { alias: string; domain: string; user: string }[] {
-    return Array.from(this.#aliases.values(), (row) => ({ ...row })).sort(
+    return Array.from(this.#aliases.values(), ({ row }) => ({ ...row })).sort(
       (a, b) => compare(a.domain, b.domain) || compare(a.alias, b.alias),
     );
   }
@@ -165,17 +168,17 @@ export class Accounts {
     const problem = problemOf(alias, ownDomain, "-");
     if (problem !== undefined) throw new AccountError(problem);
     const key = keyOf(alias, ownDomain);
-    if (this.#accounts.has(key)) throw new AccountError(`${key} is a user already`);
-    if (this.#aliases.has(key)) throw new AccountError(`${key} is an alias already`);
+    if (this.#accounts.has(alias, ownDomain)) throw new AccountError(`${key} is a user already`);
+    if (this.#aliases.has(alias, ownDomain)) throw new AccountError(`${key} is an alias already`);
     const row: AliasRow = { alias, domain: ownDomain, user: owner };
     const { kysely } = this.#database ?? {};
     if (kysely !== undefined) await kysely.insertInto("alias").values(row).execute();
-    this.#aliases.set(key, row);
+    this.#aliases.add(storedAlias(row));
   }
 
   /** @returns false if there was none */
   async removeAlias(alias: string, domain: string): Promise<boolean> {
-    const row = this.#aliases.get(keyOf(alias, domain));
+    const row = this.#aliases.get(alias, domain)?.row;
     if (row === undefined) return false;
     const { kysely } = this.#database ?? {};
     if (kysely !== undefined) {
@@ -185,17 +188,16 @@ export class Accounts {
         .where("domain", "=", row.domain)
         .execute();
     }
-    this.#aliases.delete(keyOf(alias, domain));
+    this.#aliases.delete(alias, domain);
     return true;
   }
 
   /** The user whom a name means: the user of that name, else the one behind the alias, else undefined. */
   resolve(name: string, domain: string): Account | undefined {
-    const key = keyOf(name, domain);
-    const row = this.#accounts.get(key);
-    if (row !== undefined) return toAccount(row);
-    const alias = this.#aliases.get(key);
-    return alias === undefined ? undefined : this.get(alias.user, alias.domain);
+    const found = this.#accounts.get(name, domain);
+    if (found !== undefined) return found.account;
+    const alias = this.#aliases.get(name, domain);
+    return alias === undefined ? undefined : this.get(alias.row.user, alias.domain);
   }
 
   /**
@@ -226,13 +228,13 @@ export class Accounts {
           ? `expected user,password[,display name], found ${fields.length} field${fields.length === 1 ? "" : "s"}`
           : (problemOf(user, host, password) ??
             (lines.has(key) ? `user ${key} is on line ${lines.get(key)} already` : undefined) ??
-            (this.#aliases.has(key) ? `${key} is an alias already` : undefined)));
+            (this.#aliases.has(user, host) ? `${key} is an alias already` : undefined)));
       if (message !== undefined) {
         problems.push({ line, message });
         continue;
       }
       lines.set(key, line);
-      const known = this.#accounts.get(key);
+      const known = this.#accounts.get(user, host)?.row;
       const row = this.#makeRow({
         user,
         domain: host,
@@ -253,20 +255,19 @@ export class Accounts {
       throw new AccountError(`nothing imported: ${shown.join("; ")}${more}`, problems);
     }
     await this.#write([...rows.values()]);
-    for (const [key, row] of rows) this.#accounts.set(key, row);
+    for (const row of rows.values()) this.#accounts.add(storedAccount(row));
     return { added: rows.size - updated, updated };
   }
 
   #known(user: string, domain: string): AccountRow {
-    const row = this.#accounts.get(keyOf(user, domain));
+    const row = this.#accounts.get(user, domain)?.row;
     if (row === undefined) throw new AccountError(`there is no user ${keyOf(user, domain)}`);
     return row;
   }
 
   async #replace(before: AccountRow, after: AccountRow): Promise<void> {
     await this.#write([after]);
-    const key = keyOf(before.user, before.domain);
-    if (this.#accounts.has(key)) this.#accounts.set(key, after);
+    if (this.#accounts.has(before.user, before.domain)) this.#accounts.add(storedAccount(after));
   }
 
   #makeRow(account: NewAccount): AccountRow {
@@ -303,6 +304,74 @@ export class Accounts {
     if (queries.length === 0) return;
     await this.#database?.run(queries.map(({ sql, parameters }) => ({ text: sql, parameters })));
   }
+}
+
+/** What is found by a name of a domain. */
+interface Named extends Keyed {
+  /** In lower case. */
+  readonly domain: string;
+}
+
+/** A table for each domain: to find something, no string is put together of name and domain. */
+class ByName<T extends Named> {
+  readonly #domains = new Map<string, TextTable<T>>();
+
+  get size(): number {
+    let size = 0;
+    for (const table of this.#domains.values()) size += table.size;
+    return size;
+  }
+
+  get(name: string, domain: string): T | undefined {
+    return this.#tableOf(domain)?.get(name);
+  }
+
+  has(name: string, domain: string): boolean {
+    return this.get(name, domain) !== undefined;
+  }
+
+  /** Adds an entry, in the place of one with the same name. */
+  add(entry: T): void {
+    const table = this.#domains.get(entry.domain) ?? new TextTable<T>(nodeRandom);
+    this.#domains.set(entry.domain, table);
+    table.add(entry);
+  }
+
+  delete(name: string, domain: string): void {
+    this.#tableOf(domain)?.delete(name);
+  }
+
+  *values(): Generator<T> {
+    for (const table of this.#domains.values()) yield* table.values();
+  }
+
+  #tableOf(domain: string): TextTable<T> | undefined {
+    return this.#domains.get(domain) ?? this.#domains.get(domain.toLowerCase());
+  }
+}
+
+interface StoredAccount extends Named {
+  readonly row: AccountRow;
+  readonly account: Account;
+}
+
+/** The row anew: objects that come from the database are dictionaries, slow to look at. */
+function storedAccount(row: AccountRow): StoredAccount {
+  const { user, domain, display_name, enabled, created_at, ha1_md5, ha1_sha256, ha1_sha512_256 } = row;
+  return {
+    key: user,
+    domain,
+    row: { user, domain, display_name, enabled, created_at, ha1_md5, ha1_sha256, ha1_sha512_256 },
+    account: toAccount(row),
+  };
+}
+
+interface StoredAlias extends Named {
+  readonly row: AliasRow;
+}
+
+function storedAlias({ alias, domain, user }: AliasRow): StoredAlias {
+  return { key: alias, domain, row: { alias, domain, user } };
 }
 
 function keyOf(user: string, domain: string): string {
