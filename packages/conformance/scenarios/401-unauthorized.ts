@@ -142,8 +142,8 @@ export default scenario({
     producer: {
       title: "credentials are not asked for",
       file: "packages/sip/src/registrar/registrar.ts",
-      find: "incoming.respond(401, { headers })",
-      replace: "incoming.respond(403, { headers })",
+      find: "incoming.respond(401, { write })",
+      replace: "incoming.respond(403, { write })",
     },
     reaction: {
       title: "a 401 is final",

@@ -16,61 +16,64 @@ export function hashKey(bytes: Uint8Array): HashKey {
   return [word(0), word(4), word(8), word(12)];
 }
 
+/** What is hashed; made larger for longer texts. */
+let input = new Uint8Array(256);
+
+/** The two words of the last hash, the high one first: a pair of numbers costs an array each time. */
+export const hashed: Int32Array = new Int32Array(2);
+
 /**
  * 64 bits as 16 lower-case hex digits. The text counts as its UTF-16 code units, two bytes each, low byte first,
  * so no encoding step is needed. Text of nothing but Latin-1 takes half the time: one byte each, from another initial
  * state (as SipHash tells its variants apart), so that no two texts are the same input.
  */
 export function keyedHash(key: HashKey, text: string): string {
+  const { length } = text;
+  if (2 * length + PADDING > input.length) input = new Uint8Array(4 * length + PADDING);
+  let codes = 0;
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    input[i] = code;
+    codes |= code;
+  }
+  const isLatin1 = length > 0 && codes <= 0xff;
+  for (let i = 0; !isLatin1 && i < length; i++) {
+    const code = text.charCodeAt(i);
+    input[2 * i] = code;
+    input[2 * i + 1] = code >>> 8;
+  }
+  hashBytes(key, input, isLatin1 ? length : 2 * length, isLatin1);
+  return hex(hashed[0]!) + hex(hashed[1]!);
+}
+
+/** So many bytes behind what is hashed are written to. */
+export const PADDING = 8;
+
+/** Leaves 64 bits in `hashed`: of bytes[0, length), which are one byte for a character or two. */
+export function hashBytes(key: HashKey, bytes: Uint8Array, length: number, isLatin1 = true): void {
   const [k0l, k0h, k1l, k1h] = key;
   // The state: four 64-bit words as halves, in locals because this runs for every dialog-forming request.
   let v0h = k0h ^ 0x736f6d65;
   let v0l = k0l ^ 0x70736575;
   let v1h = k1h ^ 0x646f7261;
-  let v1l = k1l ^ 0x6e646f6d;
+  let v1l = k1l ^ 0x6e646f6d ^ (isLatin1 ? 0xee : 0);
   let v2h = k0h ^ 0x6c796765;
   let v2l = k0l ^ 0x6e657261;
   let v3h = k1h ^ 0x74656462;
   let v3l = k1l ^ 0x79746573;
 
-  const length = text.length;
-  let codes = 0;
-  for (let i = 0; i < length; i++) codes |= text.charCodeAt(i);
-  const isLatin1 = length > 0 && codes <= 0xff;
-  if (isLatin1) v1l ^= 0xee;
-  // Code units in a word of 64 bits, as a power of two.
-  const shift = isLatin1 ? 3 : 2;
-  const whole = length >> shift;
-  // Two rounds for each whole word, two for the last word, then four with nothing mixed in.
-  for (let step = 0; step < whole + 3; step++) {
+  // The last word is filled up with zeros, and the length in its top byte.
+  const end = (length & ~7) + 8;
+  for (let i = length; i < end - 1; i++) bytes[i] = 0;
+  bytes[end - 1] = length;
+  // Two rounds for each word, then four with nothing mixed in.
+  for (let at = 0; at < end + 16; at += 8) {
     let low = 0;
     let high = 0;
-    const at = step << shift;
-    if (isLatin1 && step <= whole) {
-      const rest = length - at;
-      if (rest >= 4) {
-        low =
-          text.charCodeAt(at) |
-          (text.charCodeAt(at + 1) << 8) |
-          (text.charCodeAt(at + 2) << 16) |
-          (text.charCodeAt(at + 3) << 24);
-        if (rest >= 8) high = text.charCodeAt(at + 7) << 24;
-        for (let i = Math.min(rest, 7) - 1; i >= 4; i--) high |= text.charCodeAt(at + i) << ((i - 4) << 3);
-      } else {
-        for (let i = rest - 1; i >= 0; i--) low |= text.charCodeAt(at + i) << (i << 3);
-      }
-      if (step === whole) high |= (length << 24) & 0xff000000;
-    } else if (step < whole) {
-      low = text.charCodeAt(at) | (text.charCodeAt(at + 1) << 16);
-      high = text.charCodeAt(at + 2) | (text.charCodeAt(at + 3) << 16);
-    } else if (step === whole) {
-      // What is left over, and the length in bytes in the top byte.
-      const rest = length & 3;
-      if (rest > 0) low = text.charCodeAt(at);
-      if (rest > 1) low |= text.charCodeAt(at + 1) << 16;
-      if (rest > 2) high = text.charCodeAt(at + 2);
-      high |= (length << 25) & 0xff000000;
-    } else if (step === whole + 1) {
+    if (at < end) {
+      low = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+      high = bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24);
+    } else if (at === end) {
       v2l ^= 0xff;
     }
     v3h ^= high;
@@ -110,7 +113,8 @@ export function keyedHash(key: HashKey, text: string): string {
     v0h ^= high;
     v0l ^= low;
   }
-  return hex(v0h ^ v1h ^ v2h ^ v3h) + hex(v0l ^ v1l ^ v2l ^ v3l);
+  hashed[0] = v0h ^ v1h ^ v2h ^ v3h;
+  hashed[1] = v0l ^ v1l ^ v2l ^ v3l;
 }
 
 const hexOfByte: readonly string[] = Array.from({ length: 256 }, (_, byte) =>

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { parseMessage, SipRequest, SipResponse } from "../message/index.ts";
+import { type HeaderWriter, makeResponse, parseMessage, SipRequest, SipResponse } from "../message/index.ts";
 import { nodeHash as hash, nodeRandom as random } from "../node/index.ts";
 import { Challenger, type ChallengerOptions, type Verification } from "./challenger.ts";
 import { type AuthAttempt, Credentials, type CredentialsOptions } from "./credentials.ts";
@@ -238,6 +238,12 @@ for (const [title, changes, uri, expected] of [
   ["RFC 7616 §3.3: no algorithm means MD5", { algorithm: undefined }, "sip:example.com", "ok"],
   ["RFC 7616 §3.3: algorithm in any case", { algorithm: "MD5" }, "sip:example.com", "ok"],
   ["liberal: nc without leading zeros", { nc: "1" }, "sip:example.com", "ok"],
+  ["liberal: qop and algorithm in quotes", { qop: '"auth"', algorithm: "MD5" }, "sip:example.com", "ok"],
+  ["a realm written with an escape is the same", { realm: '"ex\\ample.com"' }, "sip:example.com", "ok"],
+  ["a user name written with an escape is the same", { username: '"al\\ice"' }, "sip:example.com", "ok"],
+  ["a realm that only begins so", { realm: '"example.com.evil"' }, "sip:example.com", "challenge"],
+  ["an empty nc", { nc: '""' }, "sip:example.com", "malformed"],
+  ["nc of nine digits", { nc: "000000001" }, "sip:example.com", "malformed"],
   [
     "RFC 7616 §3.4: extended user name",
     { username: undefined, "username*": "UTF-8''%61lice" },
@@ -286,6 +292,39 @@ for (const [title, changes, uri, expected] of [
     assert.equal(verification.kind, expected, inspect(verification));
   });
 }
+
+test("RFC 7616 §3.4.5: values count as they stand, escapes included; a fold is a space (RFC 3261 §7.3.1)", () => {
+  const { challenger } = setUp();
+  const nonce = /nonce="([^"]+)"/.exec(challenger.challenge("user agent", realm)[0]![1])![1]!;
+  const input = { algorithm: "MD5", method: "REGISTER", uri: "sip:example.com", nonce } as const;
+  for (const [cnonce, hashed, nc] of [
+    ['a\\"b', 'a\\"b', "00000001"],
+    ["c \r\n\t d", "c d", "00000002"],
+    ["é", "é", "00000003"],
+  ] as const) {
+    const response = digestResponse(hash, {
+      ...{ ...input, ha1: ha1("alice", realm, "MD5")!, qop: "auth", nonceCount: nc, cnonce: hashed },
+    });
+    const line = `Digest username="alice", realm="${realm}", nonce="${nonce}", uri="sip:example.com", response="${response.toUpperCase()}", qop=auth, nc=${nc}, cnonce="${cnonce}"`;
+    const request = parseRequest([["Authorization", line]]);
+    assert.equal((challenger.verify("user agent", request, realm, ha1) as Verification).kind, "ok", cnonce);
+  }
+});
+
+test("a challenge written into a response is the one in its header fields", () => {
+  for (const role of ["user agent", "proxy"] as const) {
+    const { challenger } = setUp({ algorithms: ["SHA-256", "MD5"] });
+    const options = { stale: true };
+    const write = (to: HeaderWriter) => challenger.writeChallenge(to, role, realm, options);
+    const response = makeResponse(parseRequest([]), Challenger.statusCode(role), { write });
+    const name = role === "proxy" ? "Proxy-Authenticate" : "WWW-Authenticate";
+    const anyNonce = (value: string) => value.replace(/nonce="[^"]+"/, "nonce");
+    assert.deepEqual(
+      response.headers.rawAll(name).map((value) => [name, anyNonce(value)]),
+      challenger.challenge(role, realm, options).map(([field, value]) => [field, anyNonce(value)]),
+    );
+  }
+});
 
 for (const [title, line, kind] of [
   ["§22.1: Basic is never accepted", "Basic YWxpY2U6emFuemliYXI=", "challenge"],

@@ -1,9 +1,11 @@
 // The server's side of digest: asks for credentials and checks them. RFC 3261 §22, RFC 7616, RFC 8760 §2.3.
 
 import { ParseError } from "../errors.ts";
+import { spelling } from "../message/grammar.ts";
 import {
   type DigestCredentials,
   equalUri,
+  type HeaderWriter,
   parseUri,
   quote,
   type SipRequest,
@@ -12,15 +14,13 @@ import {
 import type { Clock, Hash, HashAlgorithm, MaybePromise, Random } from "../ports.ts";
 import {
   type DigestAlgorithm,
-  digestResponse,
-  equalInConstantTime,
   hashOf,
   isSession,
   parseAlgorithm,
   type QualityOfProtection,
-  unq,
 } from "./digest.ts";
-import { Nonces } from "./nonce.ts";
+import { ExpectedResponse } from "./expected-response.ts";
+import { NONCE_LENGTH, Nonces } from "./nonce.ts";
 
 /** Who asks: a registrar, user agent or notifier with 401, a proxy with 407 (RFC 3261 §22.1). */
 export type ChallengeRole = "user agent" | "proxy";
@@ -47,6 +47,13 @@ export type Verification =
   | { readonly kind: "malformed"; readonly reason: string }
   /** Answer with 403: these credentials are not even looked at. Never from `Challenger` itself; for its subclasses. */
   | { readonly kind: "refused"; readonly reason: string };
+
+export interface ChallengeOptions {
+  /** The password was right, only the nonce was not. */
+  readonly stale?: boolean;
+  /** Offered instead of the challenger's own. */
+  readonly algorithms?: readonly DigestAlgorithm[] | undefined;
+}
 
 export interface ChallengerOptions {
   readonly clock: Pick<Clock, "now">;
@@ -77,7 +84,7 @@ const notAttempted: Verification = { kind: "challenge", stale: false, attempted:
  * passwords get the same answer after the same work.
  */
 export class Challenger {
-  readonly #hash: Hash;
+  readonly #expected: ExpectedResponse;
   readonly #nonces: Nonces;
   readonly #algorithms: readonly DigestAlgorithm[];
   readonly #qop: readonly QualityOfProtection[];
@@ -90,7 +97,7 @@ export class Challenger {
   readonly #nobody: string;
 
   constructor(options: ChallengerOptions) {
-    this.#hash = options.hash;
+    this.#expected = new ExpectedResponse(options.hash);
     this.#algorithms = options.algorithms ?? ["MD5"];
     this.#qop = options.qop ?? ["auth"];
     this.#end = `, qop="${this.#qop.join(",")}"`;
@@ -118,21 +125,32 @@ export class Challenger {
   challenge(
     role: ChallengeRole,
     realm: string,
-    options: { readonly stale?: boolean; readonly algorithms?: readonly DigestAlgorithm[] } = {},
+    options: ChallengeOptions = {},
   ): [name: string, value: string][] {
-    const name = role === "proxy" ? "Proxy-Authenticate" : "WWW-Authenticate";
+    const nonce = this.#nonces.make(realm);
+    const { algorithms = this.#algorithms, stale } = options;
+    return algorithms.map((algorithm) => [
+      headerOf(role),
+      `${this.#startOf(realm)}${nonce}${middleOf(stale)}${algorithm}${this.#end}`,
+    ]);
+  }
+
+  /** As `challenge`, written straight into a response (`ResponseOptions.write`). */
+  writeChallenge(to: HeaderWriter, role: ChallengeRole, realm: string, options: ChallengeOptions = {}): void {
+    this.#nonces.write(realm, nonce);
+    const start = this.#startOf(realm);
+    for (const algorithm of options.algorithms ?? this.#algorithms) {
+      to.text(headerOf(role)).text(": ").text(start).bytes(nonce, 0, NONCE_LENGTH);
+      to.text(middleOf(options.stale)).text(algorithm).text(this.#end).text("\r\n");
+    }
+  }
+
+  #startOf(realm: string): string {
     if (realm !== this.#realm) {
       this.#realm = realm;
       this.#start = `Digest realm=${quote(realm)}, nonce="`;
     }
-    const nonce = this.#nonces.make(realm);
-    // RFC 7616 §3.3: a client takes the absence of stale for "wrong password", so it is said only when true.
-    const start = `${this.#start}${nonce}${options.stale ? '", stale=true, algorithm=' : '", algorithm='}`;
-    const headers: [name: string, value: string][] = [];
-    for (const algorithm of options.algorithms ?? this.#algorithms) {
-      headers.push([name, `${start}${algorithm}${this.#end}`]);
-    }
-    return headers;
+    return this.#start;
   }
 
   /**
@@ -144,7 +162,7 @@ export class Challenger {
     request: SipRequest,
     realm: string,
     ha1: Ha1Lookup,
-    options: { readonly algorithms?: readonly DigestAlgorithm[] } = {},
+    options: Pick<ChallengeOptions, "algorithms"> = {},
   ): MaybePromise<Verification> {
     let values: readonly (DigestCredentials | undefined)[];
     try {
@@ -156,11 +174,11 @@ export class Challenger {
     for (const credentials of values) {
       // §22.1: Basic is never accepted; other schemes are nothing that we understand (RFC 4475 §3.3.7).
       // §22.3: values for other realms are none of our business.
-      if (credentials === undefined || credentials.realm !== realm) continue;
+      if (credentials === undefined || !isForRealm(credentials, realm)) continue;
       const answer = readAnswer(credentials, options.algorithms ?? this.#algorithms, this.#qop);
       if (typeof answer === "string") return { kind: "malformed", reason: answer };
       if (answer === undefined) continue;
-      if (!this.#isUriAcceptable(answer.uri, request)) {
+      if (!this.#isUriAcceptable(credentials, request)) {
         return { kind: "malformed", reason: "Digest URI Does Not Match" };
       }
       const expected = ha1(answer.user, realm, hashOf(answer.algorithm));
@@ -172,24 +190,20 @@ export class Challenger {
   }
 
   #judge(request: SipRequest, realm: string, answer: Answer, ha1: string | undefined): Verification {
-    const expected = digestResponse(this.#hash, {
-      algorithm: answer.algorithm,
+    const { credentials, user, algorithm, qop, count } = answer;
+    const isExpected = this.#expected.isThatOf(credentials, {
+      algorithm,
       ha1: ha1 ?? this.#nobody,
       method: request.method,
-      uri: answer.uri,
-      nonce: answer.nonce,
-      qop: answer.qop,
-      nonceCount: answer.nonceCount,
-      cnonce: answer.cnonce === undefined ? undefined : unq(answer.cnonce),
+      qop,
       body: request.body,
     });
-    const isRight = equalInConstantTime(expected, answer.response) && ha1 !== undefined;
-    if (!isRight) return { kind: "challenge", stale: false, attempted: answer.user };
+    if (!isExpected || ha1 === undefined) return { kind: "challenge", stale: false, attempted: user };
     // The nonce is looked at last: only who knows the password may use it up, and hears that it is stale.
-    const count = answer.nonceCount === undefined ? undefined : Number.parseInt(answer.nonceCount, 16);
-    return this.#nonces.use(answer.nonce, realm, count) === "fresh"
-      ? { kind: "ok", user: answer.user, algorithm: answer.algorithm }
-      : { kind: "challenge", stale: true, attempted: answer.user };
+    const { bytes, nonceStart, nonceEnd } = credentials;
+    return this.#nonces.use(bytes, nonceStart, nonceEnd, realm, count) === "fresh"
+      ? { kind: "ok", user, algorithm }
+      : { kind: "challenge", stale: true, attempted: user };
   }
 
   /**
@@ -197,8 +211,10 @@ export class Challenger {
    * the Request-URI, which a proxy may have changed. Phones leave out port and parameters, or name the
    * user where the Request-URI of a REGISTER names only the domain.
    */
-  #isUriAcceptable(text: string, request: SipRequest): boolean {
-    if (text === request.requestUriText) return true;
+  #isUriAcceptable(credentials: DigestCredentials, request: SipRequest): boolean {
+    const { uriStart, uriEnd } = credentials;
+    if (request.isRequestUri(credentials.bytes, uriStart, uriEnd)) return true;
+    const text = credentials.text(uriStart, uriEnd);
     let uri: Uri;
     try {
       uri = parseUri(text);
@@ -214,16 +230,31 @@ export class Challenger {
   }
 }
 
+/** The nonce of the challenge that is being written. */
+const nonce = new Uint8Array(NONCE_LENGTH);
+
+function headerOf(role: ChallengeRole): string {
+  return role === "proxy" ? "Proxy-Authenticate" : "WWW-Authenticate";
+}
+
+/** RFC 7616 §3.3: a client takes the absence of stale for "wrong password", so it is said only when true. */
+function middleOf(isStale: boolean | undefined): string {
+  return isStale ? '", stale=true, algorithm=' : '", algorithm=';
+}
+
 /** Credentials for our realm that can be checked. */
 interface Answer {
+  readonly credentials: DigestCredentials;
   readonly user: string;
   readonly algorithm: DigestAlgorithm;
-  readonly nonce: string;
-  readonly uri: string;
-  readonly response: string;
   readonly qop: QualityOfProtection | undefined;
-  readonly nonceCount: string | undefined;
-  readonly cnonce: string | undefined;
+  /** nc. */
+  readonly count: number | undefined;
+}
+
+function isForRealm(credentials: DigestCredentials, realm: string): boolean {
+  const { realmStart, realmEnd } = credentials;
+  return realmStart >= 0 && credentials.is(realmStart, realmEnd, realm);
 }
 
 /** Reads digest credentials: undefined if they answer something that we did not offer, a reason if improper. */
@@ -232,37 +263,69 @@ function readAnswer(
   algorithms: readonly DigestAlgorithm[],
   offered: readonly QualityOfProtection[],
 ): Answer | string | undefined {
-  const { nonce, uri, cnonce, nonceCount } = credentials;
-  if (nonce === undefined || uri === undefined || credentials.response === undefined) {
-    return "Incomplete Credentials";
-  }
+  const { nonceStart, uriStart, responseStart, cnonceStart, nonceCountStart } = credentials;
+  if (nonceStart < 0 || uriStart < 0 || responseStart < 0) return "Incomplete Credentials";
   const user = readUser(credentials);
   if (user === undefined) return "Credentials Without User Name";
-  const algorithm = parseAlgorithm(credentials.algorithm);
+  const algorithm = readAlgorithm(credentials);
   if (algorithm === undefined || !algorithms.includes(algorithm)) return undefined;
-  const response = credentials.response.toLowerCase();
-  const qop = credentials.qop?.toLowerCase();
-  if (qop === undefined) {
+  if (credentials.qopStart < 0) {
     // RFC 2069 style, which RFC 3261 §22.4 still asks servers to take; -sess cannot do without a cnonce (item 8).
     if (isSession(algorithm)) return "Credentials Without qop";
-    return { user, algorithm, nonce, uri, response, qop, nonceCount: undefined, cnonce };
+    return { credentials, user, algorithm, qop: undefined, count: undefined };
   }
-  if (!isOffered(qop, offered)) return undefined;
-  if (nonceCount === undefined || cnonce === undefined) return "Incomplete Credentials";
-  // RFC 7616 §3.4: nc is eight hex digits; fewer or more are no reason to lock a phone out.
-  if (!/^[0-9a-f]{1,8}$/i.test(nonceCount)) return "Malformed Nonce Count";
-  return { user, algorithm, nonce, uri, response, qop, nonceCount, cnonce };
+  const qop = readQop(credentials, offered);
+  if (qop === undefined) return undefined;
+  if (nonceCountStart < 0 || cnonceStart < 0) return "Incomplete Credentials";
+  const count = readCount(credentials);
+  return count < 0 ? "Malformed Nonce Count" : { credentials, user, algorithm, qop, count };
 }
 
-function isOffered(qop: string, offered: readonly QualityOfProtection[]): qop is QualityOfProtection {
-  return (offered as readonly string[]).includes(qop);
+const MD5 = spelling("MD5");
+
+function readAlgorithm(credentials: DigestCredentials): DigestAlgorithm | undefined {
+  const { algorithmStart: start, algorithmEnd: end } = credentials;
+  if (start < 0 || credentials.spells(start, end, MD5)) return "MD5";
+  return parseAlgorithm(credentials.text(start, end));
+}
+
+const AUTH = spelling("auth");
+const AUTH_INT = spelling("auth-int");
+
+/** The qop, if it was offered. */
+function readQop(
+  credentials: DigestCredentials,
+  offered: readonly QualityOfProtection[],
+): QualityOfProtection | undefined {
+  const { qopStart: start, qopEnd: end } = credentials;
+  const isInt = credentials.spells(start, end, AUTH_INT);
+  if (!isInt && !credentials.spells(start, end, AUTH)) return undefined;
+  const qop = isInt ? "auth-int" : "auth";
+  return offered.includes(qop) ? qop : undefined;
+}
+
+/** RFC 7616 §3.4: nc is eight hex digits; fewer or more are no reason to lock a phone out. -1 if it is none. */
+function readCount({ bytes, nonceCountStart: start, nonceCountEnd: end }: DigestCredentials): number {
+  if (start === end || end - start > 8) return -1;
+  let count = 0;
+  for (let i = start; i < end; i++) {
+    const c = bytes[i]!;
+    const letter = c | 0x20;
+    if (c >= 0x30 && c <= 0x39) count = count * 16 + c - 0x30;
+    else if (letter >= 0x61 && letter <= 0x66) count = count * 16 + letter - 0x57;
+    else return -1;
+  }
+  return count;
 }
 
 /** The user name, from `username` or the extended `username*` (RFC 7616 §3.4), never from both. */
-function readUser({ username, extendedUsername }: DigestCredentials): string | undefined {
-  if (extendedUsername === undefined) return username;
-  const encoded = /^UTF-8'[^']*'(.*)$/i.exec(extendedUsername)?.[1];
-  if (username !== undefined || encoded === undefined) return undefined;
+function readUser(credentials: DigestCredentials): string | undefined {
+  const { usernameStart, usernameEnd, extendedUsernameStart, extendedUsernameEnd } = credentials;
+  const isPlain = usernameStart >= 0;
+  if (extendedUsernameStart < 0) return isPlain ? credentials.text(usernameStart, usernameEnd) : undefined;
+  const extended = credentials.text(extendedUsernameStart, extendedUsernameEnd);
+  const encoded = /^UTF-8'[^']*'(.*)$/i.exec(extended)?.[1];
+  if (isPlain || encoded === undefined) return undefined;
   try {
     return decodeURIComponent(encoded);
   } catch {

@@ -145,7 +145,6 @@ export class SipHeaders {
     const id = headerIdOf(name);
     // A request to be challenged has none: nothing of it need be read for that.
     if (firstField(this.#index, id) < 0) return none;
-    readFrom(this.#bytes, this.#headEnd);
     return this.#allValues(id, false, decodeDigestCredentials, name);
   }
 

@@ -5,7 +5,7 @@ export {
   type AuthenticationInfo,
   type Challenge,
   type Credentials,
-  type DigestCredentials,
+  DigestCredentials,
   parseChallenge,
   printAuthenticationInfo,
   printChallenge,

@@ -256,6 +256,15 @@ export class SipRequest extends Message {
     return this.#requestUriText;
   }
 
+  /** True if these bytes spell the Request-URI, letter by letter. Makes no string. */
+  isRequestUri(bytes: Uint8Array, start: number, end: number): boolean {
+    const uri = this.layout.requestUri!;
+    if (end - start !== uri.end - uri.start) return false;
+    let i = start;
+    while (i < end && bytes[i] === this.bytes[uri.start + i - start]) i++;
+    return i === end;
+  }
+
   /** 0 … 255; undefined if the header is absent. */
   get maxForwards(): number | undefined {
     return this.layout.maxForwards < 0 ? undefined : this.layout.maxForwards;

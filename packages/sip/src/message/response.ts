@@ -47,6 +47,8 @@ export interface HeaderWriter {
   text(text: string): this;
   /** A part of a line. Throws ArgumentError for line breaks and NUL. */
   value(text: string): this;
+  /** source[start, end), as it is to stand there. */
+  bytes(source: Uint8Array, start: number, end: number): this;
 }
 
 export interface ResponseOptions {

@@ -6,6 +6,7 @@ import {
   aorOf,
   type ContactAsWritten,
   type HeaderInit,
+  type HeaderWriter,
   isSipUri,
   parseNameAddr,
   printParams,
@@ -114,8 +115,7 @@ export class Registrar {
     // Step 3.
     const ourRealm = realmOf(authentication, requestUri.host);
     const { challenger, ha1, algorithms } = authentication;
-    const options = algorithms === undefined ? {} : { algorithms };
-    return next(challenger.verify("user agent", request, ourRealm, ha1, options), (verification) => {
+    return next(challenger.verify("user agent", request, ourRealm, ha1, { algorithms }), (verification) => {
       switch (verification.kind) {
         case "ok":
           return this.#authorize(incoming, verification.user);
@@ -127,8 +127,9 @@ export class Registrar {
           return;
         case "challenge": {
           const { stale } = verification;
-          const headers = challenger.challenge("user agent", ourRealm, { ...options, stale });
-          incoming.respond(401, { headers });
+          const write = (to: HeaderWriter) =>
+            challenger.writeChallenge(to, "user agent", ourRealm, { stale, algorithms });
+          incoming.respond(401, { write });
           return;
         }
       }

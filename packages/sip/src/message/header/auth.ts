@@ -5,7 +5,7 @@ import { isToken, quote } from "../params.ts";
 import { Reader } from "../reader.ts";
 import { cutAscii, decodeQuoted, decodeText, encodeText } from "../text.ts";
 
-const { COMMA, classes, EQUALS, QUOTE, WHITE } = characters;
+const { COMMA, classes, EQUALS, PLAIN, QUOTE, WHITE } = characters;
 const DIGEST = spelling("digest");
 const NC = spelling("nc");
 const URI = spelling("uri");
@@ -87,21 +87,62 @@ function readAuthParams(reader: Reader): Map<string, string> {
 }
 
 /**
- * Digest credentials as a server looks at them (RFC 7616 §3.4): the parameters that count, quotes undone, without a map
- * for all of them.
+ * Digest credentials as a server looks at them (RFC 7616 §3.4): where in the request the values of the parameters that
+ * count begin and end, quotation marks excluded; -1 for those that are absent. Most are compared or hashed as they stand,
+ * so no strings are made of them.
  */
-export interface DigestCredentials {
-  username: string | undefined;
+export class DigestCredentials {
+  readonly bytes: Uint8Array;
+  usernameStart = -1;
+  usernameEnd = -1;
   /** `username*`. */
-  extendedUsername: string | undefined;
-  realm: string | undefined;
-  nonce: string | undefined;
-  uri: string | undefined;
-  response: string | undefined;
-  algorithm: string | undefined;
-  cnonce: string | undefined;
-  qop: string | undefined;
-  nonceCount: string | undefined;
+  extendedUsernameStart = -1;
+  extendedUsernameEnd = -1;
+  realmStart = -1;
+  realmEnd = -1;
+  nonceStart = -1;
+  nonceEnd = -1;
+  uriStart = -1;
+  uriEnd = -1;
+  responseStart = -1;
+  responseEnd = -1;
+  algorithmStart = -1;
+  algorithmEnd = -1;
+  cnonceStart = -1;
+  cnonceEnd = -1;
+  qopStart = -1;
+  qopEnd = -1;
+  nonceCountStart = -1;
+  nonceCountEnd = -1;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  /** The value that stands there, escapes undone. */
+  text(start: number, end: number): string {
+    return (this.bytes[start - 1] === QUOTE ? decodeQuoted : decodeText)(this.bytes, start, end);
+  }
+
+  /** True if the value that stands there is this text. */
+  is(start: number, end: number, text: string): boolean {
+    const { bytes } = this;
+    if (end - start === text.length) {
+      let i = 0;
+      while (i < text.length && bytes[start + i] === text.charCodeAt(i) && bytes[start + i]! < 0x80) i++;
+      if (i === text.length) return true;
+    }
+    // It may be another way to write it.
+    for (let i = start; i < end; i++) {
+      if ((classes[bytes[i]!]! & PLAIN) === 0) return this.text(start, end) === text;
+    }
+    return false;
+  }
+
+  /** True if the value that stands there, a token, is this word in any case. */
+  spells(start: number, end: number, word: Uint8Array): boolean {
+    return spells(this.bytes, start, end, word);
+  }
 }
 
 /** Credentials of the digest scheme; undefined if they are of another. Throws ParseError, for those of others too. */
@@ -116,18 +157,7 @@ export function decodeDigestCredentials(
     decodeChallenge(bytes, start, end, field);
     return undefined;
   }
-  const credentials: DigestCredentials = {
-    username: undefined,
-    extendedUsername: undefined,
-    realm: undefined,
-    nonce: undefined,
-    uri: undefined,
-    response: undefined,
-    algorithm: undefined,
-    cnonce: undefined,
-    qop: undefined,
-    nonceCount: undefined,
-  };
+  const credentials = new DigestCredentials(bytes);
   for (let p = behind; ; ) {
     p = scanAuthParam(bytes, p, end, field);
     if (p < 0) return credentials;
@@ -135,32 +165,57 @@ export function decodeDigestCredentials(
   }
 }
 
-/** Takes over the parameter that `param` points at, if it is one of those. */
+/** Notes where the value of `param` stands, if it is one of those and the first of its name. */
 function noteDigestParam(bytes: Uint8Array, credentials: DigestCredentials): void {
-  const { nameStart: start, nameEnd: end } = param;
-  const is = (name: Uint8Array) => spells(bytes, start, end, name);
+  const { nameStart: start, nameEnd: end, valueStart, valueEnd } = param;
   switch (end - start) {
     case 2:
-      if (is(NC)) credentials.nonceCount ??= paramValue(bytes);
+      if (credentials.nonceCountStart < 0 && spells(bytes, start, end, NC)) {
+        credentials.nonceCountStart = valueStart;
+        credentials.nonceCountEnd = valueEnd;
+      }
       return;
     case 3:
-      if (is(URI)) credentials.uri ??= paramValue(bytes);
-      else if (is(QOP)) credentials.qop ??= paramValue(bytes);
+      if (credentials.uriStart < 0 && spells(bytes, start, end, URI)) {
+        credentials.uriStart = valueStart;
+        credentials.uriEnd = valueEnd;
+      } else if (credentials.qopStart < 0 && spells(bytes, start, end, QOP)) {
+        credentials.qopStart = valueStart;
+        credentials.qopEnd = valueEnd;
+      }
       return;
     case 5:
-      if (is(NONCE)) credentials.nonce ??= paramValue(bytes);
-      else if (is(REALM)) credentials.realm ??= paramValue(bytes);
+      if (credentials.nonceStart < 0 && spells(bytes, start, end, NONCE)) {
+        credentials.nonceStart = valueStart;
+        credentials.nonceEnd = valueEnd;
+      } else if (credentials.realmStart < 0 && spells(bytes, start, end, REALM)) {
+        credentials.realmStart = valueStart;
+        credentials.realmEnd = valueEnd;
+      }
       return;
     case 6:
-      if (is(CNONCE)) credentials.cnonce ??= paramValue(bytes);
+      if (credentials.cnonceStart < 0 && spells(bytes, start, end, CNONCE)) {
+        credentials.cnonceStart = valueStart;
+        credentials.cnonceEnd = valueEnd;
+      }
       return;
     case 8:
-      if (is(USERNAME)) credentials.username ??= paramValue(bytes);
-      else if (is(RESPONSE)) credentials.response ??= paramValue(bytes);
+      if (credentials.usernameStart < 0 && spells(bytes, start, end, USERNAME)) {
+        credentials.usernameStart = valueStart;
+        credentials.usernameEnd = valueEnd;
+      } else if (credentials.responseStart < 0 && spells(bytes, start, end, RESPONSE)) {
+        credentials.responseStart = valueStart;
+        credentials.responseEnd = valueEnd;
+      }
       return;
     case 9:
-      if (is(ALGORITHM)) credentials.algorithm ??= paramValue(bytes);
-      else if (is(EXTENDED_USERNAME)) credentials.extendedUsername ??= paramValue(bytes);
+      if (credentials.algorithmStart < 0 && spells(bytes, start, end, ALGORITHM)) {
+        credentials.algorithmStart = valueStart;
+        credentials.algorithmEnd = valueEnd;
+      } else if (credentials.extendedUsernameStart < 0 && spells(bytes, start, end, EXTENDED_USERNAME)) {
+        credentials.extendedUsernameStart = valueStart;
+        credentials.extendedUsernameEnd = valueEnd;
+      }
   }
 }
 
