@@ -23,8 +23,18 @@ export function ownBytes(source: Uint8Array, start: number, end: number): Uint8A
   return block.subarray(at, blockUsed);
 }
 
+/** Where header fields are written straight into a message. */
+export interface HeaderWriter {
+  /** Text as it is to stand there: `Name: value` and, at the end, a line break. */
+  text(text: string): this;
+  /** A part of a line. Throws ArgumentError for line breaks and NUL. */
+  value(text: string): this;
+  /** source[start, end) as it is to stand there. */
+  bytes(source: Uint8Array, start: number, end: number): this;
+}
+
 /** Collects bytes; not for use across an `await`, since `writer` is shared. */
-export class ByteWriter {
+export class ByteWriter implements HeaderWriter {
   /** A block of the same kind; messages are written where they stay. */
   #buffer = new Uint8Array(BLOCK);
   #start = 0;

@@ -1,5 +1,6 @@
 // Messages: bytes to objects and back. RFC 3261 §7, §19, §20, §25.
 
+export type { HeaderWriter } from "./byte-writer.ts";
 export { contentLengthOf, findHeadEnd } from "./head.ts";
 export {
   type AuthenticationInfo,
@@ -82,7 +83,6 @@ export {
 } from "./request.ts";
 export {
   forwardResponse,
-  type HeaderWriter,
   makeResponse,
   type OutgoingResponse,
   PrintedHeaders,
@@ -96,7 +96,7 @@ export {
   printHeaderValue,
   printMessage,
 } from "./serialize.ts";
-export { type Edits, type ForwardEdits, splice } from "./splice.ts";
+export { type Edits, type ForwardEdits, type LineWriter, splice } from "./splice.ts";
 export type { TelUri } from "./tel-uri.ts";
 export { type DecodeAscii, decodeAscii, encodeText, setDecodeAscii } from "./text.ts";
 export {

@@ -9,9 +9,9 @@ import type { SipRequest, SipResponse } from "./message.ts";
 import { parseNameAddr } from "./name-addr.ts";
 import { isToken } from "./params.ts";
 import { bodyBytes, checkLine, type HeaderInit, printHeaders, printHeaderValue } from "./serialize.ts";
-import { applyEdits, collectEdits, type Edit, type ForwardEdits } from "./splice.ts";
+import { type ForwardEdits, requestUriText, splice } from "./splice.ts";
 import { encodeText } from "./text.ts";
-import { parseUri, printUri, type Uri } from "./uri.ts";
+import { parseUri, type Uri } from "./uri.ts";
 
 /** A request to be made. */
 export interface RequestInit {
@@ -55,8 +55,7 @@ export function draftRequest(init: RequestInit): RequestDraft {
   const { method, headers } = init;
   if (!isToken(method)) throw new ArgumentError("the method is no token");
   const requestUri = uriOf(init.requestUri);
-  const requestUriText = typeof init.requestUri === "string" ? init.requestUri : printUri(init.requestUri);
-  if (/\s/.test(requestUriText)) throw new ArgumentError("a Request-URI holds no white space");
+  const uriText = requestUriText(init.requestUri);
   const ids = new Set(headers.map(([name]) => headerIdOf(name)));
   for (const name of required) {
     if (!ids.has(headerIdOf(name))) throw new ArgumentError(`a request needs ${name}`);
@@ -65,7 +64,7 @@ export function draftRequest(init: RequestInit): RequestDraft {
     if (ids.has(headerIdOf(name))) throw new ArgumentError(`${name} is added by the stack`);
   }
   const body = bodyBytes(init.body);
-  const startLine = `${method} ${requestUriText} SIP/2.0\r\n`;
+  const startLine = `${method} ${uriText} SIP/2.0\r\n`;
   const maxForwards = ids.has(headerIdOf("Max-Forwards")) ? "" : "Max-Forwards: 70\r\n";
   const rest = encodeText(
     `${maxForwards}${printHeaders(headers)}Content-Length: ${body?.length ?? 0}\r\n\r\n`,
@@ -118,12 +117,11 @@ class ForwardDraft implements RequestDraft {
   readonly requestUri: Uri;
   readonly #request: SipRequest;
   readonly #edits: ForwardEdits;
-  readonly #collected: readonly Edit[];
 
   constructor(request: SipRequest, edits: ForwardEdits, requestUri: Uri | undefined) {
     this.#request = request;
     this.#edits = edits;
-    this.#collected = collectEdits(request, edits);
+    if (edits.requestUri !== undefined) requestUriText(edits.requestUri);
     this.requestUri =
       requestUri ?? (edits.requestUri === undefined ? request.requestUri : uriOf(edits.requestUri));
   }
@@ -141,7 +139,7 @@ class ForwardDraft implements RequestDraft {
   }
 
   withVia(via: string): Uint8Array {
-    return applyEdits(this.#request, this.#collected, checkLine(via, "Via"));
+    return splice(this.#request, this.#edits, via);
   }
 }
 

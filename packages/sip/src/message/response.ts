@@ -1,8 +1,7 @@
 // Responses that go out: made here (RFC 3261 §8.2.6) or passed back with our Via taken off (§16.7 item 3).
 import { ArgumentError, ParseError } from "../errors.ts";
 import { reasonPhrase } from "../responses/index.ts";
-import { writer } from "./byte-writer.ts";
-import { skipWhite } from "./grammar.ts";
+import { type HeaderWriter, writer } from "./byte-writer.ts";
 import { CALL_ID, CSEQ, FROM, headerIdOf, LAST_CHECKED, TO, VIA } from "./header-table.ts";
 import { fieldCount, firstField, idOf, lineEnd, lineStart } from "./headers.ts";
 import { noLimits } from "./limits.ts";
@@ -17,7 +16,7 @@ import {
   printHeaders,
   printHeaderValue,
 } from "./serialize.ts";
-import { type ForwardEdits, splice } from "./splice.ts";
+import { type ForwardEdits, splice, withoutTopVia } from "./splice.ts";
 import { encodeText } from "./text.ts";
 
 /** A response ready to be sent. */
@@ -39,16 +38,6 @@ export class PrintedHeaders {
     if (hasChecked(headers)) throw new ArgumentError("these fields come from the request or the body");
     this.bytes = encodeText(printHeaders(headers));
   }
-}
-
-/** Where header fields are written straight into a response. */
-export interface HeaderWriter {
-  /** Text as it is to stand there: `Name: value` and, at the end, a line break. */
-  text(text: string): this;
-  /** A part of a line. Throws ArgumentError for line breaks and NUL. */
-  value(text: string): this;
-  /** source[start, end), as it is to stand there. */
-  bytes(source: Uint8Array, start: number, end: number): this;
 }
 
 export interface ResponseOptions {
@@ -197,15 +186,9 @@ export function forwardResponse(
   response: SipResponse,
   edits?: Pick<ForwardEdits, "add" | "remove">,
 ): OutgoingResponse {
-  if (!hasFurtherVia(response)) throw new ParseError("Via", "nobody further on");
-  const bytes = splice(response, { popVia: true, ...edits });
+  let bytes = withoutTopVia(response);
+  if (bytes === undefined) throw new ParseError("Via", "nobody further on");
+  if (edits !== undefined) bytes = splice(response, { popVia: true, ...edits });
   const { statusCode, callId, methodId } = response;
   return { statusCode, callId, methodId, bytes };
-}
-
-function hasFurtherVia({ bytes, index, layout }: SipResponse): boolean {
-  const first = firstField(index, VIA);
-  for (let i = first + 1; i < fieldCount(index); i++) if (idOf(index, i) === VIA) return true;
-  // Several on one line.
-  return skipWhite(bytes, layout.viaEnd, lineEnd(index, first)) < lineEnd(index, first) - 2;
 }

@@ -1,15 +1,25 @@
 // Forwarding: the received bytes with a few edits in them, everything else as it came. RFC 3261 §16.6, §16.7, §18.2.1.
 import { ArgumentError } from "../errors.ts";
-import { writer } from "./byte-writer.ts";
-import { SEMICOLON } from "./characters.ts";
+import { type HeaderWriter, writer } from "./byte-writer.ts";
+import * as characters from "./characters.ts";
 import { elementEnd, skipToken, skipWhite, spelling, spells } from "./grammar.ts";
 import { headerIdOf, MAX_FORWARDS, ROUTE, VIA } from "./header-table.ts";
 import { fieldCount, firstField, idOf, lineEnd, lineStart, valueEnd, valueStart } from "./headers.ts";
 import type { SipMessage } from "./message.ts";
 import { param, scanParam } from "./params.ts";
-import { checkLine, type HeaderInit, printHeaders } from "./serialize.ts";
+import { checkName, type HeaderInit, printHeaderValue } from "./serialize.ts";
 import { decodeAscii } from "./text.ts";
 import { printUri, type Uri } from "./uri.ts";
+
+const { COMMA, SEMICOLON, SPACE } = characters;
+const RECORD_ROUTE = headerIdOf("Record-Route");
+const PATH = headerIdOf("Path");
+
+/** Writes whole lines into a copy of a message, without a string for each. */
+export interface LineWriter {
+  /** It must not print another message meanwhile. */
+  writeLines(to: HeaderWriter, message: SipMessage): void;
+}
 
 /** What a proxy changes in a request before it sends it on (§16.6). Values of routes are as in the header: `<sip:…;lr>`. */
 export interface ForwardEdits {
@@ -25,6 +35,8 @@ export interface ForwardEdits {
   readonly pushRoutes?: readonly string[];
   /** Item 4: put on top of the Record-Route values, in this order. */
   readonly recordRoutes?: readonly string[];
+  /** The same, above those. */
+  readonly recordRoute?: LineWriter;
   /** RFC 3327: put on top of the Path values, in this order. */
   readonly path?: readonly string[];
   /** Header fields added at the end. */
@@ -45,194 +57,214 @@ export interface Edits extends ForwardEdits {
   readonly rport?: number;
 }
 
-/** The bytes in [start, end) are replaced by `text`. */
-export interface Edit {
-  readonly start: number;
-  readonly end: number;
-  readonly text: string;
-}
+/** No field has this number; -1 stands for the place above them all. */
+const NOWHERE = -2;
+const ALL = 0xffff;
 
-/** The message's bytes with the edits done. Everything else stays byte for byte. Throws ArgumentError for line breaks in edits. */
-export function splice(message: SipMessage, edits: Edits): Uint8Array {
-  return applyEdits(message, collectEdits(message, edits));
-}
-
-/** The edits in the order of their places. */
-export function collectEdits(message: SipMessage, edits: Edits): Edit[] {
-  const { layout } = message;
-  const list: Edit[] = [];
-  // What goes in at the same place stands in the order of this function: Via on top, then Record-Route, Path, Route.
-  if (edits.pushVia !== undefined) insertAt(list, layout.headersStart, fieldLine("Via", edits.pushVia));
-  if (edits.requestUri !== undefined) {
-    if (message.kind !== "request") throw new ArgumentError("a response has no Request-URI to replace");
-    const uri = typeof edits.requestUri === "string" ? edits.requestUri : printUri(edits.requestUri);
-    if (/\s/.test(uri) || uri === "") throw new ArgumentError("a Request-URI holds no white space");
-    const { start, end } = layout.requestUri!;
-    list.push({ start, end, text: uri });
-  }
-  if (edits.popVia === true) popVia(message, list);
-  else if (edits.received !== undefined || edits.rport !== undefined) editVia(message, edits, list);
-  if (edits.recordRoutes !== undefined) pushLines(message, "Record-Route", edits.recordRoutes, list);
-  if (edits.path !== undefined) pushLines(message, "Path", edits.path, list);
-  editRoutes(message, edits, list);
-  if (edits.maxForwards !== undefined) editMaxForwards(message, edits.maxForwards, list);
-  if (edits.remove !== undefined) for (const name of edits.remove) removeAll(message, name, list);
-  if (edits.add !== undefined && edits.add.length > 0) {
-    insertAt(list, layout.bodyStart - 2, printHeaders(edits.add));
-  }
-  return inOrder(list);
-}
-
-/** Sorted by place, equals as they were. They are few and nearly in order: sorting by insertion makes no second array. */
-function inOrder(list: Edit[]): Edit[] {
-  for (let i = 1; i < list.length; i++) {
-    const edit = list[i]!;
-    let to = i;
-    while (to > 0 && list[to - 1]!.start > edit.start) {
-      list[to] = list[to - 1]!;
-      to--;
-    }
-    list[to] = edit;
-  }
-  return list;
-}
-
-/** Writes the message with edits that `collectEdits` made for it, and one Via value more on top. */
-export function applyEdits(message: SipMessage, edits: readonly Edit[], via = ""): Uint8Array {
-  const { bytes, layout } = message;
+/**
+ * The message's bytes with the edits done. Everything else stays byte for byte. Throws ArgumentError for line breaks in edits.
+ * @param via put on top
+ */
+export function splice(
+  message: SipMessage,
+  edits: Edits,
+  via: string | undefined = edits.pushVia,
+): Uint8Array {
+  const { bytes, index, layout } = message;
+  const { recordRoutes, recordRoute, path, maxForwards, remove } = edits;
   writer.start();
+  // What is before `at` has been copied, or is left out.
   let at = layout.startLineStart;
-  let i = 0;
-  if (via !== "") {
-    // Behind the edits of the start line, before all others at the same place.
-    for (; i < edits.length && edits[i]!.start < layout.headersStart; i++) {
-      const { start, end, text } = edits[i]!;
-      writer.bytes(bytes, at, start).text(text);
-      at = end;
+  if (edits.requestUri !== undefined) {
+    if (layout.requestUri === undefined) throw new ArgumentError("a response has no Request-URI to replace");
+    const { start, end } = layout.requestUri;
+    writer.bytes(bytes, at, start).text(requestUriText(edits.requestUri));
+    at = end;
+  }
+  at = copy(bytes, at, layout.headersStart);
+  if (via !== undefined) writeLine("Via: ", via);
+
+  // New values stand above the first field of their name; if there is none, here: Record-Route, then Path, then Route.
+  const newRoutes = edits.routes ?? edits.pushRoutes;
+  const recordsRoute = recordRoute !== undefined || recordRoutes !== undefined;
+  const recordRoutesAt = recordsRoute ? firstField(index, RECORD_ROUTE) : NOWHERE;
+  const pathAt = path === undefined ? NOWHERE : firstField(index, PATH);
+  const routesAt = newRoutes === undefined ? NOWHERE : firstField(index, ROUTE);
+  if (recordRoutesAt === -1) writeRecordRoutes(message, edits);
+  if (pathAt === -1) writeLines("Path: ", path!);
+  if (routesAt === -1) writeRoutes(edits);
+
+  let routesToGo = edits.routes === undefined ? (edits.removeRoutes ?? 0) : ALL;
+  let viaIsDone = edits.popVia !== true && edits.received === undefined && edits.rport === undefined;
+  let maxForwardsAreDone = maxForwards === undefined;
+  const count = fieldCount(index);
+  for (let i = 0; i < count; i++) {
+    if (i === recordRoutesAt || i === pathAt || i === routesAt) {
+      at = copy(bytes, at, lineStart(index, i));
+      if (i === recordRoutesAt) writeRecordRoutes(message, edits);
+      if (i === pathAt) writeLines("Path: ", path!);
+      if (i === routesAt) writeRoutes(edits);
     }
-    writer.bytes(bytes, at, layout.headersStart).text("Via: ").text(via).text("\r\n");
-    at = layout.headersStart;
+    if (remove !== undefined && isNamed(message, i, remove)) {
+      copy(bytes, at, lineStart(index, i));
+      at = lineEnd(index, i);
+      continue;
+    }
+    const id = idOf(index, i);
+    if (id === VIA && !viaIsDone) {
+      at = edits.popVia === true ? skipTopVia(message, i, at) : editVia(message, edits, at);
+      viaIsDone = true;
+    } else if (id === ROUTE && routesToGo > 0) {
+      const start = valueStart(bytes, index, i);
+      const end = valueEnd(bytes, index, i, start);
+      let keepFrom = start;
+      for (; routesToGo > 0 && keepFrom < end; routesToGo--) keepFrom = nextElement(bytes, keepFrom, end);
+      at = leaveOut(message, i, at, start, keepFrom < end ? keepFrom : lineEnd(index, i));
+    } else if (id === MAX_FORWARDS && !maxForwardsAreDone) {
+      const start = valueStart(bytes, index, i);
+      copy(bytes, at, start);
+      writer.text(maxForwardsText(maxForwards!));
+      at = valueEnd(bytes, index, i, start);
+      maxForwardsAreDone = true;
+    }
   }
-  for (; i < edits.length; i++) {
-    const { start, end, text } = edits[i]!;
-    // Two edits that take the same bytes away (remove and removeRoutes, say) count once.
-    if (start > at) writer.bytes(bytes, at, start);
-    writer.text(text);
-    if (end > at) at = end;
-    else if (start > at) at = start;
-  }
+
+  // Behind the last field, before the empty line.
+  at = copy(bytes, at, layout.bodyStart - 2);
+  if (!maxForwardsAreDone) writeLine("Max-Forwards: ", maxForwardsText(maxForwards!));
+  if (edits.add !== undefined) for (const [name, value] of edits.add) writeField(name, value);
   return writer.bytes(bytes, at, layout.bodyEnd).finish();
 }
 
-function insertAt(list: Edit[], at: number, text: string): void {
-  list.push({ start: at, end: at, text });
+/** The message without its first Via value (§16.7 item 3); undefined if there is no other. */
+export function withoutTopVia(message: SipMessage): Uint8Array | undefined {
+  const { bytes, index, layout } = message;
+  const first = firstField(index, VIA);
+  writer.start();
+  const at = skipTopVia(message, first, layout.startLineStart);
+  if (at === lineEnd(index, first) && !hasFieldBehind(index, first, VIA)) return undefined;
+  return writer.bytes(bytes, at, layout.bodyEnd).finish();
 }
 
-function fieldLine(name: string, value: string): string {
-  return `${name}: ${checkLine(value, name)}\r\n`;
+function hasFieldBehind(index: readonly number[], i: number, id: number): boolean {
+  for (let next = i + 1; next < fieldCount(index); next++) if (idOf(index, next) === id) return true;
+  return false;
 }
 
-/** Removes the line of field `i`, or (if values are left) only what is before `keepFrom`. */
-function removeValues(
-  message: SipMessage,
-  i: number,
-  start: number,
-  keepFrom: number,
-  end: number,
-  list: Edit[],
-): void {
-  const { index } = message;
-  if (keepFrom >= end) list.push({ start: lineStart(index, i), end: lineEnd(index, i), text: "" });
-  else list.push({ start, end: keepFrom, text: "" });
+/** Appends [at, to); returns the position up to which everything is done then. */
+function copy(bytes: Uint8Array, at: number, to: number): number {
+  if (to <= at) return at;
+  writer.bytes(bytes, at, to);
+  return to;
 }
 
-function popVia(message: SipMessage, list: Edit[]): void {
+/** Copies up to field `i`, and its line as far as `start` unless `keepFrom`, where to go on, is the next line. */
+function leaveOut(message: SipMessage, i: number, at: number, start: number, keepFrom: number): number {
   const { bytes, index } = message;
-  const i = firstField(index, VIA);
-  const start = valueStart(bytes, index, i);
-  const end = valueEnd(bytes, index, i, start);
-  const stop = elementEnd(bytes, start, end);
-  // SIPp and others put several values on one line.
-  removeValues(message, i, start, stop >= end ? end : skipWhite(bytes, stop + 1, end), end, list);
+  writer.bytes(bytes, at, keepFrom === lineEnd(index, i) ? lineStart(index, i) : start);
+  return keepFrom;
+}
+
+/** The start of the element behind the one at `position`; `end` if there is none. */
+function nextElement(bytes: Uint8Array, position: number, end: number): number {
+  const stop = elementEnd(bytes, position, end);
+  return stop < end ? skipWhite(bytes, stop + 1, end) : end;
+}
+
+/** Copies up to the first Via value, in field `i`, and leaves that out: SIPp and others put several on one line. */
+function skipTopVia(message: SipMessage, i: number, at: number): number {
+  const { bytes, index, layout } = message;
+  const end = lineEnd(index, i);
+  let next = layout.viaEnd;
+  if (bytes[next]! <= SPACE) next = skipWhite(bytes, next, end);
+  if (next < end && bytes[next] === COMMA) next = skipWhite(bytes, next + 1, end);
+  return leaveOut(message, i, at, layout.viaStart, next);
 }
 
 const RECEIVED = spelling("received");
 const RPORT = spelling("rport");
 
-function editVia(message: SipMessage, edits: Edits, list: Edit[]): void {
+/** Copies up to the end of the top Via, with what is to be noted in it (§18.2.1). */
+function editVia(message: SipMessage, edits: Edits, start: number): number {
   const { bytes, layout } = message;
   const { viaEnd } = layout;
+  let { received, rport } = edits;
+  let at = start;
   let p = layout.via.paramsStart;
-  let received = edits.received === undefined ? "" : `;received=${checkLine(edits.received, "received")}`;
-  let rport = edits.rport === undefined ? "" : `;rport=${edits.rport}`;
   while (p < viaEnd && bytes[p] === SEMICOLON) {
     const next = scanParam(bytes, p, viaEnd, "Via");
-    const end = param.valueStart < 0 ? param.nameEnd : param.valueEnd;
-    if (received !== "" && spells(bytes, param.nameStart, param.nameEnd, RECEIVED)) {
-      list.push({ start: p, end, text: received });
-      received = "";
-    } else if (rport !== "" && spells(bytes, param.nameStart, param.nameEnd, RPORT)) {
-      list.push({ start: p, end, text: rport });
-      rport = "";
+    const { nameStart, nameEnd } = param;
+    const end = param.valueStart < 0 ? nameEnd : param.valueEnd;
+    if (received !== undefined && spells(bytes, nameStart, nameEnd, RECEIVED)) {
+      copy(bytes, at, p);
+      writer.text(";received=").value(received);
+      received = undefined;
+      at = end;
+    } else if (rport !== undefined && spells(bytes, nameStart, nameEnd, RPORT)) {
+      copy(bytes, at, p);
+      writer.text(";rport=").text(String(rport));
+      rport = undefined;
+      at = end;
     }
     p = next;
   }
-  if (received !== "" || rport !== "") insertAt(list, viaEnd, received + rport);
+  at = copy(bytes, at, viaEnd);
+  if (received !== undefined) writer.text(";received=").value(received);
+  if (rport !== undefined) writer.text(";rport=").text(String(rport));
+  return at;
 }
 
-/** New lines above the first field of that name, or at the top of the header if there is none. */
-function pushLines(message: SipMessage, name: string, values: readonly string[], list: Edit[]): void {
-  if (values.length === 0) return;
-  const i = firstField(message.index, headerIdOf(name));
-  const at = i < 0 ? message.layout.headersStart : lineStart(message.index, i);
-  insertAt(list, at, values.map((value) => fieldLine(name, value)).join(""));
+function writeRecordRoutes(message: SipMessage, { recordRoutes, recordRoute }: ForwardEdits): void {
+  recordRoute?.writeLines(writer, message);
+  if (recordRoutes !== undefined) writeLines("Record-Route: ", recordRoutes);
 }
 
-function editRoutes(message: SipMessage, edits: ForwardEdits, list: Edit[]): void {
-  const { routes, removeRoutes = 0, pushRoutes = [] } = edits;
-  if (routes === undefined && removeRoutes === 0 && pushRoutes.length === 0) return;
-  pushLines(message, "Route", [...pushRoutes, ...(routes ?? [])], list);
-  if (routes !== undefined) {
-    removeAll(message, "Route", list);
-    return;
+function writeRoutes({ pushRoutes, routes }: ForwardEdits): void {
+  if (pushRoutes !== undefined) writeLines("Route: ", pushRoutes);
+  if (routes !== undefined) writeLines("Route: ", routes);
+}
+
+function writeLines(start: string, values: readonly string[]): void {
+  for (const value of values) writeLine(start, value);
+}
+
+function writeLine(start: string, value: string): void {
+  writer.text(start).value(value).text("\r\n");
+}
+
+function writeField(name: string, value: HeaderInit[1]): void {
+  writer.text(checkName(name)).text(": ").text(printHeaderValue(name, value)).text("\r\n");
+}
+
+/** A Request-URI as text. Throws ArgumentError if it could not stand in a request line. */
+export function requestUriText(uri: string | Uri): string {
+  const text = typeof uri === "string" ? uri : printUri(uri);
+  let isPlain = text !== "";
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code <= SPACE || code > 0x7f) isPlain = false;
   }
-  const { bytes, index } = message;
-  let left = removeRoutes;
-  for (let i = 0; i < fieldCount(index) && left > 0; i++) {
-    if (idOf(index, i) !== ROUTE) continue;
-    const start = valueStart(bytes, index, i);
-    const end = valueEnd(bytes, index, i, start);
-    let keepFrom = start;
-    while (left > 0 && keepFrom < end) {
-      const stop = elementEnd(bytes, keepFrom, end);
-      keepFrom = stop < end ? skipWhite(bytes, stop + 1, end) : end;
-      left--;
-    }
-    removeValues(message, i, start, keepFrom, end, list);
-  }
+  if (!isPlain && (text === "" || /\s/.test(text)))
+    throw new ArgumentError("a Request-URI holds no white space");
+  return text;
 }
 
-function editMaxForwards(message: SipMessage, value: number, list: Edit[]): void {
+function maxForwardsText(value: number): string {
   if (!Number.isInteger(value) || value < 0 || value > 255)
     throw new ArgumentError("Max-Forwards is 0 … 255");
-  const { bytes, index } = message;
-  const i = firstField(index, MAX_FORWARDS);
-  if (i < 0) insertAt(list, message.layout.bodyStart - 2, fieldLine("Max-Forwards", String(value)));
-  else {
-    const start = valueStart(bytes, index, i);
-    list.push({ start, end: valueEnd(bytes, index, i, start), text: String(value) });
-  }
+  return String(value);
 }
 
-function removeAll(message: SipMessage, name: string, list: Edit[]): void {
-  const id = headerIdOf(name);
-  const lower = name.toLowerCase();
+/** True if field `i` has one of the names. */
+function isNamed(message: SipMessage, i: number, names: readonly string[]): boolean {
   const { bytes, index } = message;
-  for (let i = 0; i < fieldCount(index); i++) {
-    if (idOf(index, i) !== id) continue;
+  const id = idOf(index, i);
+  for (const name of names) {
+    if (headerIdOf(name) !== id) continue;
+    if (id !== 0) return true;
     const start = lineStart(index, i);
-    if (id === 0 && decodeAscii(bytes, start, skipToken(bytes, start, bytes.length)).toLowerCase() !== lower)
-      continue;
-    list.push({ start, end: lineEnd(index, i), text: "" });
+    const end = skipToken(bytes, start, bytes.length);
+    if (decodeAscii(bytes, start, end).toLowerCase() === name.toLowerCase()) return true;
   }
+  return false;
 }
