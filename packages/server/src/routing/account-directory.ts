@@ -36,8 +36,8 @@ export interface DirectoryOptions {
   readonly listenerOf?: (flowId: string) => Listener | undefined;
 }
 
-/** Whom a name means. */
-interface Destination {
+/** Whom a name of several means. */
+interface Destinations {
   /** Addresses-of-record of ours. */
   readonly users: Set<string>;
   /** Addresses elsewhere. */
@@ -77,7 +77,8 @@ export class AccountDirectory {
       return from.user === name || this.#userOf(from.user, domain) === own;
     }
     const meant = this.#find(from.user, domain);
-    return meant !== undefined && meant.others.size === 0 && meant.users.size === 1 && meant.users.has(own);
+    if (meant === undefined || typeof meant === "string") return meant === own;
+    return meant.others.size === 0 && meant.users.size === 1 && meant.users.has(own);
   };
 
   /**
@@ -86,19 +87,16 @@ export class AccountDirectory {
    */
   readonly route: RouteProgram = (request, context): MaybePromise<void> => {
     const uri = request.requestUri;
+    const isSecure = uri.scheme === "sips";
     const destination = this.#destinationOf(uri);
     if (destination === undefined) return void context.answer(404);
-    const { users, others } = destination;
-    const isSecure = uri.scheme === "sips";
-    // One user and nothing else: nearly always.
-    if (users.size === 1 && others.size === 0) {
-      for (const aor of users) {
-        const bindings = this.#options.locations.lookup(aor);
-        if (bindings instanceof Promise)
-          return bindings.then((found) => this.#ring(context, found, [], isSecure));
-        return this.#ring(context, bindings, [], isSecure);
-      }
+    if (typeof destination === "string") {
+      const bindings = this.#options.locations.lookup(destination);
+      if (bindings instanceof Promise)
+        return bindings.then((found) => this.#ring(context, found, none, isSecure));
+      return this.#ring(context, bindings, none, isSecure);
     }
+    const { users, others } = destination;
     const lookups = Array.from(users, (aor) => this.#options.locations.lookup(aor));
     if (lookups.some((lookup) => lookup instanceof Promise)) {
       return Promise.all(lookups).then((found) => this.#ring(context, found.flat(), [...others], isSecure));
@@ -131,7 +129,8 @@ export class AccountDirectory {
 
   // --- Names -------------------------------------------------------------------------------------------------
 
-  #destinationOf(uri: Uri): Destination | undefined {
+  /** The address-of-record of one user of ours, which it nearly always is, or several addresses. */
+  #destinationOf(uri: Uri): string | Destinations | undefined {
     const { domains } = this.#options;
     // RFC 3966: visual separators are for people.
     if (isTelUri(uri)) return this.#find(uri.number.replace(/[-.()]/g, ""), domains.primary);
@@ -147,15 +146,13 @@ export class AccountDirectory {
     return account === undefined ? undefined : aorFor(account.user, account.domain);
   }
 
-  #find(name: string, domain: string): Destination | undefined {
+  #find(name: string, domain: string): string | Destinations | undefined {
     const values = this.#valuesOf(name, domain);
     const { accounts } = this.#options;
     // A user of that name comes before an alias, unless every name is a user's.
-    if (values === undefined || accounts?.resolve(name, domain) !== undefined) {
-      const aor = this.#userOf(name, domain);
-      return aor === undefined ? undefined : { users: new Set([aor]), others: new Set() };
-    }
-    const destination: Destination = { users: new Set(), others: new Set() };
+    if (values === undefined || accounts?.resolve(name, domain) !== undefined)
+      return this.#userOf(name, domain);
+    const destination: Destinations = { users: new Set(), others: new Set() };
     this.#expand(values, domain, destination, new Set([`${name}@${domain}`]));
     return destination.users.size + destination.others.size === 0 ? undefined : destination;
   }
@@ -166,7 +163,7 @@ export class AccountDirectory {
   }
 
   /** Aliases may lead to aliases; each name counts once, so a circle ends. */
-  #expand(values: readonly string[], domain: string, into: Destination, seen: Set<string>): void {
+  #expand(values: readonly string[], domain: string, into: Destinations, seen: Set<string>): void {
     for (const value of values) {
       const next = this.#localName(value, domain);
       if (next === undefined) {
@@ -200,10 +197,11 @@ export class AccountDirectory {
 }
 
 function aorFor(user: string, host: string): string {
-  return aorOf({ scheme: "sip", user, host, params: none, headers: none });
+  return aorOf({ scheme: "sip", user, host, params: noParams, headers: noParams });
 }
 
-const none: ReadonlyMap<string, string> = new Map();
+const none: readonly string[] = [];
+const noParams: ReadonlyMap<string, string> = new Map();
 
 function parse(text: string): Uri | undefined {
   try {

@@ -69,6 +69,13 @@ export function firstField(index: readonly number[], id: number): number {
   return -1;
 }
 
+/** True if there is a field with that number behind field `i`. */
+export function hasFieldBehind(index: readonly number[], i: number, id: number): boolean {
+  const count = fieldCount(index);
+  for (let next = i + 1; next < count; next++) if (idOf(index, next) === id) return true;
+  return false;
+}
+
 /** The header fields of a message, in its order. Names are case-insensitive, compact forms equal the long ones. */
 export class SipHeaders {
   readonly #bytes: Uint8Array;

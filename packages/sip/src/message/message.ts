@@ -4,14 +4,15 @@ import * as characters from "./characters.ts";
 import type { CSeq } from "./header/cseq.ts";
 import { decodeCSeq } from "./header/cseq.ts";
 import { type Via, type ViaParts, viaOfParts } from "./header/via.ts";
-import { SipHeaders } from "./headers.ts";
+import { ROUTE } from "./header-table.ts";
+import { firstField, hasFieldBehind, SipHeaders, valueEnd, valueStart } from "./headers.ts";
 import { decodeHost } from "./host.ts";
 import { methodNames } from "./method.ts";
 import { type FromTo, fromToOfParts, type NameAddrParts } from "./name-addr.ts";
 import { decodeAscii, decodeUtf8, readFrom } from "./text.ts";
 import { type Uri, type UriParts, uriOfParts, writtenAor } from "./uri.ts";
 
-const { SEMICOLON } = characters;
+const { SEMICOLON, SPACE } = characters;
 
 /**
  * Where the parser found the core parts: positions in the bytes, -1 for what is absent. The same shape for
@@ -206,6 +207,38 @@ abstract class Message {
   /** True if there is a Route header. */
   get hasRoute(): boolean {
     return this.layout.hasRoute;
+  }
+
+  /**
+   * Puts Call-ID, a space and the tag of From or To, all of which name a dialog from one of its ends, at the start of
+   * `into`. Makes no string. Returns how many bytes that is; -1 if `room` is too small.
+   */
+  copyDialogEnd(into: Uint8Array, room: number, header: "from" | "to"): number {
+    const { bytes, layout } = this;
+    const { callIdStart, callIdEnd } = layout;
+    const { tagStart, tagEnd } = header === "from" ? layout.from : layout.to;
+    const callIdLength = callIdEnd - callIdStart;
+    const tagLength = tagStart < 0 ? 0 : tagEnd - tagStart;
+    if (callIdLength + 1 + tagLength > room) return -1;
+    for (let i = 0; i < callIdLength; i++) into[i] = bytes[callIdStart + i]!;
+    into[callIdLength] = SPACE;
+    for (let i = 0; i < tagLength; i++) into[callIdLength + 1 + i] = bytes[tagStart + i]!;
+    return callIdLength + 1 + tagLength;
+  }
+
+  /**
+   * True if there is one Route field, as long as `value`, and the same letter by letter from position `from` up to `to`.
+   * Makes no string.
+   */
+  hasOnlyRoute(value: Uint8Array, from: number, to: number): boolean {
+    const { bytes, index } = this;
+    const i = firstField(index, ROUTE);
+    if (i < 0 || hasFieldBehind(index, i, ROUTE)) return false;
+    const start = valueStart(bytes, index, i);
+    if (valueEnd(bytes, index, i, start) - start !== value.length) return false;
+    let at = from;
+    while (at < to && bytes[start + at] === value[at]) at++;
+    return at === to;
   }
 
   /** Takes over what has been read of the same message already. */

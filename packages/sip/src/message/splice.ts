@@ -4,9 +4,19 @@ import { type HeaderWriter, writer } from "./byte-writer.ts";
 import * as characters from "./characters.ts";
 import { elementEnd, skipToken, skipWhite, spelling, spells } from "./grammar.ts";
 import { headerIdOf, MAX_FORWARDS, ROUTE, VIA } from "./header-table.ts";
-import { fieldCount, firstField, idOf, lineEnd, lineStart, valueEnd, valueStart } from "./headers.ts";
-import type { SipMessage } from "./message.ts";
+import {
+  fieldCount,
+  firstField,
+  hasFieldBehind,
+  idOf,
+  lineEnd,
+  lineStart,
+  valueEnd,
+  valueStart,
+} from "./headers.ts";
+import type { SipMessage, SipRequest } from "./message.ts";
 import { param, scanParam } from "./params.ts";
+import type { PrintedHeaders } from "./response.ts";
 import { checkName, type HeaderInit, printHeaderValue } from "./serialize.ts";
 import { decodeAscii } from "./text.ts";
 import { printUri, type Uri } from "./uri.ts";
@@ -15,10 +25,10 @@ const { COMMA, SEMICOLON, SPACE } = characters;
 const RECORD_ROUTE = headerIdOf("Record-Route");
 const PATH = headerIdOf("Path");
 
-/** Writes whole lines into a copy of a message, without a string for each. */
+/** Writes whole lines into a copy of a request, without a string for each. */
 export interface LineWriter {
   /** It must not print another message meanwhile. */
-  writeLines(to: HeaderWriter, message: SipMessage): void;
+  writeLines(to: HeaderWriter, request: SipRequest): void;
 }
 
 /** What a proxy changes in a request before it sends it on (§16.6). Values of routes are as in the header: `<sip:…;lr>`. */
@@ -39,7 +49,8 @@ export interface ForwardEdits {
   readonly recordRoute?: LineWriter;
   /** RFC 3327: put on top of the Path values, in this order. */
   readonly path?: readonly string[];
-  /** Header fields added at the end. */
+  /** Header fields added at the end; these come before those of `add`. */
+  readonly printed?: PrintedHeaders;
   readonly add?: readonly HeaderInit[];
   /** Names of header fields of which all lines go. Done before the other edits add any. */
   readonly remove?: readonly string[];
@@ -132,6 +143,7 @@ export function splice(
   // Behind the last field, before the empty line.
   at = copy(bytes, at, layout.bodyStart - 2);
   if (!maxForwardsAreDone) writeLine("Max-Forwards: ", maxForwardsText(maxForwards!));
+  if (edits.printed !== undefined) writer.bytes(edits.printed.bytes, 0, edits.printed.bytes.length);
   if (edits.add !== undefined) for (const [name, value] of edits.add) writeField(name, value);
   return writer.bytes(bytes, at, layout.bodyEnd).finish();
 }
@@ -144,11 +156,6 @@ export function withoutTopVia(message: SipMessage): Uint8Array | undefined {
   const at = skipTopVia(message, first, layout.startLineStart);
   if (at === lineEnd(index, first) && !hasFieldBehind(index, first, VIA)) return undefined;
   return writer.bytes(bytes, at, layout.bodyEnd).finish();
-}
-
-function hasFieldBehind(index: readonly number[], i: number, id: number): boolean {
-  for (let next = i + 1; next < fieldCount(index); next++) if (idOf(index, next) === id) return true;
-  return false;
 }
 
 /** Appends [at, to); returns the position up to which everything is done then. */
@@ -215,7 +222,7 @@ function editVia(message: SipMessage, edits: Edits, start: number): number {
 }
 
 function writeRecordRoutes(message: SipMessage, { recordRoutes, recordRoute }: ForwardEdits): void {
-  recordRoute?.writeLines(writer, message);
+  recordRoute?.writeLines(writer, message as SipRequest);
   if (recordRoutes !== undefined) writeLines("Record-Route: ", recordRoutes);
 }
 

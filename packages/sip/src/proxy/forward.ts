@@ -8,6 +8,7 @@ import {
   type HeaderInit,
   isSipUri,
   type NameAddr,
+  PrintedHeaders,
   parseNameAddr,
   parseUri,
   printNameAddr,
@@ -17,6 +18,7 @@ import {
 } from "../message/index.ts";
 import { isLiteralAddress, isWildcard } from "../transport/address.ts";
 import type { Flow, Listener, TransportName } from "../transport/flow.ts";
+import type { OwnRoutes } from "./own-route.ts";
 import type { RouteDecision } from "./preprocess-route.ts";
 import { pathParams, recordRouteParams } from "./record-route.ts";
 import { isReachable, type ProxyTarget } from "./targets.ts";
@@ -27,6 +29,7 @@ export const defaultMaxBreadth = 60;
 /** What forwarding must know of this proxy. */
 export interface ForwardSettings {
   readonly key: HashKey;
+  readonly ownRoutes: OwnRoutes;
   /** Stay on the path of dialogs (§16.6 step 4). */
   readonly recordRoute: boolean;
   /** Put ourselves into Path when a REGISTER goes on to another registrar (RFC 3327 §5.2). */
@@ -72,20 +75,35 @@ export function planForward(
   target: ProxyTarget,
   breadth: number | undefined,
 ): Forwarding {
-  const edits: Writable<ForwardEdits> = {};
-
   // Step 2: the target's URI, without what a Request-URI may not have.
   let requestUri = target.uri;
-  if (typeof requestUri === "string") {
-    if (needsStripping(requestUri)) requestUri = asRequestUri(parseUri(requestUri));
-  } else if (isSipUri(requestUri) && (requestUri.headers.size > 0 || requestUri.params.has("method"))) {
-    requestUri = asRequestUri(requestUri);
+  let read = typeof requestUri === "string" ? target.read : requestUri;
+  if (read === undefined ? needsStripping(requestUri as string) : hasPartsToStrip(read)) {
+    read = asRequestUri(read ?? parseUri(requestUri as string));
+    requestUri = read;
   }
   // RFC 5630 §5.3: a SIP request reaches a SIPS contact by its SIP form, but over TLS all the same.
-  const isRaised = startsWithSips(requestUri) && request.requestUri.scheme !== "sips";
-  if (isRaised) requestUri = sipFormOfSips(requestUri);
-  if (requestUri !== request.requestUri && requestUri !== request.requestUriText)
-    edits.requestUri = requestUri;
+  let isSips = startsWithSips(requestUri);
+  const isRaised = isSips && request.requestUri.scheme !== "sips";
+  if (isRaised) {
+    requestUri = sipFormOfSips(requestUri);
+    read = typeof requestUri === "string" ? undefined : requestUri;
+    isSips = false;
+  }
+  // All of one shape.
+  const edits: Writable<ForwardEdits> = {
+    requestUri: requestUri === request.requestUri ? undefined : requestUri,
+    maxForwards: undefined,
+    removeRoutes: undefined,
+    routes: undefined,
+    pushRoutes: undefined,
+    recordRoutes: undefined,
+    recordRoute: undefined,
+    path: undefined,
+    printed: undefined,
+    add: undefined,
+    remove: undefined,
+  };
 
   // Step 3: absent counts as 71, so that 70 is added.
   edits.maxForwards = Math.min(255, (request.maxForwards ?? 71) - 1);
@@ -117,19 +135,19 @@ export function planForward(
   if (nextHop === undefined) {
     flow = target.flow;
     if (flow === undefined) addresses = target.addresses;
-    if (isRaised || startsWithSips(requestUri)) {
+    if (isRaised || isSips) {
       // §26.2.2: not by a way without TLS, however well it is known.
       if (flow !== undefined && !isTls(flow.transport)) flow = undefined;
       addresses = addresses?.filter(({ transport }) => isTls(transport));
       if (addresses?.length === 0) addresses = undefined;
     }
     if (flow === undefined && addresses === undefined) {
-      nextHop = typeof requestUri === "string" ? parseUri(requestUri) : requestUri;
+      nextHop = read ?? parseUri(requestUri as string);
       if (edits.requestUri === requestUri) requestUriRead = nextHop;
     }
   }
   // Step 7: a SIPS Request-URI makes the next hop's URI count as SIPS.
-  const isSecure = startsWithSips(requestUri) || nextHop?.scheme === "sips";
+  const isSecure = isSips || nextHop?.scheme === "sips";
   if ((isSecure || isRaised) && nextHop !== undefined && isSipUri(nextHop) && nextHop.scheme === "sip") {
     nextHop = { ...nextHop, scheme: "sips" };
   }
@@ -138,14 +156,14 @@ export function planForward(
   const listener =
     target.listener ?? (leaveBy && settings.listenerNamed(leaveBy.host, leaveBy.port, transportOf(leaveBy)));
   if (settings.recordRoute && mayFormDialog(request.method)) {
-    const plan = { flow, addresses, nextHop, listener };
-    edits.recordRoutes = recordRoutes(settings, request, arrival, plan, isSecure);
+    const way = { flow, addresses, nextHop, listener };
+    addRecordRoutes(settings, request, arrival, way, isSecure, edits);
   }
   if (settings.addPath && request.method === "REGISTER" && supportsPath(request)) {
     const uri = ownUri(arrival.listener, settings.sentBy(arrival), false);
     edits.path = [`<${uri}${pathParams(settings.key, arrival)}>`];
   }
-  edits.add = addBreadth(request, breadth, edits);
+  addBreadth(request, breadth, edits);
   if (request.headers.has("Proxy-Authorization")) consumeCredentials(settings, request, edits);
   if (!request.headers.has("Content-Length")) {
     // Step 9, and harmless on UDP.
@@ -178,24 +196,35 @@ function mayFormDialog(method: string): boolean {
   return method === "INVITE" || !outsideDialogs.has(method);
 }
 
-function recordRoutes(
+function addRecordRoutes(
   settings: ForwardSettings,
   request: SipRequest,
   arrival: Flow,
-  plan: Way,
+  way: Way,
   isSecure: boolean,
-): string[] {
-  const { flow } = plan;
-  const params = recordRouteParams(settings.key, request, flowToSender(request, arrival), flow);
-  const inbound = ownUri(arrival.listener, settings.sentBy(arrival), isSecure);
-  const leaving = flow ?? leavingFlow(settings, arrival, plan);
-  const outbound = showsTheSame(leaving.listener, arrival.listener)
-    ? inbound
-    : ownUri(leaving.listener, settings.sentBy(leaving), isSecure);
+  edits: Writable<ForwardEdits>,
+): void {
+  const { flow } = way;
+  const { ownRoutes } = settings;
+  const { listener } = arrival;
+  const sender = flowToSender(request, arrival);
+  const leaving = flow ?? leavingFlow(settings, arrival, way);
+  const isPlain = sender === undefined && flow === undefined;
+  const isOneAddress = showsTheSame(leaving.listener, listener);
+  if (isPlain && isOneAddress) {
+    edits.recordRoute = ownRoutes.ofListener(listener, isSecure);
+    if (edits.recordRoute !== undefined) return;
+  }
+  const inbound = ownUri(listener, settings.sentBy(arrival), isSecure);
+  const outbound = isOneAddress ? inbound : ownUri(leaving.listener, settings.sentBy(leaving), isSecure);
+  if (isPlain && outbound === inbound) {
+    edits.recordRoute = ownRoutes.of(inbound, listener, isSecure);
+    return;
+  }
+  const params = recordRouteParams(settings.key, request, sender, flow);
   // RFC 5658 §4: two values where the two sides must use different URIs, the one for downstream on top.
-  return outbound === inbound
-    ? [`<${inbound}${params}>`]
-    : [`<${outbound}${params}>`, `<${inbound}${params}>`];
+  edits.recordRoutes =
+    outbound === inbound ? [`<${inbound}${params}>`] : [`<${outbound}${params}>`, `<${inbound}${params}>`];
 }
 
 /** As much of the flow that a copy will take as can be told before its target is located. */
@@ -272,23 +301,22 @@ function findListener(listeners: Iterable<Listener>, transport: TransportName): 
 
 // --- Headers -------------------------------------------------------------------------------------------------
 
-const breadthAdded: readonly HeaderInit[] = [["Max-Breadth", defaultMaxBreadth]];
+const wholeBreadth = new PrintedHeaders([["Max-Breadth", defaultMaxBreadth]]);
 
 /** RFC 5393 §5.3.3: every forwarded request has exactly one Max-Breadth, never above our maximum. */
-function addBreadth(
-  request: SipRequest,
-  share: number | undefined,
-  edits: Writable<ForwardEdits>,
-): HeaderInit[] | undefined {
+function addBreadth(request: SipRequest, share: number | undefined, edits: Writable<ForwardEdits>): void {
   const has = request.headers.has("Max-Breadth");
   if (share === undefined || share === defaultMaxBreadth) {
-    if (!has) return breadthAdded as HeaderInit[];
-    if (breadthOf(request) === receivedBreadth(request)) return undefined;
+    if (!has) {
+      edits.printed = wholeBreadth;
+      return;
+    }
+    if (breadthOf(request) === receivedBreadth(request)) return;
   } else if (has && receivedBreadth(request) === share) {
-    return undefined;
+    return;
   }
   if (has) edits.remove = ["Max-Breadth"];
-  return [["Max-Breadth", share ?? breadthOf(request)]];
+  edits.add = [["Max-Breadth", share ?? breadthOf(request)]];
 }
 
 /** The Incoming Max-Breadth (RFC 5393 §5.3.2), bounded by ours. */
@@ -330,6 +358,10 @@ export function supportsPath({ headers }: SipRequest): boolean {
 
 // --- URIs ----------------------------------------------------------------------------------------------------
 
+function hasPartsToStrip(uri: Uri): boolean {
+  return isSipUri(uri) && (uri.headers.size > 0 || uri.params.has("method"));
+}
+
 function needsStripping(uri: string): boolean {
   return uri.includes("?") || (uri.includes(";") && /;method=/i.test(uri));
 }
@@ -365,5 +397,7 @@ export function wouldDowngrade(request: SipRequest, target: ProxyTarget): boolea
 }
 
 function startsWithSips(uri: string | Uri): boolean {
-  return typeof uri === "string" ? /^sips:/i.test(uri) : uri.scheme === "sips";
+  if (typeof uri !== "string") return uri.scheme === "sips";
+  // The fourth letter tells nearly all others apart.
+  return (uri.charCodeAt(3) | 0x20) === 115 && /^sips:/i.test(uri);
 }

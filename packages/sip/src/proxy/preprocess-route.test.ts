@@ -3,8 +3,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hashKey } from "../keyed-hash.ts";
-import { parseMessage, parseUri, printUri, type SipRequest, type Uri } from "../message/index.ts";
+import {
+  noLimits,
+  parseMessage,
+  parseUri,
+  printUri,
+  type SipRequest,
+  splice,
+  type Uri,
+} from "../message/index.ts";
 import type { Flow, Listener } from "../transport/flow.ts";
+import { OwnRoutes } from "./own-route.ts";
 import { preprocessRoute, untouched } from "./preprocess-route.ts";
 import { pathParams, recordRouteParams } from "./record-route.ts";
 
@@ -176,20 +185,53 @@ const rows: readonly (readonly [title: string, SipRequest, Expected])[] = [
   ["§16.4, foreign maddr: stays", request("sip:bob@other.net;maddr=10.9.9.9", []), {}],
 ];
 
+const ownRoutes = new OwnRoutes(key);
+const own = ownRoutes.of("sip:10.0.0.1;lr", listener, false);
+// Also for a proxy that knows its own values by their letters.
+const selves = [
+  ["", self],
+  [", value known", { ...self, ownRoutes }],
+] as const;
 for (const [title, message, expected] of rows) {
-  test(title, () => {
-    const decision = preprocessRoute(message, arrival, self);
-    assert.deepEqual(
-      {
-        popped: decision.popped,
-        uri: decision.requestUri === undefined ? undefined : printUri(decision.requestUri),
-        left: decision.remaining.length,
-        recorded: decision.isRecorded,
-        flow: decision.flowId,
-        last: decision.tookLast,
-      },
-      { popped: 0, uri: undefined, left: 0, recorded: false, flow: undefined, last: false, ...expected },
-    );
+  for (const [manner, who] of selves) {
+    test(title + manner, () => {
+      const decision = preprocessRoute(message, arrival, who);
+      assert.deepEqual(
+        {
+          popped: decision.popped,
+          uri: decision.requestUri === undefined ? undefined : printUri(decision.requestUri),
+          left: decision.remaining.length,
+          recorded: decision.isRecorded,
+          flow: decision.flowId,
+          last: decision.tookLast,
+        },
+        { popped: 0, uri: undefined, left: 0, recorded: false, flow: undefined, last: false, ...expected },
+      );
+    });
+  }
+}
+
+test("a value known by its letters, leads to one decision for both directions", () => {
+  const who = { ...self, ownRoutes };
+  assert.equal(preprocessRoute(request(bob, [plain]), arrival, who), own.decision);
+  assert.equal(
+    preprocessRoute(request(bob, [plain], { from: "bob", to: "alice" }), arrival, who),
+    own.decision,
+  );
+  assert.notEqual(preprocessRoute(request(bob, [`${plain} `, next]), arrival, who), own.decision);
+});
+
+for (const [title, from] of [
+  ["as text", "alice"],
+  ["as text, of a tag that is too long for it", "a".repeat(5000)],
+] as const) {
+  test(`the value that is written in bytes, the same ${title}`, () => {
+    const message = request(bob, [], { from, to: "" });
+    const recorded = splice(message, { recordRoute: own });
+    const [value] = (parseMessage(recorded, noLimits) as SipRequest).headers.rawAll("Record-Route");
+    assert.equal(value, `<sip:10.0.0.1;lr${recordRouteParams(key, message, undefined, undefined)}>`);
+    assert.equal(own.leads(request(bob, [value ?? ""], { from: "bob", to: from })), true);
+    assert.equal(own.leads(request(bob, [value ?? ""], { from: "bob", to: `${from}x` })), false);
   });
 }
 

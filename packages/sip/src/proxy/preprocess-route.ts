@@ -3,6 +3,7 @@
 import type { HashKey } from "../keyed-hash.ts";
 import { isSipUri, type NameAddr, type SipRequest, type SipUri, type Uri } from "../message/index.ts";
 import type { Flow } from "../transport/flow.ts";
+import type { OwnRoutes } from "./own-route.ts";
 import { isPathValue, isSigned, type RecordedRoute, verifyRoute } from "./record-route.ts";
 
 /** What preprocessing found. The message itself is not touched: forwarding applies this as edits. */
@@ -48,6 +49,7 @@ export const untouched: RouteDecision = {
 /** What preprocessing must know of this proxy. */
 export interface OwnIdentity {
   readonly key: HashKey;
+  readonly ownRoutes?: OwnRoutes;
   isOurs(uri: Uri): boolean;
 }
 
@@ -61,6 +63,11 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
   const mayNameUs = isSipUri(received) && (isSigned(received) || received.params.has("maddr"));
   // The common case: no Route, and no parameter that could concern us.
   if (!hasRoute && !mayNameUs) return untouched;
+  if (!mayNameUs && request.hasToTag) {
+    // In a dialog there is nearly always one Route value, which we recorded.
+    const route = self.ownRoutes?.leading(request);
+    if (route !== undefined && self.isOurs(route.uri)) return route.decision;
+  }
 
   let routes = hasRoute ? request.headers.getAll("Route") : noRoutes;
   let requestUri: Uri | undefined;

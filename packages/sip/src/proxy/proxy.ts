@@ -18,6 +18,7 @@ import type { Stack } from "../stack.ts";
 import type { IncomingRequest, Roles } from "../transaction/transaction-user.ts";
 import type { Listener } from "../transport/flow.ts";
 import { supportsPath } from "./forward.ts";
+import { OwnRoutes } from "./own-route.ts";
 import { type OwnIdentity, preprocessRoute, type RouteDecision, untouched } from "./preprocess-route.ts";
 import { type ContextSettings, ResponseContext } from "./response-context.ts";
 import type { RouteContext, RouteProgram } from "./route.ts";
@@ -101,10 +102,12 @@ export class ProxyServer {
     if (!(timerC > 180)) throw new ArgumentError("timerC must be more than 180 seconds (RFC 3261 §16.6)");
     if (secret !== undefined && secret.length !== 16) throw new ArgumentError("secret must have 16 bytes");
     const key = hashKey(secret ?? options.random.bytes(16));
+    const ownRoutes = new OwnRoutes(key);
     this.#settings = {
       stack,
       clock,
       key,
+      ownRoutes,
       timerC: new TimerC(clock, timerC * 1000),
       recordRoute: options.recordRoute ?? true,
       addPath: options.addPath ?? true,
@@ -119,7 +122,7 @@ export class ProxyServer {
       listenerNamed: (host, port, transport) => stack.listenerNamed(host, port, transport),
       listenerFor: (transport, address, preferred) => stack.listenerFor(transport, address, preferred),
     };
-    this.#identity = { key, isOurs: (uri) => options.isOurs(uri) };
+    this.#identity = { key, ownRoutes, isOurs: (uri) => options.isOurs(uri) };
     this.#rules = {
       uriSchemes: new Set(options.uriSchemes ?? ["sip", "sips", "tel"]),
       proxyRequire: new Set((options.proxyRequire ?? []).map((tag) => tag.toLowerCase())),

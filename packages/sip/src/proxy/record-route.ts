@@ -14,7 +14,7 @@ export interface RecordedRoute {
 }
 
 // URI parameters: `sig` signs the dialog and the flows; `up` and `down` name the flows towards the two ends.
-const signatureParam = "sig";
+export const signatureParam = "sig";
 const upParam = "up";
 const downParam = "down";
 

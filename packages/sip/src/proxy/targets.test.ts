@@ -200,7 +200,9 @@ test("targetsOf, UDP, contact is the source, several listeners: by the one that 
   const bound = binding("sip:a@203.0.113.9:5060", { flowId: "live-udp", received: from("UDP") });
   const listenerOf = (id: string) => flows.get(id)?.listener;
   const [target] = targetsOf([bound], (id) => flows.get(id), isOurs, listenerOf);
-  assert.deepEqual(target, { uri: bound.contact, q: 1, listener });
+  const { uri, q, listener: leaveBy, flow, addresses, path } = target!;
+  assert.deepEqual({ uri, q, leaveBy }, { uri: bound.contact, q: 1, leaveBy: listener });
+  assert.deepEqual([flow, addresses, path], [undefined, undefined, undefined]);
 });
 for (const [title, bound, expected] of ways) {
   test(`targetsOf, ${title}`, () => {

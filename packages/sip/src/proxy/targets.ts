@@ -7,20 +7,22 @@ import type { Flow, Listener, Target } from "../transport/flow.ts";
 export interface ProxyTarget {
   /** The Request-URI of the copy. */
   readonly uri: string | Uri;
+  /** `uri` as a value, if that was read already. */
+  readonly read?: Uri | undefined;
   /** 0 to 1, as in Contact; used by the order "by q". Default 1. */
-  readonly q?: number;
+  readonly q?: number | undefined;
   /** Pushed on top of Route, as URIs in angle brackets: the Path of a registration (RFC 3327 §5.4), or local policy. */
-  readonly path?: readonly string[];
+  readonly path?: readonly string[] | undefined;
   /** Send over this flow and no other: the one that registered (RFC 5626 §5.3). */
-  readonly flow?: Flow;
+  readonly flow?: Flow | undefined;
   /** Send there instead of locating the URI: the address that a registration over UDP came from. */
-  readonly addresses?: readonly Target[];
+  readonly addresses?: readonly Target[] | undefined;
   /** Leave by this listener, if it can reach the target. Default: the one that fits best. */
-  readonly listener?: Listener;
+  readonly listener?: Listener | undefined;
   /** Milliseconds after which this branch of an INVITE is cancelled; default: until timer C. */
   readonly ringTime?: number;
   /** Tried in its place if it cannot be reached: another flow of the same instance (RFC 5626 §5.3). */
-  readonly otherwise?: ProxyTarget;
+  readonly otherwise?: ProxyTarget | undefined;
   /** How many redirections led here; 0 for targets of the route program. */
   readonly generation?: number;
 }
@@ -180,29 +182,43 @@ function targetOf(
   isOurs: (uri: Uri) => boolean,
   listenerOf: (flowId: string) => Listener | undefined,
 ): ProxyTarget | undefined {
-  const { contact: uri, q, path, flowId, received } = binding;
-  if (path.length > 0) return leadsHere(uri, isOurs) ? undefined : { uri, q, path };
-  if (received === undefined || flowId === undefined) return leadsHere(uri, isOurs) ? undefined : { uri, q };
+  const { path, flowId, received } = binding;
+  const read = readContact(binding.contact);
+  const leadsHere = read !== undefined && isOurs(read);
+  if (path.length > 0 || received === undefined || flowId === undefined)
+    return leadsHere ? undefined : targetBy(binding, read);
   const isReliable = received.transport !== "UDP";
   if (
     !isReliable &&
+    !leadsHere &&
     binding.regId === undefined &&
-    isReachable(uri, received.address) &&
-    !leadsHere(uri, isOurs)
+    read !== undefined &&
+    isReachableUri(read, received.address)
   ) {
-    const listener = listenerOf(flowId);
-    return listener === undefined ? { uri, q } : { uri, q, listener };
+    return targetBy(binding, read, undefined, undefined, listenerOf(flowId));
   }
   const flow = flowById(flowId);
-  if (flow !== undefined && flow.state !== "closed") return { uri, q, flow };
-  return isReliable ? undefined : { uri, q, addresses: [received] };
+  if (flow !== undefined && flow.state !== "closed") return targetBy(binding, read, flow);
+  return isReliable ? undefined : targetBy(binding, read, undefined, [received]);
 }
 
-function leadsHere(contact: string, isOurs: (uri: Uri) => boolean): boolean {
+/** All of one shape. */
+function targetBy(
+  { contact, q, path }: RegisteredContact,
+  read: Uri | undefined,
+  flow?: Flow,
+  addresses?: readonly Target[],
+  listener?: Listener,
+): ProxyTarget {
+  return { uri: contact, read, q, path: path.length > 0 ? path : undefined, flow, addresses, listener };
+}
+
+/** The URI of a contact; undefined if it cannot be read. */
+function readContact(contact: string): Uri | undefined {
   try {
-    return isOurs(parseUri(contact));
+    return parseUri(contact);
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -212,14 +228,12 @@ function leadsHere(contact: string, isOurs: (uri: Uri) => boolean): boolean {
  */
 export function isReachable(contact: string, source: string): boolean {
   if (namesHost(contact, source)) return true;
-  let uri: Uri;
-  try {
-    uri = parseUri(contact);
-  } catch {
-    return false;
-  }
-  if (!isSipUri(uri)) return true;
-  return !isPrivateHost(uri.host);
+  const uri = readContact(contact);
+  return uri !== undefined && isReachableUri(uri, source);
+}
+
+function isReachableUri(uri: Uri, source: string): boolean {
+  return !isSipUri(uri) || uri.host === source || !isPrivateHost(uri.host);
 }
 
 /** By a look at the text, which nearly always will do: the whole address, between "@" or ":" and what may follow it. */
