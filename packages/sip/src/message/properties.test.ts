@@ -212,6 +212,22 @@ test("torture messages cut off anywhere, throw nothing but ParseError", () => {
   }
 });
 
+test("a message, means the same wherever in a buffer its bytes begin and whatever stands around them", () => {
+  const room = new Uint8Array(65536).fill(13);
+  for (const message of torture) {
+    const expected = orParseError(() => meaning(parseMessage(message)));
+    for (const start of [1, 2, 3]) {
+      room.set(message, start);
+      const moved = room.subarray(start, start + message.length);
+      assert.deepEqual(
+        orParseError(() => meaning(parseMessage(moved))),
+        expected,
+      );
+      moved.fill(13);
+    }
+  }
+});
+
 test("noise, throws nothing but ParseError", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
