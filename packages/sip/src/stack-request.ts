@@ -35,8 +35,8 @@ export interface RequestHost {
   now(): number;
   newBranch(): string;
   flowTo(target: Target, now: number, preferred?: Listener): Flow;
-  /** Topmost Via for a request on that flow. */
-  via(flow: Flow, branch: string): string;
+  /** Topmost Via for a request on that flow, up to the branch. */
+  viaUpToBranch(flow: Flow): string;
   /** RFC 3263; calls back at once if nothing needs to be asked. */
   locate(uri: Uri, then: (result: readonly Target[] | Error, now: number) => void, now: number): void;
   onError(error: unknown): void;
@@ -267,7 +267,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
       return;
     }
     const branch = this.#newBranch();
-    const bytes = draft.withVia(host.via(flow, branch));
+    const bytes = draft.withVia(host.viaUpToBranch(flow), branch);
     if (bytes.length <= host.udpSizeLimit || host.memory.isWithoutTcp(target, now)) {
       this.#send(flow, branch, bytes, now);
       return;
@@ -279,7 +279,7 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
 
   #attempt(flow: Flow, draft: RequestDraft, now: number): void {
     const branch = this.#newBranch();
-    this.#send(flow, branch, draft.withVia(this.#host.via(flow, branch)), now);
+    this.#send(flow, branch, draft.withVia(this.#host.viaUpToBranch(flow), branch), now);
   }
 
   #newBranch(): string {

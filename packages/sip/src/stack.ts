@@ -32,6 +32,7 @@ import {
   type Flow,
   isLiteralAddress,
   type Listener,
+  literalTarget,
   locate,
   SourceRates,
   type StackInput,
@@ -182,7 +183,7 @@ export class Stack implements StackInput {
       now: () => this.#now(),
       newBranch: () => this.#ids.branch(),
       flowTo: (target, now, listener) => transport.flowTo(target, now, listener),
-      via: (flow, branch) => transport.via(flow, branch),
+      viaUpToBranch: (flow) => transport.via(flow, ""),
       locate: (uri, then, now) => this.#locate(uri, then, now),
       onError: (error) => this.#reportError?.(error, undefined),
     };
@@ -360,6 +361,12 @@ export class Stack implements StackInput {
     return listener?.transport === transport ? listener : undefined;
   }
 
+  /** Where requests to this URI go, if nobody has to be asked for it (RFC 3263 §4). */
+  located(uri: Uri): readonly Target[] | undefined {
+    const target = this.#sink.nextHop ?? literalTarget(uri);
+    return target === undefined ? undefined : [target];
+  }
+
   /** True if this is where one of our listeners is reached, its `advertise` address included. */
   isLocalAddress(host: string, port?: number, transport?: TransportName): boolean {
     return this.#transport.isLocalAddress(host, port, transport);
@@ -439,13 +446,13 @@ export class Stack implements StackInput {
   #sendOnce(draft: RequestDraft, options: StatelessOptions, flow: Flow, now: number, target?: Target): void {
     const branch = options.branch ?? this.#ids.branch();
     const suffix = options.branchSuffix === undefined ? "" : `.${options.branchSuffix}`;
-    const bytes = draft.withVia(this.#transport.via(flow, branch + suffix));
+    const bytes = draft.withVia(this.#transport.via(flow, ""), branch + suffix);
     const { memory, udpSizeLimit } = this.#host;
     if (target?.transport === "UDP" && bytes.length > udpSizeLimit && !memory.isWithoutTcp(target, now)) {
       const stream = this.#transport.flowTo({ ...target, transport: "TCP" }, now, options.listener);
       this.#transactions.send(
         stream,
-        draft.withVia(this.#transport.via(stream, branch + suffix)),
+        draft.withVia(this.#transport.via(stream, ""), branch + suffix),
         now,
         draft.callId,
       );
@@ -461,9 +468,9 @@ export class Stack implements StackInput {
     now: number,
     isStateless = false,
   ): void {
-    const { nextHop } = this.#sink;
-    if (nextHop !== undefined) {
-      then([nextHop], now);
+    const targets = this.located(uri);
+    if (targets !== undefined) {
+      then(targets, now);
       return;
     }
     const location = locate(uri);

@@ -435,10 +435,10 @@ function draftWithContact(plan: RequestPlan, init: RequestInit): RequestDraft {
     method: draft.method,
     requestUri: draft.requestUri,
     ...(draft.topRoute === undefined ? {} : { topRoute: draft.topRoute }),
-    withVia(via) {
+    withVia(via, branch = "") {
       const [, transport = "UDP", sentBy = ""] = /^SIP\/2\.0\/(\S+)\s+([^;\s]+)/i.exec(via) ?? [];
       const contact: HeaderInit = ["Contact", plan.contact?.(sentBy, transport.toUpperCase()) ?? ""];
-      return draftRequest({ ...init, headers: [...init.headers, contact] }).withVia(via);
+      return draftRequest({ ...init, headers: [...init.headers, contact] }).withVia(via, branch);
     },
   };
 }

@@ -184,6 +184,11 @@ export class SipHeaders {
     this.#values.set(key, value);
   }
 
+  /** As `has`, by the number in the table: for what is asked of every message. */
+  hasField(id: number): boolean {
+    return firstField(this.#index, id) >= 0;
+  }
+
   /** True if the header field is there, even empty. */
   has(name: string): boolean {
     return this.#find(name, 0) >= 0;

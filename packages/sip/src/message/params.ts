@@ -86,31 +86,40 @@ export function parseParams(bytes: Uint8Array, position: number, end: number, fi
 export class LazyParams implements ReadonlyMap<string, string> {
   /** As written; enumerable, so that comparing two of them compares this. */
   readonly text: string;
-  #map: Params | undefined;
+  readonly #decode: (bytes: Uint8Array) => Params;
+  /** Names and values stand in the text as they are, nothing around them. */
+  readonly #isPlain: boolean;
+  #map: Params | undefined = undefined;
 
-  constructor(text: string) {
+  // One class for both kinds: making an object of a derived class costs twice as much.
+  constructor(text: string, decode: (bytes: Uint8Array) => Params, isPlain: boolean) {
     this.text = text;
+    this.#decode = decode;
+    this.#isPlain = isPlain;
   }
 
   get map(): Params {
-    this.#map ??= this.decode(latin1Bytes(this.text));
+    this.#map ??= this.#decode(latin1Bytes(this.text));
     return this.#map;
-  }
-
-  protected decode(bytes: Uint8Array): Params {
-    return parseParams(bytes, 0, bytes.length, "parameters");
   }
 
   get size(): number {
     return this.map.size;
   }
 
+  // Most that are asked for are one or two, or are not there: no map is made to find them.
   get(name: string): string | undefined {
-    return this.map.get(name);
+    if (!this.#isPlain) return this.map.get(name);
+    const { text } = this;
+    const end = endOfName(text, name);
+    if (end < 0) return undefined;
+    if (text.charCodeAt(end) !== EQUALS) return "";
+    const next = text.indexOf(";", end);
+    return text.slice(end + 1, next < 0 ? text.length : next);
   }
 
   has(name: string): boolean {
-    return this.map.has(name);
+    return this.#isPlain ? endOfName(this.text, name) >= 0 : this.map.has(name);
   }
 
   forEach(callback: (value: string, key: string, map: ReadonlyMap<string, string>) => void): void {
@@ -136,7 +145,29 @@ export class LazyParams implements ReadonlyMap<string, string> {
 
 /** The parameters in [start, end), which `scanParam` has already gone over. */
 export function lazyParams(bytes: Uint8Array, start: number, end: number): Params {
-  return new LazyParams(cutAscii(bytes, start, end));
+  return new LazyParams(cutAscii(bytes, start, end), decodeParams, false);
+}
+
+function decodeParams(bytes: Uint8Array): Params {
+  return parseParams(bytes, 0, bytes.length, "parameters");
+}
+
+/** Where the name of the first parameter that is called so ends in `;name=value;name`; -1 if there is none. */
+function endOfName(text: string, name: string): number {
+  for (let p = 0; p >= 0 && p < text.length; p = text.indexOf(";", p + 1)) {
+    const end = p + 1 + name.length;
+    const after = text.charCodeAt(end);
+    // NaN at the end of the text.
+    if (after !== EQUALS && after !== SEMICOLON && end !== text.length) continue;
+    let i = 0;
+    while (i < name.length && lowerCase(text.charCodeAt(p + 1 + i)) === name.charCodeAt(i)) i++;
+    if (i === name.length) return end;
+  }
+  return -1;
+}
+
+function lowerCase(code: number): number {
+  return code >= 65 && code <= 90 ? code | 0x20 : code;
 }
 
 /** True if the text can stand as a token. */

@@ -8,7 +8,7 @@ import { fieldCount, idOf, trimmedEnd, valueEnd, valueStart } from "./headers.ts
 import type { SipRequest, SipResponse } from "./message.ts";
 import { parseNameAddr } from "./name-addr.ts";
 import { isToken } from "./params.ts";
-import { bodyBytes, checkLine, type HeaderInit, printHeaders, printHeaderValue } from "./serialize.ts";
+import { bodyBytes, type HeaderInit, printHeaders, printHeaderValue } from "./serialize.ts";
 import { type ForwardEdits, requestUriText, splice } from "./splice.ts";
 import { encodeText } from "./text.ts";
 import { parseUri, type Uri } from "./uri.ts";
@@ -30,8 +30,8 @@ export interface RequestDraft {
   readonly topRoute?: Uri | undefined;
   /** If it is at hand: for whoever looks on. */
   readonly callId?: string;
-  /** The whole request with that Via value on top. */
-  withVia(via: string): Uint8Array;
+  /** The whole request with a Via value on top, which may come in two parts: most have the first in common. */
+  withVia(via: string, branch?: string): Uint8Array;
 }
 
 function uriOf(uri: string | Uri): Uri {
@@ -74,8 +74,8 @@ export function draftRequest(init: RequestInit): RequestDraft {
     method,
     requestUri,
     ...(topRoute === undefined ? {} : { topRoute }),
-    withVia(via) {
-      writer.start().text(startLine).text("Via: ").text(checkLine(via, "Via")).text("\r\n");
+    withVia(via, branch = "") {
+      writer.start().text(startLine).text("Via: ").value(via).value(branch).text("\r\n");
       writer.bytes(rest, 0, rest.length);
       if (body !== undefined) writer.bytes(body, 0, body.length);
       return writer.finish();
@@ -138,8 +138,8 @@ class ForwardDraft implements RequestDraft {
     return topRouteAfter(this.#request, this.#edits);
   }
 
-  withVia(via: string): Uint8Array {
-    return splice(this.#request, this.#edits, via);
+  withVia(via: string, branch = ""): Uint8Array {
+    return splice(this.#request, this.#edits, via, branch);
   }
 }
 

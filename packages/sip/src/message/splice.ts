@@ -74,12 +74,13 @@ const ALL = 0xffff;
 
 /**
  * The message's bytes with the edits done. Everything else stays byte for byte. Throws ArgumentError for line breaks in edits.
- * @param via put on top
+ * @param via put on top, `branch` behind it
  */
 export function splice(
   message: SipMessage,
   edits: Edits,
   via: string | undefined = edits.pushVia,
+  branch = "",
 ): Uint8Array {
   const { bytes, index, layout } = message;
   const { recordRoutes, recordRoute, path, maxForwards, remove } = edits;
@@ -93,7 +94,7 @@ export function splice(
     at = end;
   }
   at = copy(bytes, at, layout.headersStart);
-  if (via !== undefined) writeLine("Via: ", via);
+  if (via !== undefined) writer.text("Via: ").value(via).value(branch).text("\r\n");
 
   // New values stand above the first field of their name; if there is none, here: Record-Route, then Path, then Route.
   const newRoutes = edits.routes ?? edits.pushRoutes;

@@ -288,7 +288,7 @@ export function uriOfParts(bytes: Uint8Array, parts: UriParts): Uri {
     password: passwordStart < 0 ? undefined : decodePart(bytes, passwordStart, parts.passwordEnd, true),
     host: decodeHost(bytes, parts.hostStart, parts.hostEnd, parts.isHostPlain),
     port: port < 0 ? undefined : port,
-    params: paramsStart === paramsEnd ? noParams : new UriParams(cutAscii(bytes, paramsStart, paramsEnd)),
+    params: paramsStart === paramsEnd ? noParams : uriParams(cutAscii(bytes, paramsStart, paramsEnd)),
     headers: headersStart < 0 ? noParams : decodeUriHeaders(bytes, headersStart, end),
   } as SipUri;
 }
@@ -326,55 +326,15 @@ function decodePart(bytes: Uint8Array, start: number, end: number, mayBeEscaped:
   return cutAscii(bytes, start, end);
 }
 
-/** Most that are asked for are one or two, or are not there: no map is made to find them. */
-class UriParams extends LazyParams {
-  readonly #isEscaped: boolean;
-
-  constructor(text: string) {
-    super(text);
-    this.#isEscaped = text.includes("%");
-  }
-
-  protected override decode(bytes: Uint8Array): Params {
-    return decodeUriParams(bytes, 0, bytes.length);
-  }
-
-  override has(name: string): boolean {
-    return this.#isEscaped ? super.has(name) : endOfName(this.text, name) >= 0;
-  }
-
-  override get(name: string): string | undefined {
-    if (this.#isEscaped) return super.get(name);
-    const { text } = this;
-    const end = endOfName(text, name);
-    if (end < 0) return undefined;
-    if (text.charCodeAt(end) !== EQUALS) return "";
-    const next = text.indexOf(";", end);
-    return text.slice(end + 1, next < 0 ? text.length : next);
-  }
+/** Text without escapes can be searched as it is. */
+function uriParams(text: string): Params {
+  return new LazyParams(text, decodeUriParams, !text.includes("%"));
 }
 
-/** Where the name of the first parameter that is called so ends in `;name=value;name`; -1 if there is none. */
-function endOfName(text: string, name: string): number {
-  for (let p = 0; p >= 0 && p < text.length; p = text.indexOf(";", p + 1)) {
-    const end = p + 1 + name.length;
-    const after = text.charCodeAt(end);
-    // NaN at the end of the text.
-    if (after !== EQUALS && after !== SEMICOLON && end !== text.length) continue;
-    let i = 0;
-    while (i < name.length && lowerCase(text.charCodeAt(p + 1 + i)) === name.charCodeAt(i)) i++;
-    if (i === name.length) return end;
-  }
-  return -1;
-}
-
-function lowerCase(code: number): number {
-  return code >= 65 && code <= 90 ? code | 0x20 : code;
-}
-
-function decodeUriParams(bytes: Uint8Array, start: number, end: number): Params {
+function decodeUriParams(bytes: Uint8Array): Params {
   const params = new Map<string, string>();
-  let p = start;
+  const end = bytes.length;
+  let p = 0;
   while (p < end) {
     let next = p + 1;
     let equals = -1;

@@ -3,6 +3,7 @@
 
 import { optionTags } from "../core/index.ts";
 import type { HashKey } from "../keyed-hash.ts";
+import { CONTENT_LENGTH, headerIdOf } from "../message/header-table.ts";
 import {
   type ForwardEdits,
   type HeaderInit,
@@ -16,12 +17,15 @@ import {
   type SipRequest,
   type Uri,
 } from "../message/index.ts";
-import { isLiteralAddress, isWildcard } from "../transport/address.ts";
-import type { Flow, Listener, TransportName } from "../transport/flow.ts";
+import { isWildcard } from "../transport/address.ts";
+import type { Flow, Listener, Target, TransportName } from "../transport/flow.ts";
 import type { OwnRoutes } from "./own-route.ts";
 import type { RouteDecision } from "./preprocess-route.ts";
 import { pathParams, recordRouteParams } from "./record-route.ts";
 import { isReachable, type ProxyTarget } from "./targets.ts";
+
+const MAX_BREADTH = headerIdOf("Max-Breadth");
+const PROXY_AUTHORIZATION = headerIdOf("Proxy-Authorization");
 
 /** RFC 5393 §5.3.3: what a request without Max-Breadth gets, and the most that one may bring. */
 export const defaultMaxBreadth = 60;
@@ -42,6 +46,8 @@ export interface ForwardSettings {
   sentBy(flow: Flow): string;
   /** All listeners: a copy may leave by another one than it came in. */
   listeners(): Iterable<Listener>;
+  /** Where requests to this URI go, if nobody has to be asked for it. */
+  located(uri: Uri): readonly Target[] | undefined;
   /** The listener that is reached there. */
   listenerNamed(host: string, port: number | undefined, transport: TransportName): Listener | undefined;
   /** The listener of that transport that requests to this address leave by. */
@@ -52,15 +58,14 @@ export interface ForwardSettings {
 export interface Forwarding {
   readonly edits: ForwardEdits;
   readonly flow: Flow | undefined;
-  readonly addresses: ProxyTarget["addresses"];
+  readonly addresses: readonly Target[] | undefined;
+  /** What has to be located first. */
   readonly nextHop: Uri | undefined;
   /** The Request-URI of the edits, where it had to be read. */
   readonly requestUri: Uri | undefined;
   /** Leave by this one, if it can reach the target. */
   readonly listener: Listener | undefined;
 }
-
-type Way = Omit<Forwarding, "edits" | "requestUri">;
 
 /**
  * Plans one copy.
@@ -130,7 +135,7 @@ export function planForward(
   }
 
   let flow: Flow | undefined;
-  let addresses: ProxyTarget["addresses"];
+  let addresses: readonly Target[] | undefined;
   let requestUriRead: Uri | undefined;
   if (nextHop === undefined) {
     flow = target.flow;
@@ -151,21 +156,27 @@ export function planForward(
   if ((isSecure || isRaised) && nextHop !== undefined && isSipUri(nextHop) && nextHop.scheme === "sip") {
     nextHop = { ...nextHop, scheme: "sips" };
   }
+  if (nextHop !== undefined) {
+    addresses = settings.located(nextHop);
+    if (addresses !== undefined) nextHop = undefined;
+  }
 
   const { leaveBy } = decision;
   const listener =
-    target.listener ?? (leaveBy && settings.listenerNamed(leaveBy.host, leaveBy.port, transportOf(leaveBy)));
+    target.listener ??
+    decision.listener ??
+    (leaveBy && settings.listenerNamed(leaveBy.host, leaveBy.port, transportOf(leaveBy)));
   if (settings.recordRoute && mayFormDialog(request.method)) {
-    const way = { flow, addresses, nextHop, listener };
-    addRecordRoutes(settings, request, arrival, way, isSecure, edits);
+    const leaving = flow ?? leavingFlow(settings, arrival, addresses?.[0], nextHop, listener);
+    addRecordRoutes(settings, request, arrival, flow, leaving, isSecure, edits);
   }
   if (settings.addPath && request.method === "REGISTER" && supportsPath(request)) {
     const uri = ownUri(arrival.listener, settings.sentBy(arrival), false);
     edits.path = [`<${uri}${pathParams(settings.key, arrival)}>`];
   }
   addBreadth(request, breadth, edits);
-  if (request.headers.has("Proxy-Authorization")) consumeCredentials(settings, request, edits);
-  if (!request.headers.has("Content-Length")) {
+  if (request.headers.hasField(PROXY_AUTHORIZATION)) consumeCredentials(settings, request, edits);
+  if (!request.headers.hasField(CONTENT_LENGTH)) {
     // Step 9, and harmless on UDP.
     edits.add = [...(edits.add ?? []), ["Content-Length", request.body.length]];
   }
@@ -200,15 +211,14 @@ function addRecordRoutes(
   settings: ForwardSettings,
   request: SipRequest,
   arrival: Flow,
-  way: Way,
+  flow: Flow | undefined,
+  leaving: Flow,
   isSecure: boolean,
   edits: Writable<ForwardEdits>,
 ): void {
-  const { flow } = way;
   const { ownRoutes } = settings;
   const { listener } = arrival;
   const sender = flowToSender(request, arrival);
-  const leaving = flow ?? leavingFlow(settings, arrival, way);
   const isPlain = sender === undefined && flow === undefined;
   const isOneAddress = showsTheSame(leaving.listener, listener);
   if (isPlain && isOneAddress) {
@@ -231,19 +241,17 @@ function addRecordRoutes(
 function leavingFlow(
   settings: ForwardSettings,
   arrival: Flow,
-  { addresses, nextHop, listener: preferred }: Way,
+  first: Target | undefined,
+  nextHop: Uri | undefined,
+  preferred: Listener | undefined,
 ): Flow {
-  const first = addresses?.[0];
   const transport = first?.transport ?? transportOf(nextHop);
-  const host =
-    first?.address ??
-    (nextHop !== undefined && isSipUri(nextHop) ? (nextHop.params.get("maddr") ?? nextHop.host) : "");
   let listener: Listener | undefined;
-  if (isLiteralAddress(host)) listener = settings.listenerFor(transport, host, preferred);
+  if (first !== undefined) listener = settings.listenerFor(transport, first.address, preferred);
   else if (preferred?.transport === transport) listener = preferred;
   else if (transport !== arrival.transport) listener = findListener(settings.listeners(), transport);
   if (listener === undefined || showsTheSame(listener, arrival.listener)) return arrival;
-  const remote = isLiteralAddress(host) ? { address: host, port: 0 } : arrival.remote;
+  const remote = first === undefined ? arrival.remote : { address: first.address, port: 0 };
   return { ...arrival, transport, listener, remote };
 }
 
@@ -305,7 +313,7 @@ const wholeBreadth = new PrintedHeaders([["Max-Breadth", defaultMaxBreadth]]);
 
 /** RFC 5393 §5.3.3: every forwarded request has exactly one Max-Breadth, never above our maximum. */
 function addBreadth(request: SipRequest, share: number | undefined, edits: Writable<ForwardEdits>): void {
-  const has = request.headers.has("Max-Breadth");
+  const has = request.headers.hasField(MAX_BREADTH);
   if (share === undefined || share === defaultMaxBreadth) {
     if (!has) {
       edits.printed = wholeBreadth;
@@ -321,7 +329,7 @@ function addBreadth(request: SipRequest, share: number | undefined, edits: Writa
 
 /** The Incoming Max-Breadth (RFC 5393 §5.3.2), bounded by ours. */
 export function breadthOf(request: SipRequest): number {
-  if (!request.headers.has("Max-Breadth")) return defaultMaxBreadth;
+  if (!request.headers.hasField(MAX_BREADTH)) return defaultMaxBreadth;
   const received = receivedBreadth(request);
   return received >= 1 && received < defaultMaxBreadth ? received : defaultMaxBreadth;
 }

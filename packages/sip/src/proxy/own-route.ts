@@ -39,7 +39,7 @@ export class OwnRoute implements LineWriter {
     this.uri = parseUri(text) as SipUri;
     this.listener = listener;
     this.isSecure = isSecure;
-    this.decision = { ...untouched, popped: 1, isRecorded: true, leaveBy: this.uri };
+    this.decision = { ...untouched, popped: 1, isRecorded: true, leaveBy: this.uri, listener };
     this.#key = key;
     const start = `<${text};${signatureParam}=`;
     this.#signatureAt = start.length;

@@ -2,7 +2,7 @@
 
 import type { HashKey } from "../keyed-hash.ts";
 import { isSipUri, type NameAddr, type SipRequest, type SipUri, type Uri } from "../message/index.ts";
-import type { Flow } from "../transport/flow.ts";
+import type { Flow, Listener } from "../transport/flow.ts";
 import type { OwnRoutes } from "./own-route.ts";
 import { isPathValue, isSigned, type RecordedRoute, verifyRoute } from "./record-route.ts";
 
@@ -23,6 +23,8 @@ export interface RouteDecision {
   readonly isRecorded: boolean;
   /** The last of the values taken off that we recorded: it names the listener to leave by (RFC 5658 §4). */
   readonly leaveBy: SipUri | undefined;
+  /** That listener, if it is known. */
+  readonly listener: Listener | undefined;
   /** The flow to go on over, named by a signed value; only where no Route remains. */
   readonly flowId: string | undefined;
   /** True if that flow was named by a Path: then there is no other way (RFC 5626 §5.3.1). */
@@ -41,6 +43,7 @@ export const untouched: RouteDecision = {
   remaining: noRoutes,
   isRecorded: false,
   leaveBy: undefined,
+  listener: undefined,
   flowId: undefined,
   isPath: false,
   isForged: false,
@@ -128,6 +131,7 @@ export function preprocessRoute(request: SipRequest, arrival: Flow, self: OwnIde
     // Whoever registered through us knows the Path: it opens the way over its flow and nowhere else.
     isRecorded: isRecorded && !(isPath && remaining.length > 0),
     leaveBy,
+    listener: undefined,
     // Further Route values name the next hop; a flow of ours would lead past it.
     flowId: remaining.length === 0 ? flowId : undefined,
     isPath: isPath && remaining.length === 0,

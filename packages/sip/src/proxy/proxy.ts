@@ -94,7 +94,7 @@ export class ProxyServer {
   readonly #program: RouteProgram;
   readonly #admit: Admission | undefined;
   /** Rewritten requests that came along a route of ours. */
-  readonly #recorded = new WeakSet<SipRequest>();
+  #recorded: WeakSet<SipRequest> | undefined;
 
   /** @throws {ArgumentError} if timer C is 3 minutes or less, or the secret is not 16 bytes */
   constructor(options: ProxyOptions) {
@@ -119,6 +119,7 @@ export class ProxyServer {
       isOurRealm: options.isOurRealm?.bind(options) ?? (() => false),
       sentBy: (flow) => stack.sentBy(flow),
       listeners: options.listeners?.bind(options) ?? (() => []),
+      located: (uri) => stack.located(uri),
       listenerNamed: (host, port, transport) => stack.listenerNamed(host, port, transport),
       listenerFor: (transport, address, preferred) => stack.listenerFor(transport, address, preferred),
     };
@@ -170,7 +171,10 @@ export class ProxyServer {
       this.#identity.isOurs(requestUri)
     ) {
       const onward = incoming.withRequest(rewritten(request, decision));
-      if (decision.isRecorded) this.#recorded.add(onward.request);
+      if (decision.isRecorded) {
+        this.#recorded ??= new WeakSet();
+        this.#recorded.add(onward.request);
+      }
       return onward;
     }
     this.#proxyCaught(incoming, decision);
@@ -186,7 +190,7 @@ export class ProxyServer {
   /** A request for a user of ours. */
   route(incoming: IncomingRequest): MaybePromise<void> {
     if (!this.#isValid(incoming, incoming.request.requestUri.scheme)) return undefined;
-    const isRecorded = this.#recorded.has(incoming.request);
+    const isRecorded = this.#recorded?.has(incoming.request) === true;
     const admitted = isRecorded || (this.#admit?.(incoming, "ours") ?? true);
     if (admitted instanceof Promise) {
       return admitted.then((goesOn) => (goesOn ? this.#runProgram(incoming) : undefined));

@@ -2,7 +2,10 @@
 
 import { unknownTags } from "../core/index.ts";
 import { type HashKey, keyedHash } from "../keyed-hash.ts";
+import { headerIdOf } from "../message/header-table.ts";
 import type { HeaderInit, SipRequest } from "../message/index.ts";
+
+const PROXY_REQUIRE = headerIdOf("Proxy-Require");
 
 /** What this proxy accepts. */
 export interface ValidationRules {
@@ -27,7 +30,7 @@ const answeredHere: Refusal = { statusCode: 200 };
 export function validate(request: SipRequest, scheme: string, rules: ValidationRules): Refusal | undefined {
   if (!rules.uriSchemes.has(scheme)) return unsupportedScheme;
   if (request.maxForwards === 0) return request.method === "OPTIONS" ? answeredHere : tooManyHops;
-  if (!request.headers.has("Proxy-Require")) return undefined;
+  if (!request.headers.hasField(PROXY_REQUIRE)) return undefined;
   // §9.2 and §17.1.1.3: Proxy-Require has no meaning in CANCEL, nor in an ACK.
   if (request.method === "ACK" || request.method === "CANCEL") return undefined;
   const unknown = unknownTags(request.headers.rawAll("Proxy-Require"), rules.proxyRequire);

@@ -9,7 +9,7 @@ export function isLiteralAddress(host: string): boolean {
 }
 
 /** Four numbers of at most three digits. Asked several times for each message, hence no regular expression. */
-function isIpv4(host: string): boolean {
+export function isIpv4(host: string): boolean {
   let numbers = 0;
   let digits = 0;
   for (let i = 0; i < host.length; i++) {

@@ -10,7 +10,7 @@ export {
 } from "./address.ts";
 export * from "./flow.ts";
 export { type FramingUser, StreamFraming } from "./framing.ts";
-export { type Location, locate, targetsFor } from "./locate.ts";
+export { type Location, literalTarget, locate, targetsFor } from "./locate.ts";
 export type { NaptrRecord } from "./naptr.ts";
 export {
   defaultLocatorLimits,

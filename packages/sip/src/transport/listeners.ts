@@ -12,21 +12,23 @@ import {
 } from "./address.ts";
 import type { Endpoint, Listener, TransportName } from "./flow.ts";
 
+/** What was asked, and the answer. */
+interface Choice {
+  readonly transport: TransportName;
+  readonly address: string;
+  readonly preferred: Listener | undefined;
+  readonly listener: Listener | undefined;
+}
+
 /** The sockets that wait for peers, by id. */
 export class Listeners {
   readonly #byId = new Map<number, Listener>();
   /** Every host and port that Via of ours can say, and every address that a URI can name us by. */
   readonly #own = new Map<string, { port: number; transport: TransportName; listener: Listener }[]>();
 
-  /** Most requests in a row go to the same few addresses. */
-  #lastChoice:
-    | {
-        transport: TransportName;
-        address: string;
-        preferred: Listener | undefined;
-        listener: Listener | undefined;
-      }
-    | undefined;
+  /** Most requests in a row go to the same few addresses. Those in dialogs prefer a listener, others do not. */
+  #lastChoice: Choice | undefined;
+  #lastPreferred: Choice | undefined;
 
   add(listener: Listener): void {
     this.#byId.set(listener.id, listener);
@@ -54,10 +56,12 @@ export class Listeners {
    * For connections one of another transport will do, its address is all that is used of it.
    */
   choose(transport: TransportName, address: string, preferred?: Listener): Listener | undefined {
-    const last = this.#lastChoice;
+    const last = preferred === undefined ? this.#lastChoice : this.#lastPreferred;
     if (last?.address !== address || last.transport !== transport || last.preferred !== preferred) {
       const listener = this.#best(transport, address, preferred);
-      this.#lastChoice = { transport, address, preferred, listener };
+      const choice = { transport, address, preferred, listener };
+      if (preferred === undefined) this.#lastChoice = choice;
+      else this.#lastPreferred = choice;
       return listener;
     }
     return last.listener;
@@ -128,6 +132,7 @@ export class Listeners {
 
   #index(): void {
     this.#lastChoice = undefined;
+    this.#lastPreferred = undefined;
     this.#own.clear();
     for (const listener of this.#byId.values()) {
       const { address, port, advertise, localAddresses } = listener;

@@ -4,7 +4,7 @@
 import { TransportError } from "../errors.ts";
 import type { SipUri, Uri } from "../message/index.ts";
 import { isSipUri } from "../message/index.ts";
-import { canonicalHost, defaultPort, isLiteralAddress } from "./address.ts";
+import { canonicalHost, defaultPort, isIpv4, isLiteralAddress } from "./address.ts";
 import type { Target, TransportName } from "./flow.ts";
 import type { ResolveQuery } from "./transport.ts";
 
@@ -20,30 +20,39 @@ export type Location =
  */
 export function locate(uri: Uri): Location {
   if (!isSipUri(uri)) return failure(`a ${uri.scheme} URI names no host`);
-  const secure = uri.scheme === "sips";
+  const target = literalTarget(uri);
+  if (target !== undefined) return { kind: "targets", targets: [target] };
   const transport = namedTransport(uri);
   if (transport === "unknown") return failure(`transport ${uri.params.get("transport")} is not known here`);
-  // RFC 3263 §4: TARGET is maddr if present, else the host.
-  const host = canonicalHost(unbracketed(uri.params.get("maddr") || uri.host));
   const { port } = uri;
-  if (!isLiteralAddress(host)) {
-    return {
-      kind: "query",
-      query: {
-        host,
-        secure,
-        uri,
-        ...(port === undefined ? {} : { port }),
-        ...(transport === undefined ? {} : { transport }),
-      },
-    };
-  }
-  // §4.1: a numeric address without transport is UDP for sip, TCP with TLS for sips.
-  const chosen = transport ?? defaultTransport(secure);
   return {
-    kind: "targets",
-    targets: [{ transport: chosen, address: host, port: port ?? defaultPort(chosen) }],
+    kind: "query",
+    query: {
+      host: hostOf(uri),
+      secure: uri.scheme === "sips",
+      uri,
+      ...(port === undefined ? {} : { port }),
+      ...(transport === undefined ? {} : { transport }),
+    },
   };
+}
+
+/** The target that a URI with a literal address is itself; undefined for all others. */
+export function literalTarget(uri: Uri): Target | undefined {
+  if (!isSipUri(uri)) return undefined;
+  const address = hostOf(uri);
+  if (!isLiteralAddress(address)) return undefined;
+  const named = namedTransport(uri);
+  if (named === "unknown") return undefined;
+  // §4.1: a numeric address without transport is UDP for sip, TCP with TLS for sips.
+  const transport = named ?? defaultTransport(uri.scheme === "sips");
+  return { transport, address, port: uri.port ?? defaultPort(transport) };
+}
+
+/** RFC 3263 §4: TARGET is maddr if present, else the host. */
+function hostOf(uri: SipUri): string {
+  const host = uri.params.get("maddr") || uri.host;
+  return isIpv4(host) ? host : canonicalHost(unbracketed(host));
 }
 
 /** RFC 3263 §4.1: where nothing names a transport, UDP for sip and TLS for sips; TCP for those without UDP. */
@@ -69,11 +78,15 @@ export function targetsFor(query: Omit<ResolveQuery, "id">, addresses: readonly 
 
 /** The transport parameter (§19.1.1) as one of ours; sips turns each into its TLS twin (RFC 5630 §3.1.3). */
 function namedTransport(uri: SipUri): TransportName | "unknown" | undefined {
+  const name = uri.params.get("transport");
+  if (name === undefined || name === "") return undefined;
   const secure = uri.scheme === "sips";
-  switch (uri.params.get("transport")?.toLowerCase()) {
-    case undefined:
-    case "":
-      return undefined;
+  const transport = transportCalled(name, secure);
+  return transport === "unknown" ? transportCalled(name.toLowerCase(), secure) : transport;
+}
+
+function transportCalled(name: string, secure: boolean): TransportName | "unknown" {
+  switch (name) {
     case "udp":
       // §4.1: sips needs a reliable, secured transport.
       return secure ? "TLS" : "UDP";
