@@ -6,7 +6,7 @@ import {
   type InviteClientState,
   inviteClientTable,
 } from "./invite-client.ts";
-import { assertCovered, flow, NoteTaker, request, response } from "./sink.test.kit.ts";
+import { assertCovered, flow, key, NoteTaker, request, response } from "./sink.test.kit.ts";
 import { Timer } from "./timers.ts";
 
 const invite = request("INVITE");
@@ -16,7 +16,7 @@ function machineIn(
   transport: "UDP" | "TCP" = "UDP",
 ): { machine: InviteClient; notes: NoteTaker } {
   const notes = new NoteTaker();
-  const machine = new InviteClient("key", flow(transport), invite.bytes, notes, notes);
+  const machine = new InviteClient(key, flow(transport), invite.bytes, notes, notes);
   if (state !== "initial") machine.start(notes.time);
   if (state === "proceeding") happen(machine, "1xx", notes);
   if (state === "completed") happen(machine, "300-699", notes);

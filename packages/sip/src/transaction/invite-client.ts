@@ -10,6 +10,7 @@ import {
   type Table,
 } from "./machine.ts";
 import { noBytes, type SettledTransaction } from "./settled-transactions.ts";
+import type { TransactionKey } from "./transaction-id.ts";
 import type { ResponseUser } from "./transaction-user.ts";
 
 export type InviteClientState =
@@ -101,7 +102,13 @@ export class InviteClient
   #responseFlow: Flow;
   #acknowledged = false;
 
-  constructor(key: string, flow: Flow, invite: Uint8Array, user: ClientTransactionUser, sink: MachineSink) {
+  constructor(
+    key: TransactionKey,
+    flow: Flow,
+    invite: Uint8Array,
+    user: ClientTransactionUser,
+    sink: MachineSink,
+  ) {
     super("initial", key, "INVITE", sink);
     this.flow = flow;
     this.#responseFlow = flow;

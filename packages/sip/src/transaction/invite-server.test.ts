@@ -6,7 +6,7 @@ import {
   type InviteServerState,
   inviteServerTable,
 } from "./invite-server.ts";
-import { assertCovered, flow, NoteTaker, request, response } from "./sink.test.kit.ts";
+import { assertCovered, flow, key, NoteTaker, request, response } from "./sink.test.kit.ts";
 import { Timer } from "./timers.ts";
 
 const invite = request("INVITE");
@@ -17,7 +17,7 @@ function machineIn(
   transport: "UDP" | "TCP" = "UDP",
 ): { machine: InviteServer; notes: NoteTaker } {
   const notes = new NoteTaker();
-  const machine = new InviteServer("key", invite, flow(transport), notes);
+  const machine = new InviteServer(key, invite, flow(transport), notes);
   machine.user = notes.serverUser;
   if (state !== "initial") machine.start(notes.time);
   if (state === "completed" || state === "confirmed" || state === "terminated")
@@ -219,7 +219,7 @@ test("§17.2.1: over TCP no timer G, and the ACK ends it at once", () => {
 
 test("an answer given while the request is passed up starts no 100", () => {
   const notes = new NoteTaker();
-  const machine = new InviteServer("key", invite, flow(), notes);
+  const machine = new InviteServer(key, invite, flow(), notes);
   notes.onDeliver = () => machine.respond(response(invite, 486));
   machine.start(notes.time);
   notes.advance(400);

@@ -3,6 +3,7 @@
 import { type OutgoingResponse, printResponse, type SipRequest } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
 import { type MachineSink, nobody, ServerMachine, type Table } from "./machine.ts";
+import type { TransactionKey } from "./transaction-id.ts";
 import type { Responder } from "./transaction-user.ts";
 
 export type InviteServerState =
@@ -106,7 +107,7 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
   #ackFlow: Flow | undefined = undefined;
   #accepted: AcceptedInvite | undefined = undefined;
 
-  constructor(key: string, invite: SipRequest, flow: Flow, sink: MachineSink) {
+  constructor(key: TransactionKey, invite: SipRequest, flow: Flow, sink: MachineSink) {
     super("initial", key, invite, flow, sink);
   }
 

@@ -5,6 +5,7 @@ import type { OutgoingResponse, SipRequest, SipResponse } from "../message/index
 import type { Flow } from "../transport/index.ts";
 import { noBytes, type SettledTransaction } from "./settled-transactions.ts";
 import { Timer, type TimerOwner } from "./timers.ts";
+import type { TransactionKey } from "./transaction-id.ts";
 import type { Responder, ResponseUser, ServerTransaction, ServerUser } from "./transaction-user.ts";
 
 /** The next state, then what to do, in this order. */
@@ -99,10 +100,15 @@ export interface MachineSink {
 /** What the layer's maps hold. */
 export interface Transaction {
   readonly kind: "client" | "server";
-  /** Its key in the layer's tables. */
-  readonly key: string;
-  /** The hash of the key, for whoever put it there. */
-  hash: number;
+  /** By which the layer finds it. */
+  readonly key: TransactionKey;
+  /** For the table that it is in. */
+  nextInChain: Transaction | undefined;
+  /** The flow whose failure it is told of. */
+  watched: Flow | undefined;
+  /** For the list of those who are told of the same flow. */
+  previousWatcher: Transaction | undefined;
+  nextWatcher: Transaction | undefined;
   readonly method: string;
   readonly flow: Flow;
   readonly state: string;
@@ -118,8 +124,11 @@ export abstract class Machine<State extends string, Event extends string, Action
 {
   abstract readonly kind: "client" | "server";
   abstract readonly flow: Flow;
-  readonly key: string;
-  hash = 0;
+  readonly key: TransactionKey;
+  nextInChain: Transaction | undefined = undefined;
+  watched: Flow | undefined = undefined;
+  previousWatcher: Transaction | undefined = undefined;
+  nextWatcher: Transaction | undefined = undefined;
   readonly method: string;
   statusCode = 0;
   protected readonly sink: MachineSink;
@@ -129,7 +138,7 @@ export abstract class Machine<State extends string, Event extends string, Action
   /** B, D, F, H …: what moves the machine on. */
   #stateTimer: Timer | undefined = undefined;
 
-  constructor(state: State, key: string, method: string, sink: MachineSink) {
+  constructor(state: State, key: TransactionKey, method: string, sink: MachineSink) {
     this.#state = state;
     this.key = key;
     this.method = method;
@@ -260,7 +269,7 @@ export abstract class ServerMachine<State extends string, Event extends string, 
   #lastResponse: Uint8Array | undefined = undefined;
   #responseFlow: Flow;
 
-  constructor(state: State, key: string, request: SipRequest, flow: Flow, sink: MachineSink) {
+  constructor(state: State, key: TransactionKey, request: SipRequest, flow: Flow, sink: MachineSink) {
     super(state, key, request.method, sink);
     this.flow = flow;
     this.#request = request;

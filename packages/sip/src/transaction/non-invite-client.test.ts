@@ -6,7 +6,7 @@ import {
   type NonInviteClientState,
   nonInviteClientTable,
 } from "./non-invite-client.ts";
-import { assertCovered, flow, NoteTaker, request, response } from "./sink.test.kit.ts";
+import { assertCovered, flow, key, NoteTaker, request, response } from "./sink.test.kit.ts";
 import { Timer } from "./timers.ts";
 
 const options = request("OPTIONS");
@@ -16,7 +16,7 @@ function machineIn(
   transport: "UDP" | "TCP" = "UDP",
 ): { machine: NonInviteClient; notes: NoteTaker } {
   const notes = new NoteTaker();
-  const machine = new NonInviteClient("key", "OPTIONS", flow(transport), options.bytes, notes, notes);
+  const machine = new NonInviteClient(key, "OPTIONS", flow(transport), options.bytes, notes, notes);
   if (state !== "initial") machine.start(notes.time);
   if (state === "proceeding") happen(machine, "1xx", notes);
   if (state === "completed") happen(machine, "200-699", notes);

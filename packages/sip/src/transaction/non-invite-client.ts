@@ -11,6 +11,7 @@ import {
   type Table,
 } from "./machine.ts";
 import { noBytes, type SettledTransaction } from "./settled-transactions.ts";
+import type { TransactionKey } from "./transaction-id.ts";
 
 export type NonInviteClientState = "initial" | "trying" | "proceeding" | "completed" | "terminated";
 
@@ -73,7 +74,7 @@ export class NonInviteClient
   #responseFlow: Flow;
 
   constructor(
-    key: string,
+    key: TransactionKey,
     method: string,
     flow: Flow,
     request: Uint8Array,

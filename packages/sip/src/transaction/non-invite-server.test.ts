@@ -6,7 +6,7 @@ import {
   type NonInviteServerState,
   nonInviteServerTable,
 } from "./non-invite-server.ts";
-import { assertCovered, flow, NoteTaker, request, response } from "./sink.test.kit.ts";
+import { assertCovered, flow, key, NoteTaker, request, response } from "./sink.test.kit.ts";
 import { Timer } from "./timers.ts";
 
 const options = request("OPTIONS");
@@ -16,7 +16,7 @@ function machineIn(
   transport: "UDP" | "TCP" = "UDP",
 ): { machine: NonInviteServer; notes: NoteTaker } {
   const notes = new NoteTaker();
-  const machine = new NonInviteServer("key", options, flow(transport), notes);
+  const machine = new NonInviteServer(key, options, flow(transport), notes);
   machine.user = notes.serverUser;
   if (state !== "initial") machine.start(notes.time);
   if (state === "proceeding") happen(machine, "timer 100", notes);

@@ -3,6 +3,7 @@
 import { type OutgoingResponse, printResponse, type SipRequest } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
 import { type MachineSink, nobody, ServerMachine, type Table } from "./machine.ts";
+import type { TransactionKey } from "./transaction-id.ts";
 
 export type NonInviteServerState = "initial" | "trying" | "proceeding" | "completed" | "terminated";
 
@@ -58,7 +59,7 @@ export class NonInviteServer extends ServerMachine<
   NonInviteServerEvent,
   NonInviteServerAction
 > {
-  constructor(key: string, request: SipRequest, flow: Flow, sink: MachineSink) {
+  constructor(key: TransactionKey, request: SipRequest, flow: Flow, sink: MachineSink) {
     super("initial", key, request, flow, sink);
   }
 

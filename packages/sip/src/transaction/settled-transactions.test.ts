@@ -4,21 +4,34 @@ import { test } from "node:test";
 import type { Random } from "../ports.ts";
 import { SeededRandom } from "../testing/index.ts";
 import { SettledTransactions } from "./settled-transactions.ts";
-import { flow } from "./sink.test.kit.ts";
-import { TextHash } from "./text-table.ts";
+import { flow, request } from "./sink.test.kit.ts";
+import { type TransactionKey, TransactionKeys } from "./transaction-id.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const udp = flow("UDP");
 
 function setUp(random: Random = new SeededRandom(3)) {
-  const hash = new TextHash(random);
-  const settled = new SettledTransactions("server", hash, () => {});
+  const keys = new TransactionKeys(random);
+  const known = new Map<string, TransactionKey>();
+  /** "branch", or "branch host:port method". */
+  const keyOf = (text: string) => {
+    const [branch = "", host, method = ""] = text.split(" ");
+    const make = () =>
+      host === undefined
+        ? keys.client(branch, false)
+        : keys.server(request(method, { branch, host }), method);
+    const key = known.get(text) ?? make();
+    known.set(text, key);
+    return key;
+  };
+  const settled = new SettledTransactions("server", () => {});
   return {
     settled,
+    keyOf,
     add: (key: string, text: string, until: number, statusCode = 200) =>
       settled.add(
-        key,
+        keyOf(key),
         {
           ...{ method: "OPTIONS", statusCode, toTag: `t-${key}`, peer: udp },
           response: encoder.encode(text),
@@ -26,14 +39,14 @@ function setUp(random: Random = new SeededRandom(3)) {
         until,
       ),
     find: (key: string) => {
-      const found = settled.get(key, hash.of(key));
+      const found = settled.get(keyOf(key));
       return found && decoder.decode(found.response);
     },
   };
 }
 
 test("a response is found by its key alone, with where it went and what it was", () => {
-  const { settled, add, find } = setUp();
+  const { settled, keyOf, add, find } = setUp();
   assert.equal(find("a"), undefined);
   assert.equal(settled.deadline, Number.POSITIVE_INFINITY);
   assert.equal(add("a", "one", 100, 404), true);
@@ -41,12 +54,22 @@ test("a response is found by its key alone, with where it went and what it was",
   assert.equal(find("a"), "one");
   assert.equal(find("aa"), "two");
   assert.equal(find("aaa"), undefined);
-  const found = settled.get("a", new TextHash(new SeededRandom(3)).of("a"));
+  const found = settled.get(keyOf("a"));
   assert.equal(found?.peer, udp);
   assert.equal(found?.method, "OPTIONS");
   assert.equal(found?.statusCode, 404);
   assert.equal(found?.toTag, "t-a");
   assert.equal(settled.deadline, 100);
+});
+
+test("branch, host, port and method have to be the same, whatever the hash", () => {
+  const { add, find } = setUp({ bytes: (length: number) => new Uint8Array(length) });
+  for (const key of ["k h1:1 INFO", "k h2:1 INFO", "k h1:2 INFO", "k h1:1 OPTIONS", "j h1:1 INFO"])
+    assert.equal(add(key, key, 100), true);
+  for (const key of ["k h1:1 INFO", "k h2:1 INFO", "k h1:2 INFO", "k h1:1 OPTIONS", "j h1:1 INFO"])
+    assert.equal(find(key), key);
+  assert.equal(find("k"), undefined);
+  assert.equal(find("k h1:3 INFO"), undefined);
 });
 
 test("what is due goes, oldest first, and is told of; the rest stays", () => {
@@ -73,7 +96,7 @@ for (const [title, random] of [
     const expected = new Map<string, string>();
     let gone = 0;
     for (let n = 0; n < 10_000; n++) {
-      const key = `z9hG4bK-${n * 7919} host:${n % 3} OPTIONS`;
+      const key = `z9hG4bK-${n * 7919} host${n % 2}:${1 + (n % 3)} ${n % 5 === 0 ? "INFO" : "OPTIONS"}`;
       add(key, `response ${n} ${"x".repeat(n % 700)}`, n);
       expected.set(key, `response ${n} ${"x".repeat(n % 700)}`);
       // Up and down, so that the ring turns while it grows.

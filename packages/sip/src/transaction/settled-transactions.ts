@@ -4,8 +4,8 @@
 // thousands of them: they are bytes in a queue, where objects would keep the garbage collector busy.
 
 import type { Flow } from "../transport/index.ts";
-import type { TextHash } from "./text-table.ts";
 import { Timer } from "./timers.ts";
+import type { TransactionKey } from "./transaction-id.ts";
 import type { ResponseUser } from "./transaction-user.ts";
 
 /** One of them. What it has to do with something that comes again depends on which of these it has. */
@@ -30,28 +30,31 @@ export const noBytes = new Uint8Array(0);
 /**
  * Whatever is read or written together lies together, since at a few hundred calls a second it has left the caches each
  * time. A record, in 32-bit words: its hash; the next older place in its bucket, plus one; which chunk, and where its text
- * starts there: key, To tag, method, response; the four lengths; its status code; until when, as one of 64 bits.
+ * starts there: branch, host, method of the key, To tag, method, response; the six lengths; the port of the key; its status
+ * code; until when, as one of 64 bits.
  */
-const WORDS = 12;
+const WORDS = 14;
 const HASH = 0;
 const OLDER = 1;
 const CHUNK_INDEX = 2;
 const START = 3;
-const KEY_LENGTH = 4;
-const TAG_LENGTH = 5;
-const METHOD_LENGTH = 6;
-const RESPONSE_LENGTH = 7;
-const STATUS_CODE = 8;
+const BRANCH_LENGTH = 4;
+const HOST_LENGTH = 5;
+const KEY_METHOD_LENGTH = 6;
+const TAG_LENGTH = 7;
+const METHOD_LENGTH = 8;
+const RESPONSE_LENGTH = 9;
+const PORT = 10;
+const STATUS_CODE = 11;
 /** In words of 64 bits. */
 const DOUBLES = WORDS / 2;
-const UNTIL = 5;
+const UNTIL = 6;
 
 /** Transactions that are settled for the same time each, by their keys, oldest first. */
 export class SettledTransactions {
   readonly kind: "client" | "server";
   /** For whoever runs it: when the oldest one goes. */
   readonly timer: Timer;
-  readonly #hash: TextHash;
   /** Places of a ring, each with a record; the oldest transaction is at #first. */
   #capacity = 0;
   #first = 0;
@@ -69,13 +72,8 @@ export class SettledTransactions {
   #chunkIndex = -1;
   #used = CHUNK;
 
-  constructor(
-    kind: "client" | "server",
-    hash: TextHash,
-    onDue: (settled: SettledTransactions, now: number) => void,
-  ) {
+  constructor(kind: "client" | "server", onDue: (settled: SettledTransactions, now: number) => void) {
     this.kind = kind;
-    this.#hash = hash;
     this.timer = new Timer({ fire: (_timer, now) => onDue(this, now) });
   }
 
@@ -88,34 +86,37 @@ export class SettledTransactions {
     return this.#count === 0 ? Number.POSITIVE_INFINITY : this.#doubles[this.#first * DOUBLES + UNTIL]!;
   }
 
-  /**
-   * Keeps it, with a copy of its response, until then, no earlier than those before it. False if that cannot be.
-   * @param hash that of the key, if it is known
-   */
-  add(key: string, transaction: SettledTransaction, until: number, hash = this.#hash.of(key)): boolean {
+  /** Keeps it, with a copy of its response, until then, no earlier than those before it. False if that cannot be. */
+  add(key: TransactionKey, transaction: SettledTransaction, until: number): boolean {
+    const { branch, host, method: keyMethod } = key;
     const { toTag, method, response } = transaction;
-    const length = key.length + toTag.length + method.length + response.length;
-    if (length > CHUNK) return false;
+    const texts = branch.length + host.length + keyMethod.length + toTag.length + method.length;
+    if (texts + response.length > CHUNK) return false;
     if (this.#count === this.#capacity) this.#grow();
-    if (this.#used + length > CHUNK) this.#takeChunk();
+    if (this.#used + texts + response.length > CHUNK) this.#takeChunk();
     const chunk = this.#chunks[this.#chunkIndex]!;
     const start = this.#used;
-    let at = putText(chunk, start, key);
+    let at = putText(chunk, start, branch);
+    if (at >= 0) at = putText(chunk, at, host);
+    if (at >= 0) at = putText(chunk, at, keyMethod);
     if (at >= 0) at = putText(chunk, at, toTag);
     if (at >= 0) at = putText(chunk, at, method);
     if (at < 0) return false;
     if (response.length > 0) chunk.set(response, at);
-    this.#used = start + length;
+    this.#used = at + response.length;
     const place = (this.#first + this.#count++) & (this.#capacity - 1);
     const words = this.#words;
     const record = place * WORDS;
-    words[record + HASH] = hash;
+    words[record + HASH] = key.hash;
     words[record + CHUNK_INDEX] = this.#chunkIndex;
     words[record + START] = start;
-    words[record + KEY_LENGTH] = key.length;
+    words[record + BRANCH_LENGTH] = branch.length;
+    words[record + HOST_LENGTH] = host.length;
+    words[record + KEY_METHOD_LENGTH] = keyMethod.length;
     words[record + TAG_LENGTH] = toTag.length;
     words[record + METHOD_LENGTH] = method.length;
     words[record + RESPONSE_LENGTH] = response.length;
+    words[record + PORT] = key.port;
     words[record + STATUS_CODE] = transaction.statusCode;
     this.#doubles[place * DOUBLES + UNTIL] = until;
     this.#peers[place] = transaction.peer;
@@ -123,14 +124,14 @@ export class SettledTransactions {
     return true;
   }
 
-  /** The transaction with this key, whose hash is given. */
-  get(key: string, hash: number): SettledTransaction | undefined {
+  /** The transaction with this key. */
+  get(key: TransactionKey): SettledTransaction | undefined {
     if (this.#count === 0) return undefined;
     const words = this.#words;
-    let next = this.#buckets[hash & (this.#capacity - 1)]!;
+    let next = this.#buckets[key.hash & (this.#capacity - 1)]!;
     while (next !== 0) {
       const place = next - 1;
-      if (words[place * WORDS + HASH] === hash && this.#hasKey(place, key)) return this.#at(place);
+      if (words[place * WORDS + HASH] === key.hash && this.#hasKey(place, key)) return this.#at(place);
       next = words[place * WORDS + OLDER]!;
     }
     return undefined;
@@ -188,7 +189,8 @@ export class SettledTransactions {
     const words = this.#words;
     const record = place * WORDS;
     const chunk = this.#chunks[words[record + CHUNK_INDEX]!]!;
-    const tag = words[record + START]! + words[record + KEY_LENGTH]!;
+    const host = words[record + START]! + words[record + BRANCH_LENGTH]!;
+    const tag = host + words[record + HOST_LENGTH]! + words[record + KEY_METHOD_LENGTH]!;
     const method = tag + words[record + TAG_LENGTH]!;
     const response = method + words[record + METHOD_LENGTH]!;
     const end = response + words[record + RESPONSE_LENGTH]!;
@@ -202,13 +204,19 @@ export class SettledTransactions {
     };
   }
 
-  #hasKey(place: number, key: string): boolean {
+  #hasKey(place: number, { branch, host, port, method }: TransactionKey): boolean {
+    const words = this.#words;
     const record = place * WORDS;
-    if (this.#words[record + KEY_LENGTH] !== key.length) return false;
-    const start = this.#words[record + START]!;
-    const chunk = this.#chunks[this.#words[record + CHUNK_INDEX]!]!;
-    for (let i = 0; i < key.length; i++) if (chunk[start + i] !== key.charCodeAt(i)) return false;
-    return true;
+    if (words[record + BRANCH_LENGTH] !== branch.length || words[record + HOST_LENGTH] !== host.length)
+      return false;
+    if (words[record + KEY_METHOD_LENGTH] !== method.length || words[record + PORT] !== port) return false;
+    const start = words[record + START]!;
+    const chunk = this.#chunks[words[record + CHUNK_INDEX]!]!;
+    return (
+      hasText(chunk, start, branch) &&
+      hasText(chunk, start + branch.length, host) &&
+      hasText(chunk, start + branch.length + host.length, method)
+    );
   }
 
   #enter(place: number): void {
@@ -256,6 +264,11 @@ function putText(chunk: Uint8Array, start: number, text: string): number {
     all |= code;
   }
   return all > 0xff ? -1 : start + text.length;
+}
+
+function hasText(chunk: Uint8Array, start: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (chunk[start + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
 
 function textOf(chunk: Uint8Array, start: number, end: number): string {

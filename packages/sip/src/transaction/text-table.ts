@@ -22,9 +22,9 @@ export class TextHash {
     this.#factor = (word(4) ^ 0x5bd1e994) | 1;
   }
 
-  /** 32 bits. */
-  of(text: string): number {
-    let hash = this.#seed;
+  /** 32 bits; of several texts, if it goes on from the hash of those before. */
+  of(text: string, before = this.#seed): number {
+    let hash = before;
     const factor = this.#factor;
     for (let i = 0; i < text.length; i++) {
       hash = Math.imul(hash ^ text.charCodeAt(i), factor);

@@ -2,8 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ParseError } from "../errors.ts";
 import { answerMalformed, parseMessage } from "../message/index.ts";
+import { SeededRandom } from "../testing/index.ts";
 import { request } from "./sink.test.kit.ts";
-import { clientKey, serverKey, statelessTag, UniqueIds } from "./transaction-id.ts";
+import {
+  isSameKey,
+  statelessTag,
+  type TransactionKey,
+  TransactionKeys,
+  UniqueIds,
+} from "./transaction-id.ts";
 
 /** Says how often it was asked. */
 function countingRandom(): { asked: number; bytes(length: number): Uint8Array } {
@@ -36,23 +43,31 @@ test("random bytes come from a pool, not one call each", () => {
   assert.equal(random.asked, 1);
 });
 
-type MatchRow = [section: string, what: string, one: string, other: string, same: boolean];
+const made = new TransactionKeys(new SeededRandom(5));
+
+type MatchRow = [section: string, what: string, one: TransactionKey, other: TransactionKey, same: boolean];
 const keys: MatchRow[] = [
   [
     "§17.1.3",
     "response to INVITE and to its CANCEL",
-    clientKey("z9hG4bK1", "INVITE"),
-    clientKey("z9hG4bK1", "CANCEL"),
+    made.client("z9hG4bK1", false),
+    made.client("z9hG4bK1", true),
     false,
   ],
-  ["§17.1.3", "two branches", clientKey("z9hG4bK1", "INVITE"), clientKey("z9hG4bK2", "INVITE"), false],
-  ["§17.2.3", "INVITE and its ACK", key("INVITE"), serverKey(request("ACK", { toTag: "x" }), "INVITE"), true],
+  ["§17.1.3", "two branches", made.client("z9hG4bK1", false), made.client("z9hG4bK2", false), false],
+  [
+    "§17.2.3",
+    "INVITE and its ACK",
+    key("INVITE"),
+    made.server(request("ACK", { toTag: "x" }), "INVITE"),
+    true,
+  ],
   ["§17.2.3", "INVITE and its CANCEL, as such", key("INVITE"), key("CANCEL"), false],
   [
     "§9.2",
     "INVITE and the INVITE of its CANCEL",
     key("INVITE"),
-    serverKey(request("CANCEL"), "INVITE"),
+    made.server(request("CANCEL"), "INVITE"),
     true,
   ],
   ["§17.2.3", "another sent-by host", key("INVITE"), key("INVITE", { host: "192.0.2.7:5060" }), false],
@@ -86,14 +101,24 @@ const keys: MatchRow[] = [
 
 for (const [section, what, one, other, same] of keys) {
   test(`${section}: ${what} → ${same ? "same" : "another"} transaction`, () =>
-    assert.equal(one === other, same));
+    assert.equal(isSameKey(one, other), same));
 }
 
-function key(method: string, options: Parameters<typeof request>[1] = {}): string {
-  return serverKey(request(method, options), method);
+test("a key in which a letter moves from one part to the next has another hash", () => {
+  const keys = [
+    key("INVITE", { branch: "z9hG4bK1", host: "23.example" }),
+    key("INVITE", { branch: "z9hG4bK12", host: "3.example" }),
+    key("aINVITE", { branch: "z9hG4bK1", host: "23.example" }),
+    key("INVITE", { branch: "z9hG4bK1", host: "23.examplea" }),
+  ];
+  assert.equal(new Set(keys.map(({ hash }) => hash)).size, keys.length);
+});
+
+function key(method: string, options: Parameters<typeof request>[1] = {}): TransactionKey {
+  return made.server(request(method, options), method);
 }
 
-function key2543(method: string, options: Parameters<typeof request>[1] = {}): string {
+function key2543(method: string, options: Parameters<typeof request>[1] = {}): TransactionKey {
   return key(method, { via: "SIP/2.0/UDP 192.0.2.1", ...options });
 }
 

@@ -4,6 +4,7 @@
 import type { SipRequest } from "../message/index.ts";
 import { base32, base32Pairs as pairs, statelessTagOf } from "../message/short-text.ts";
 import type { Random } from "../ports.ts";
+import { TextHash } from "./text-table.ts";
 
 /** Every branch of an RFC 3261 element begins so (§8.1.1.7). */
 export const magicCookie = "z9hG4bK";
@@ -62,36 +63,72 @@ export class UniqueIds {
   }
 }
 
-/**
- * §17.1.3: a response belongs to the transaction with its branch and CSeq method. Branches are ours and unique,
- * only a CANCEL shares that of its INVITE.
- */
-export function clientKey(branch: string, method: string): string {
-  return method === "CANCEL" ? `${branch} CANCEL` : branch;
+/** Under which a transaction is found. Several parts, as one text would have to be put together for each message. */
+export interface TransactionKey {
+  readonly branch: string;
+  /** sent-by, "" and -1 for client transactions. */
+  readonly host: string;
+  /** -1: none. */
+  readonly port: number;
+  readonly method: string;
+  /** Of all of it. */
+  readonly hash: number;
 }
 
-/**
- * §17.2.3: branch, sent-by and method, where an ACK has the method of its INVITE. Without the magic cookie, as
- * RFC 2543 elements sent it: Request-URI, tags, Call-ID, CSeq number and topmost Via.
- *
- * @param method the method of the wanted transaction: INVITE for ACK and CANCEL
- * @param toTag only for RFC 2543: the To tag of the wanted transaction's request
- */
-export function serverKey(request: SipRequest, method: string, toTag = request.toTag ?? ""): string {
-  const via = request.topVia;
-  const branch = via.branch;
-  if (branch?.startsWith(magicCookie) === true) {
-    return `${branch} ${via.host}:${via.port ?? ""} ${method}`;
+/** Makes keys; they are the same only if the same object has made them. */
+export class TransactionKeys {
+  readonly #hash: TextHash;
+
+  constructor(random: Random) {
+    this.#hash = new TextHash(random);
   }
-  return [
-    request.requestUriText,
-    toTag,
-    request.fromTag ?? "",
-    request.callId,
-    request.cSeq.sequence,
-    `${via.transport} ${via.host}:${via.port ?? ""};${branch ?? ""}`,
-    method,
-  ].join(" ");
+
+  /**
+   * §17.1.3: a response belongs to the transaction with its branch and CSeq method. Branches are ours and unique,
+   * only a CANCEL shares that of its INVITE.
+   */
+  client(branch: string, isCancel: boolean): TransactionKey {
+    return this.#key(branch, "", -1, isCancel ? "CANCEL" : "");
+  }
+
+  /**
+   * §17.2.3: branch, sent-by and method, where an ACK has the method of its INVITE. Without the magic cookie, as
+   * RFC 2543 elements sent it: Request-URI, tags, Call-ID, CSeq number and topmost Via.
+   *
+   * @param method the method of the wanted transaction: INVITE for ACK and CANCEL
+   * @param toTag only for RFC 2543: the To tag of the wanted transaction's request
+   */
+  server(request: SipRequest, method: string, toTag?: string): TransactionKey {
+    const { branch, host, port = -1, transport } = request.topVia;
+    if (branch?.startsWith(magicCookie) === true) return this.#key(branch, host, port, method);
+    const rest = [
+      request.requestUriText,
+      toTag ?? request.toTag ?? "",
+      request.fromTag ?? "",
+      request.callId,
+      request.cSeq.sequence,
+      transport,
+      branch ?? "",
+    ].join(" ");
+    return this.#key(rest, host, port, method);
+  }
+
+  #key(branch: string, host: string, port: number, method: string): TransactionKey {
+    // Each text is of its own length: what moves from one to the next is another key, and must be another hash.
+    const ofBranch = this.#hash.of(branch) ^ (branch.length << 16) ^ port;
+    const hash = this.#hash.of(method, this.#hash.of(host, ofBranch) ^ host.length);
+    return { branch, host, port, method, hash };
+  }
+}
+
+export function isSameKey(one: TransactionKey, other: TransactionKey): boolean {
+  return (
+    one.hash === other.hash &&
+    one.branch === other.branch &&
+    one.port === other.port &&
+    one.host === other.host &&
+    one.method === other.method
+  );
 }
 
 /** True if the request's topmost branch identifies its transaction by itself (RFC 3261 elements). */

@@ -300,9 +300,9 @@ test("§18.2.2: a response that needed a new connection hears of its failure too
   const transaction = bench.receive(request("INVITE"), arrival)!;
   const heard: string[] = [];
   transaction.user = { onTransportError: ({ message }) => heard.push(message) };
+  bench.layer.flowFailed(arrival, new Error("first"), bench.now);
   bench.responseFlow = again;
   transaction.respond(response(request("INVITE"), 486));
-  bench.layer.flowFailed(arrival, new Error("first"), bench.now);
   bench.layer.flowFailed(again, new Error("second"), bench.now);
   assert.deepEqual(heard, ["first", "second"]);
   bench.advance(32_000);

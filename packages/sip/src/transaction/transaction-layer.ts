@@ -29,17 +29,18 @@ import type {
 import { NonInviteClient } from "./non-invite-client.ts";
 import { NonInviteServer } from "./non-invite-server.ts";
 import { type SettledTransaction, SettledTransactions } from "./settled-transactions.ts";
-import { TextHash, TextTable } from "./text-table.ts";
 import { Timer, Timers } from "./timers.ts";
 import {
-  clientKey,
   hasMagicCookie,
   isStatelessTag,
-  serverKey,
   statelessTag,
+  type TransactionKey,
+  TransactionKeys,
   type UniqueIds,
 } from "./transaction-id.ts";
+import { TransactionTable } from "./transaction-table.ts";
 import type { ResponseUser, StackObserver } from "./transaction-user.ts";
+import { unwatch, watch, watchersOf } from "./watchers.ts";
 
 /** What the layer needs from the one below. */
 export interface TransactionTransport {
@@ -93,17 +94,15 @@ export class TransactionLayer implements MachineSink {
   readonly #transport: TransactionTransport;
   readonly #user: TransactionLayerUser;
   readonly #observer: StackObserver | undefined;
-  readonly #clients: TextTable<ClientTransaction>;
-  readonly #servers: TextTable<ServerMachineView>;
-  readonly #hash: TextHash;
+  readonly #keys: TransactionKeys;
+  readonly #clients = new TransactionTable<ClientTransaction>();
+  readonly #servers = new TransactionTable<ServerMachineView>();
   /** Timers J and L. */
   readonly #settledServers: SettledTransactions;
   /** Timer M. */
   readonly #acceptedClients: SettledTransactions;
   /** Timer K. */
   readonly #completedClients: SettledTransactions;
-  /** Who is to hear of a flow's failure: clients that wait, servers that answer over a connection. */
-  readonly #byFlow = new Map<Flow, Transaction | Set<Transaction>>();
   readonly #timers: Timers;
   #announced = Number.POSITIVE_INFINITY;
   #unanswered = 0;
@@ -116,12 +115,9 @@ export class TransactionLayer implements MachineSink {
     this.#user = options.user;
     this.#observer = options.observer;
     this.durations = durations;
-    const hash = new TextHash(options.ids.random);
-    this.#hash = hash;
-    this.#clients = new TextTable(hash);
-    this.#servers = new TextTable(hash);
+    this.#keys = new TransactionKeys(options.ids.random);
     const settled = (kind: Transaction["kind"]) =>
-      new SettledTransactions(kind, hash, (which, now) => this.#expire(which, now));
+      new SettledTransactions(kind, (which, now) => this.#expire(which, now));
     this.#settledServers = settled("server");
     this.#acceptedClients = settled("client");
     this.#completedClients = settled("client");
@@ -148,33 +144,28 @@ export class TransactionLayer implements MachineSink {
       this.#receiveAck(request, flow, now);
       return;
     }
-    const key = serverKey(request, method);
-    const hash = this.#hash.of(key);
-    const transaction = this.#servers.get(key, hash);
-    const settled = transaction === undefined ? this.#settledServers.get(key, hash) : undefined;
+    const key = this.#keys.server(request, method);
+    const transaction = this.#servers.get(key);
+    const settled = transaction === undefined ? this.#settledServers.get(key) : undefined;
     if (transaction !== undefined) transaction.receiveAgain(now);
     else if (settled !== undefined) {
       // RFC 6026 §7.1: an INVITE that was accepted is absorbed; §17.2.2: other requests get their response again.
       if (settled.response.length === 0) return;
       this.resent(settled.method, settled.statusCode, now);
       this.send(settled.peer as Flow, settled.response, now);
-    } else if (method === "CANCEL") this.#receiveCancel(key, hash, request, flow, now);
+    } else if (method === "CANCEL") this.#receiveCancel(key, request, flow, now);
     else {
       const verdict = request.hasToTag ? this.#verdictInDialog(flow, now) : this.#verdict(flow, now);
-      if (verdict === "pass") this.#addServer(key, hash, request, flow, now);
+      if (verdict === "pass") this.#addServer(key, request, flow, now);
       else this.#refuse(request, verdict, flow, now);
     }
   }
 
   receiveResponse(response: SipResponse, flow: Flow, now: number): void {
-    const branch = response.topBranch;
-    // Only a CANCEL shares its branch with another transaction, so no other method has to be part of the key.
-    const method = response.methodId === CANCEL ? "CANCEL" : "";
-    const key = branch === undefined ? "" : clientKey(branch, method);
-    const hash = this.#hash.of(key);
-    const transaction = this.#clients.get(key, hash);
+    const key = this.#keys.client(response.topBranch ?? "", response.methodId === CANCEL);
+    const transaction = this.#clients.get(key);
     if (transaction === undefined || !answersMethod(response, transaction.method)) {
-      if (this.#absorb(response, key, hash, flow, now)) return;
+      if (this.#absorb(response, key, flow, now)) return;
       this.#observer?.stray?.(response, flow, now);
       this.#user.strayResponse(response, flow, now);
       return;
@@ -186,8 +177,7 @@ export class TransactionLayer implements MachineSink {
     // What has its answer no longer minds its flow, nor does an INVITE that rings. A 100 is only the next hop's word
     // (§8.2.6.1) and goes down with its connection; over UDP there is no connection to lose, so nothing can be known.
     const trying = after === 100 && transaction.flow.isReliable;
-    if (after >= 200 || (before <= 100 && !trying && transaction.method === "INVITE"))
-      this.#unwatch(transaction.flow, transaction);
+    if (after >= 200 || (before <= 100 && !trying && transaction.method === "INVITE")) unwatch(transaction);
   }
 
   /** A final response that cannot be used ends the transaction that it answers: there will be no better one. */
@@ -195,14 +185,14 @@ export class TransactionLayer implements MachineSink {
     const transaction =
       via.branch === undefined
         ? undefined
-        : this.#clients.get(clientKey(via.branch, method === "CANCEL" ? method : ""));
+        : this.#clients.get(this.#keys.client(via.branch, method === "CANCEL"));
     if (transaction === undefined || (method !== undefined && method !== transaction.method)) return;
     if (transaction.statusCode < 200) transaction.transportError(error, now);
   }
 
   /** The flow cannot carry what was given to it, or has ended. */
   flowFailed(flow: Flow, error: Error, now: number): void {
-    for (const transaction of this.#watchersOf(flow)) transaction.transportError(error, now);
+    for (const transaction of watchersOf(flow)) transaction.transportError(error, now);
   }
 
   /**
@@ -211,13 +201,12 @@ export class TransactionLayer implements MachineSink {
    * next tick: the end may come from within a call of theirs.
    */
   flowClosed(flow: Flow, now: number): void {
-    const waiting = this.#watchersOf(flow).filter((transaction) => transaction.kind === "client");
+    const waiting = watchersOf(flow).filter((transaction) => transaction.kind === "client");
     if (waiting.length === 0) return;
     const error = new TransportError("the connection was closed before an answer came");
     const tell = (when: number) => {
       for (const transaction of waiting) {
-        const watchers = this.#byFlow.get(flow);
-        const stillWaits = watchers instanceof Set ? watchers.has(transaction) : watchers === transaction;
+        const stillWaits = transaction.watched === flow;
         if (stillWaits) transaction.transportError(error, when);
       }
     };
@@ -243,15 +232,14 @@ export class TransactionLayer implements MachineSink {
     bytes: Uint8Array,
     user: ClientTransactionUser,
   ): ClientTransaction {
-    const key = clientKey(branch, method);
+    const key = this.#keys.client(branch, method === "CANCEL");
     const transaction =
       method === "INVITE"
         ? new InviteClient(key, flow, bytes, user, this)
         : new NonInviteClient(key, method, flow, bytes, user, this);
-    transaction.hash = this.#hash.of(key);
-    this.#clients.add(transaction, transaction.hash);
+    this.#clients.add(transaction);
     this.#unanswered++;
-    this.#watch(flow, transaction);
+    watch(flow, transaction);
     return transaction;
   }
 
@@ -279,11 +267,10 @@ export class TransactionLayer implements MachineSink {
   }
 
   sendResponse(transaction: ServerMachineView, response: OutgoingResponse, now: number): Flow {
-    const { flow: arrival, responseFlow: before } = transaction;
+    const arrival = transaction.flow;
     const flow = this.#transport.sendResponse(transaction.request!, arrival, response.bytes, now);
-    if (before !== arrival && before !== flow) this.#unwatch(before, transaction);
     // §18.2.2: the connection that brought the INVITE is gone, another one is being made.
-    if (flow !== arrival && flow.isReliable && transaction.isInvite) this.#watch(flow, transaction);
+    if (flow !== arrival && flow.isReliable && transaction.isInvite) watch(flow, transaction);
     this.#observer?.sent?.(response.bytes, flow, now, response.callId, response.methodId);
     if (response.statusCode >= 200) this.#answered();
     return flow;
@@ -310,16 +297,17 @@ export class TransactionLayer implements MachineSink {
   }
 
   takeOver(
-    { key, hash, kind, method }: ServerMachineView | ClientTransaction,
+    transaction: ServerMachineView | ClientTransaction,
     rest: SettledTransaction,
     duration: number,
     now: number,
   ): boolean {
-    const ofClients = method === "INVITE" ? this.#acceptedClients : this.#completedClients;
+    const { key, kind } = transaction;
+    const ofClients = transaction.method === "INVITE" ? this.#acceptedClients : this.#completedClients;
     const settled = kind === "server" ? this.#settledServers : ofClients;
-    if (!settled.add(key, rest, now + duration, hash)) return false;
-    const table = kind === "server" ? this.#servers : this.#clients;
-    table.delete(key, hash);
+    if (!settled.add(key, rest, now + duration)) return false;
+    if (kind === "server") this.#servers.delete(transaction);
+    else this.#clients.delete(transaction);
     if (settled.size === 1) this.startTimer(settled.timer, duration, now);
     return true;
   }
@@ -333,14 +321,9 @@ export class TransactionLayer implements MachineSink {
   }
 
   ended(transaction: Transaction, now: number): void {
-    this.#unwatch(transaction.flow, transaction);
-    if (transaction.kind === "client") {
-      this.#clients.delete(transaction.key, transaction.hash);
-    } else {
-      this.#servers.delete(transaction.key, transaction.hash);
-      const { responseFlow } = transaction as ServerMachineView;
-      if (responseFlow !== transaction.flow) this.#unwatch(responseFlow, transaction);
-    }
+    unwatch(transaction);
+    if (transaction.kind === "client") this.#clients.delete(transaction);
+    else this.#servers.delete(transaction);
     this.#observer?.transactionEnded?.(transaction.kind, transaction.method, transaction.statusCode, now);
     if (transaction.statusCode < 200) this.#answered();
     else this.#checkIdle();
@@ -361,8 +344,8 @@ export class TransactionLayer implements MachineSink {
   }
 
   /** What answers a client transaction that is settled; false if there is none. */
-  #absorb(response: SipResponse, key: string, hash: number, flow: Flow, now: number): boolean {
-    const settled = this.#acceptedClients.get(key, hash) ?? this.#completedClients.get(key, hash);
+  #absorb(response: SipResponse, key: TransactionKey, flow: Flow, now: number): boolean {
+    const settled = this.#acceptedClients.get(key) ?? this.#completedClients.get(key);
     if (settled === undefined || !answersMethod(response, settled.method)) return false;
     // RFC 6026 §7.2: every 2xx of an INVITE is passed up.
     if (response.statusCode >= 200 && response.statusCode < 300) {
@@ -393,18 +376,17 @@ export class TransactionLayer implements MachineSink {
     return this.size >= this.#options.maxTransactions * 1.25 ? "refuse" : "pass";
   }
 
-  #addServer(key: string, hash: number, borrowed: SipRequest, flow: Flow, now: number): ServerMachineView {
+  #addServer(key: TransactionKey, borrowed: SipRequest, flow: Flow, now: number): ServerMachineView {
     // The one copy: `receive` only lends the bytes.
     const request = borrowed.detach();
     const transaction =
       request.method === "INVITE"
         ? new InviteServer(key, request, flow, this)
         : new NonInviteServer(key, request, flow, this);
-    transaction.hash = hash;
-    this.#servers.add(transaction, hash);
+    this.#servers.add(transaction);
     this.#unanswered++;
     // A connection that ends takes the caller with it; for UDP there is nothing to notice.
-    if (transaction.isInvite && flow.isReliable) this.#watch(flow, transaction);
+    if (transaction.isInvite && flow.isReliable) watch(flow, transaction);
     transaction.start(now);
     return transaction;
   }
@@ -412,7 +394,7 @@ export class TransactionLayer implements MachineSink {
   /** §17.2.3: an ACK belongs to the transaction of its INVITE; a 2xx's ACK usually has a branch of its own. */
   #receiveAck(ack: SipRequest, flow: Flow, now: number): void {
     const transaction = hasMagicCookie(ack)
-      ? this.#servers.get(serverKey(ack, "INVITE"))
+      ? this.#servers.get(this.#keys.server(ack, "INVITE"))
       : this.#findByOldRules(ack);
     if (transaction instanceof InviteServer) transaction.receiveAck(ack, flow, now);
     // §8.2.7: the ACK of a stateless refusal is for nobody.
@@ -422,16 +404,16 @@ export class TransactionLayer implements MachineSink {
 
   /** RFC 2543: the ACK's To tag is that of our response, the INVITE had that of the dialog or none. */
   #findByOldRules(ack: SipRequest): ServerMachineView | undefined {
-    const ofFirstInvite = this.#servers.get(serverKey(ack, "INVITE", ""));
+    const ofFirstInvite = this.#servers.get(this.#keys.server(ack, "INVITE", ""));
     if (ofFirstInvite instanceof InviteServer) {
       const answer = ofFirstInvite.lastResponse;
       if (answer !== undefined && parseMessage(answer, noLimits).toTag === ack.toTag) return ofFirstInvite;
     }
-    return this.#servers.get(serverKey(ack, "INVITE"));
+    return this.#servers.get(this.#keys.server(ack, "INVITE"));
   }
 
   /** §9.2. */
-  #receiveCancel(key: string, hash: number, cancel: SipRequest, flow: Flow, now: number): void {
+  #receiveCancel(key: TransactionKey, cancel: SipRequest, flow: Flow, now: number): void {
     const canceled = this.#canceledBy(cancel);
     if (canceled === undefined) {
       // Without a transaction, and no more than of other requests: nobody shall flood us with CANCELs of nothing.
@@ -441,7 +423,7 @@ export class TransactionLayer implements MachineSink {
         this.#answerStatelessly(cancel, 481, [], flow, now);
       return;
     }
-    const transaction = this.#addServer(key, hash, cancel, flow, now);
+    const transaction = this.#addServer(key, cancel, flow, now);
     const request = transaction.request!;
     // The same To tag as in the responses to what is cancelled, as far as they are made here.
     transaction.respond(printResponse(request, 200, { toTag: canceled.toTag }));
@@ -453,10 +435,10 @@ export class TransactionLayer implements MachineSink {
   #canceledBy(cancel: SipRequest): Pick<ServerMachineView, "toTag"> | undefined {
     for (const method of methodNames) {
       if (method === "ACK" || method === "CANCEL") continue;
-      const key = serverKey(cancel, method);
+      const key = this.#keys.server(cancel, method);
       const transaction = this.#servers.get(key);
       if (transaction !== undefined) return transaction;
-      const settled = this.#settledServers.get(key, this.#hash.of(key));
+      const settled = this.#settledServers.get(key);
       if (settled === undefined) continue;
       const { toTag, response } = settled;
       const sent = response.length === 0 ? undefined : parseMessage(response, noLimits).toTag;
@@ -483,28 +465,6 @@ export class TransactionLayer implements MachineSink {
     const response = printResponse(request, statusCode, { toTag: statelessTag(request), headers });
     const by = this.#transport.sendResponse(request, flow, response.bytes, now);
     this.#observer?.sent?.(response.bytes, by, now, response.callId, response.methodId);
-  }
-
-  #watch(flow: Flow, transaction: Transaction): void {
-    const watchers = this.#byFlow.get(flow);
-    if (watchers instanceof Set) watchers.add(transaction);
-    // Nearly always the only one.
-    else if (watchers === undefined) this.#byFlow.set(flow, transaction);
-    else if (watchers !== transaction) this.#byFlow.set(flow, new Set([watchers, transaction]));
-  }
-
-  #unwatch(flow: Flow, transaction: Transaction): void {
-    const watchers = this.#byFlow.get(flow);
-    const wasLast =
-      watchers instanceof Set
-        ? watchers.delete(transaction) && watchers.size === 0
-        : watchers === transaction;
-    if (wasLast) this.#byFlow.delete(flow);
-  }
-
-  #watchersOf(flow: Flow): Transaction[] {
-    const watchers = this.#byFlow.get(flow);
-    return watchers instanceof Set ? [...watchers] : watchers === undefined ? [] : [watchers];
   }
 
   #answered(): void {

@@ -23,6 +23,7 @@ export class Connection implements Flow {
   readonly framing: StreamFraming | undefined;
   state: Flow["state"] = "connecting";
   handle: unknown = undefined;
+  watchers: unknown = undefined;
   /** Via up to the branch, made on first use. */
   via: string | undefined = undefined;
   /** What was sent before it opened. */

@@ -10,6 +10,7 @@ export class DatagramFlow implements Flow {
   readonly listener: Listener;
   readonly remote: Endpoint;
   handle: unknown = undefined;
+  watchers: unknown = undefined;
   /** Via up to the branch, made on first use. */
   via: string | undefined = undefined;
   readonly #prefix: string;

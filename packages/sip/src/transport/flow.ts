@@ -53,6 +53,8 @@ export interface Flow {
   readonly peerIdentities?: readonly string[] | undefined;
   /** For the driver alone: its socket, or whatever it keeps for this flow. */
   handle?: unknown;
+  /** For the transaction layer alone: who is to hear of its failure. */
+  watchers?: unknown;
 }
 
 /** One place to try: the outcome of RFC 3263 for a URI, or a URI with a literal address. */
