@@ -68,14 +68,13 @@ export class AccountDirectory {
   readonly owns = (user: string, from: SipUri): boolean => {
     if (from.user === undefined) return false;
     const domain = this.#options.domains.canonical(from.host);
-    const suffix = `@${domain}`;
-    const name = user.endsWith(suffix) ? user.slice(0, -suffix.length) : user;
+    const name = nameIn(user, domain);
+    // Without another meaning of the name, it is the user's of that name: nearly always, and without a set.
+    const isPlain = this.#valuesOf(from.user, domain) === undefined;
+    if (isPlain && from.user === name) return this.#exists(name, domain);
     const own = this.#userOf(name, domain);
     if (own === undefined) return false;
-    // Without another meaning of the name, it is the user's of that name: nearly always, and without a set.
-    if (this.#valuesOf(from.user, domain) === undefined) {
-      return from.user === name || this.#userOf(from.user, domain) === own;
-    }
+    if (isPlain) return this.#userOf(from.user, domain) === own;
     const meant = this.#find(from.user, domain);
     if (meant === undefined || typeof meant === "string") return meant === own;
     return meant.others.size === 0 && meant.users.size === 1 && meant.users.has(own);
@@ -138,6 +137,12 @@ export class AccountDirectory {
     return this.#find(uri.user, domains.canonical(uri.host));
   }
 
+  /** True if there is a user of that name or stored alias. */
+  #exists(name: string, domain: string): boolean {
+    const { accounts } = this.#options;
+    return accounts === undefined || accounts.resolve(name, domain) !== undefined;
+  }
+
   /** The one user of that name or stored alias. */
   #userOf(name: string, domain: string): string | undefined {
     const { accounts } = this.#options;
@@ -194,6 +199,12 @@ export class AccountDirectory {
     }
     return { name: uri.user, domain: domains.canonical(uri.host) };
   }
+}
+
+/** The name without "@" and the domain, if that is what it ends in. */
+function nameIn(user: string, domain: string): string {
+  const at = user.length - domain.length - 1;
+  return at >= 0 && user.endsWith(domain) && user[at] === "@" ? user.slice(0, at) : user;
 }
 
 function aorFor(user: string, host: string): string {

@@ -13,7 +13,7 @@ export interface ReceivedFrom {
 
 /**
  * One contact of an address-of-record. Plain data with strings of its own: it keeps no message alive. A store
- * in memory may refresh it in place (CSeq and times); copy it to compare with later.
+ * in memory may refresh it in place (Call-ID, CSeq and times); copy it to compare with later.
  */
 export interface Binding {
   /** The address-of-record in canonical form, "sip:alice@example.com" (§10.3 step 5). */
@@ -197,8 +197,8 @@ function withNew(bindings: readonly Binding[], added: Binding): readonly Binding
 const outOfOrder: ChangePlan = { ok: false, reason: "out of order" };
 
 /**
- * Step 7 for what most requests are: the same user agent, by the same way, refreshes what it has bound. True if the
- * change was that and has been made; false if it has to be planned.
+ * Step 7 for what most requests are: the same user agent, by the same way, refreshes what it has bound, or binds it again
+ * under another Call-ID. True if the change was that and has been made; false if it has to be planned.
  */
 export function refreshInPlace(bindings: readonly Binding[], change: BindingChange): boolean {
   const { contacts } = change;
@@ -211,6 +211,7 @@ export function refreshInPlace(bindings: readonly Binding[], change: BindingChan
   }
   if (found === undefined || !isRefresh(found, contact, change)) return false;
   const written: { -readonly [K in keyof Binding]: Binding[K] } = found;
+  written.callId = keep(found.callId, change.callId);
   written.cSeq = change.cSeq;
   written.expiresAt = change.now + contact.expires * 1000;
   written.updatedAt = change.now;
@@ -220,8 +221,7 @@ export function refreshInPlace(bindings: readonly Binding[], change: BindingChan
 function isRefresh(binding: Binding, contact: ContactChange, change: BindingChange): boolean {
   return (
     contact.expires > 0 &&
-    change.callId === binding.callId &&
-    change.cSeq > binding.cSeq &&
+    (change.cSeq > binding.cSeq || change.callId !== binding.callId) &&
     contact.q === binding.q &&
     change.flowId === binding.flowId &&
     equalOrigin(change.received, binding.received) &&

@@ -79,6 +79,8 @@ for (const [title, ...steps] of [
     "other Call-ID: updated or removed whatever the CSeq",
     ["c", 5, [["sip:a@h", 60]], ["sip:a@h"]],
     ["d", 1, [["sip:a@h", 60]], ["sip:a@h"]],
+    ["d", 1, [["sip:a@h", 60]], "out of order"],
+    ["c", 5, [["sip:a@h", 60]], ["sip:a@h"]],
     ["e", 1, [["sip:a@h", 0]], []],
   ],
   [

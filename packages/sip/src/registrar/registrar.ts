@@ -144,9 +144,10 @@ export class Registrar {
     if (!isSipUri(to)) return refuse(incoming, 400, "To Is Not a SIP Address");
     const { authorize = mayChangeOwn, isOurDomain, authentication } = this.#options;
     // A name is somebody in one realm only: alice of one domain is not alice of another.
-    if (user !== undefined && isOurDomain(to.host) && authentication !== undefined) {
-      const { requestUri } = request;
-      const asked = isSipUri(requestUri) ? realmOf(authentication, requestUri.host) : undefined;
+    const { requestUri } = request;
+    const askedHost = isSipUri(requestUri) ? requestUri.host : undefined;
+    if (user !== undefined && to.host !== askedHost && isOurDomain(to.host) && authentication !== undefined) {
+      const asked = askedHost === undefined ? undefined : realmOf(authentication, askedHost);
       if (asked !== realmOf(authentication, to.host)) return refuse(incoming, 403, "Another Domain's User");
     }
     const isAllowed = authorize(user, to, request);
