@@ -9,7 +9,7 @@ import { firstField, hasFieldBehind, SipHeaders, valueEnd, valueStart } from "./
 import { decodeHost } from "./host.ts";
 import { methodNames } from "./method.ts";
 import { type FromTo, fromToOfParts, type NameAddrParts } from "./name-addr.ts";
-import { decodeAscii, decodeUtf8, readFrom } from "./text.ts";
+import { decodeAscii, decodeUtf8, readFrom, readFromCopy } from "./text.ts";
 import { type Uri, type UriParts, uriOfParts, writtenAor } from "./uri.ts";
 
 const { SEMICOLON, SPACE } = characters;
@@ -305,7 +305,9 @@ export class SipRequest extends Message {
 
   /** The same request on a copy of its bytes, for keeping beyond the call that delivered it. */
   detach(): SipRequest {
-    return new SipRequest(ownBytes(this.bytes, 0, this.bytes.length), this.layout, this.index).knowing(this);
+    const bytes = ownBytes(this.bytes, 0, this.bytes.length);
+    readFromCopy(this.bytes, bytes);
+    return new SipRequest(bytes, this.layout, this.index).knowing(this);
   }
 }
 

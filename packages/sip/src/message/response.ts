@@ -3,7 +3,7 @@ import { ArgumentError, ParseError } from "../errors.ts";
 import { reasonPhrase } from "../responses/index.ts";
 import { type HeaderWriter, writer } from "./byte-writer.ts";
 import { CALL_ID, CSEQ, FROM, headerIdOf, LAST_CHECKED, TO, VIA } from "./header-table.ts";
-import { fieldCount, firstField, idOf, lineEnd, lineStart } from "./headers.ts";
+import { fieldCount, idOf, lineEnd, lineStart } from "./headers.ts";
 import { noLimits } from "./limits.ts";
 import type { SipRequest, SipResponse } from "./message.ts";
 import { isToken } from "./params.ts";
@@ -120,11 +120,7 @@ function responseBytes(
   if (toTag !== undefined && !isToken(toTag)) throw new ArgumentError("a tag is a token");
   const body = bodyBytes(options.body);
   writer.start().text(statusLine);
-  copyFields(request, VIA);
-  copyFields(request, FROM);
-  copyTo(request, toTag);
-  copyFields(request, CALL_ID);
-  copyFields(request, CSEQ);
+  copyCore(request, toTag);
   // §8.2.6.1: a 100 repeats the Timestamp.
   if (statusCode === 100) copyTimestamp(request, options.delay ?? 0);
   // Piece by piece: text put together first would have to be copied twice. No value's printer uses the writer.
@@ -152,6 +148,48 @@ function statusLineOf(statusCode: number, phrase: string | undefined): string {
   return statusLines[statusCode];
 }
 
+/** §8.2.6.2: Via, From, To, Call-ID and CSeq as in the request, but for the tag. Lines that are neighbours there go together. */
+function copyCore(request: SipRequest, toTag: string | undefined): void {
+  const { index, bytes } = request;
+  const count = fieldCount(index);
+  let from = 0;
+  let to = 0;
+  let callId = 0;
+  let cSeq = 0;
+  for (let i = 0; i < count; i++) {
+    switch (idOf(index, i)) {
+      case VIA:
+        writer.bytes(bytes, lineStart(index, i), lineEnd(index, i));
+        break;
+      case FROM:
+        from = i;
+        break;
+      case TO:
+        to = i;
+        break;
+      case CALL_ID:
+        callId = i;
+        break;
+      case CSEQ:
+        cSeq = i;
+        break;
+    }
+  }
+  const isTagged = toTag !== undefined && !request.hasToTag;
+  const toEnd = isTagged ? request.layout.toEnd : lineEnd(index, to);
+  if (to === from + 1) writer.bytes(bytes, lineStart(index, from), toEnd);
+  else
+    writer
+      .bytes(bytes, lineStart(index, from), lineEnd(index, from))
+      .bytes(bytes, lineStart(index, to), toEnd);
+  if (isTagged) writer.text(";tag=").text(toTag).text("\r\n");
+  if (cSeq === callId + 1) writer.bytes(bytes, lineStart(index, callId), lineEnd(index, cSeq));
+  else {
+    writer.bytes(bytes, lineStart(index, callId), lineEnd(index, callId));
+    writer.bytes(bytes, lineStart(index, cSeq), lineEnd(index, cSeq));
+  }
+}
+
 /** Appends the whole lines of that header, as they came. */
 function copyFields(request: SipRequest, id: number): void {
   const { index, bytes } = request;
@@ -165,17 +203,6 @@ function copyTimestamp(request: SipRequest, delay: number): void {
   const at = delay > 0 ? request.headers.raw("Timestamp") : undefined;
   if (at === undefined || !/^[\d.]+$/.test(at)) copyFields(request, timestamp);
   else writer.text(`Timestamp: ${at} ${delay}\r\n`);
-}
-
-function copyTo(request: SipRequest, toTag: string | undefined): void {
-  const { index, bytes } = request;
-  const i = firstField(index, TO);
-  if (toTag === undefined || request.hasToTag) {
-    writer.bytes(bytes, lineStart(index, i), lineEnd(index, i));
-    return;
-  }
-  const { toEnd } = request.layout;
-  writer.bytes(bytes, lineStart(index, i), toEnd).text(";tag=").text(toTag).text("\r\n");
 }
 
 /**

@@ -52,6 +52,11 @@ export function readFrom(bytes: Uint8Array, headEnd: number): void {
   headText = port(bytes, 0, headEnd);
 }
 
+/** What was read from a message is as good for a copy of it. */
+export function readFromCopy(bytes: Uint8Array, copy: Uint8Array): void {
+  if (bytes === headBytes) headBytes = copy;
+}
+
 /** Text that is being read as if it had come as bytes; overwritten by the next. */
 export const textBytes: Uint8Array = new Uint8Array(512);
 
