@@ -52,9 +52,11 @@ export const ALPHA = 8192;
 export const UPPER = 16384;
 /** Visible ASCII and space, but what escapes in a quoted string. */
 export const PLAIN = 32768;
+/** The dot between labels. */
+export const DOT = 65536;
 
 /** The classes of each byte, as bits. */
-export const classes: Uint16Array = new Uint16Array(256);
+export const classes: Int32Array = new Int32Array(256);
 
 function mark(bit: number, characters: string): void {
   for (let i = 0; i < characters.length; i++) {
@@ -81,6 +83,7 @@ mark(URI_PARAM, `${unreserved}[]/:&+$=`);
 mark(URI_HEADER, `${unreserved}[]/?:+$`);
 // Laxer than §25.1: "_" in host names, as container networks have them.
 mark(HOST, `${alphanum}-._`);
+mark(DOT, ".");
 mark(WHITE, " \t\r\n");
 mark(VALUE, `${alphanum}-.!%*_+\`'~[]:/=(){}&$#^|`);
 mark(URIC, `${unreserved};/?:@&=+$,#[]`);

@@ -54,7 +54,8 @@ export function skipHost(bytes: Uint8Array, position: number, end: number, field
   return p;
 }
 
-function isIpv4(bytes: Uint8Array, start: number, end: number): boolean {
+/** True if [start, end) is an IPv4 address. */
+export function isIpv4(bytes: Uint8Array, start: number, end: number): boolean {
   let value = -1;
   let dots = 0;
   for (let i = start; i < end; i++) {

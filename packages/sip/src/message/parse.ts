@@ -12,8 +12,11 @@ import {
   FROM,
   headerIdAt,
   LAST_CHECKED,
+  LAST_CORE,
+  LAST_ID,
   MAX_FORWARDS,
   ROUTE,
+  spanOfName,
   TO,
   VIA,
 } from "./header-table.ts";
@@ -24,6 +27,8 @@ import { ACK, methodIdAt } from "./method.ts";
 import { newNameAddrParts, scanNameAddr } from "./name-addr.ts";
 import { forgetHead } from "./text.ts";
 import { newUriParts, scanUri, type UriParts } from "./uri.ts";
+import { scanUsualCSeq, scanUsualFromTo, scanUsualUri, scanUsualVia } from "./usual.ts";
+import { findControl, findInvisible, wordsOf } from "./words.ts";
 
 const { COLON, CR, classes, DIGIT, LESS, LF, SLASH, SPACE, TAB, TOKEN } = characters;
 
@@ -75,7 +80,6 @@ export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits):
   if (isResponse) scanStatusLine(bytes, layout, limits);
   else scanRequestLine(bytes, layout, layout.requestUri!, limits);
   const index = scanHeaders(bytes, layout, limits);
-  checkCore(bytes, layout);
   const message = layout.bodyEnd === bytes.length ? bytes : bytes.subarray(0, layout.bodyEnd);
   return isResponse ? new SipResponse(message, layout, index) : new SipRequest(message, layout, index);
 }
@@ -130,6 +134,11 @@ function scanRequestLine(bytes: Uint8Array, layout: Layout, uri: UriParts, limit
   layout.methodId = methodIdAt(bytes, start, p);
   layout.methodEnd = p;
   const uriStart = ++p;
+  const stop = scanUsualUri(bytes, uriStart, end, uri);
+  if (stop >= 0 && stop - uriStart <= limits.uriLength && endsRequestLine(bytes, stop, end)) {
+    layout.headersStart = stop + 10;
+    return;
+  }
   while (p < end && bytes[p]! > SPACE) p++;
   if (p - uriStart > limits.uriLength) {
     // §21.4.12
@@ -155,6 +164,17 @@ function scanRequestLine(bytes: Uint8Array, layout: Layout, uri: UriParts, limit
   layout.headersStart = version + 9;
 }
 
+/** True if the version and CR LF stand at `at`, after a space. */
+function endsRequestLine(bytes: Uint8Array, at: number, end: number): boolean {
+  return (
+    at + 10 <= end &&
+    bytes[at] === SPACE &&
+    isSip20(bytes, at + 1) &&
+    bytes[at + 8] === CR &&
+    bytes[at + 9] === LF
+  );
+}
+
 /** Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF. */
 function scanStatusLine(bytes: Uint8Array, layout: Layout, limits: Limits): void {
   const start = layout.startLineStart;
@@ -178,21 +198,19 @@ function scanStatusLine(bytes: Uint8Array, layout: Layout, limits: Limits): void
 /** What the index can address. */
 const mostBytes = 0x7fffff;
 
-/** Walks over all header fields up to the empty line, building the index and noting the core fields. */
+/** Walks over all header fields up to the empty line, building the index, noting the core fields and checking them. */
 function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[] {
   const index = scratch;
   let size = 0;
   const end = bytes.length;
   const offset = bytes.byteOffset;
-  if (viewed !== bytes.buffer) {
-    viewed = bytes.buffer;
-    wordsViewed = new Int32Array(viewed, 0, viewed.byteLength >> 2);
-  }
-  const words = wordsViewed;
-  // The lowest byte of a word is the first only here; elsewhere it goes byte by byte.
-  const endWord = isLittleEndian ? (offset + end) >> 2 : 0;
+  const words = wordsOf(bytes.buffer);
+  const endWord = Math.min(words.length, (offset + end) >> 2);
   const { headerCount, lineLength } = limits;
   let contentLength = -1;
+  // Core fields that are not written as usual: a bit for each.
+  let unusual = 0;
+  let id = 0;
   let p = layout.headersStart;
   while (true) {
     if (p >= end) throw refusal("message", "no empty line ends the header", p);
@@ -201,45 +219,49 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
       break;
     }
     const nameStart = p;
-    while (p < end && bytes[p]! > SPACE && bytes[p] !== COLON) p++;
-    const nameEnd = p;
-    // HCOLON = *( SP / HTAB ) ":" SWS
-    while (p < end && (bytes[p] === SPACE || bytes[p] === TAB)) p++;
-    if (nameEnd === nameStart || p >= end || bytes[p] !== COLON) {
-      throw refusal("message", "a line that is no header field", nameStart);
+    let nameEnd = p;
+    const guess = successors[id]!;
+    const span = spanOfName(words, offset + p, endWord, guess);
+    if (span > 0) {
+      id = guess;
+      p += span;
+    } else {
+      while (p < end && bytes[p]! > SPACE && bytes[p] !== COLON) p++;
+      nameEnd = p;
+      // HCOLON = *( SP / HTAB ) ":" SWS
+      while (p < end && (bytes[p] === SPACE || bytes[p] === TAB)) p++;
+      if (nameEnd === nameStart || p >= end || bytes[p] !== COLON) {
+        throw refusal("message", "a line that is no header field", nameStart);
+      }
+      p++;
+      const previous = id;
+      id = headerIdAt(bytes, nameStart, nameEnd);
+      successors[previous] = id;
     }
-    p++;
     const afterColon = p;
+    // Core fields written as usual are read at once, to the end of the line.
+    if (id <= LAST_CORE && id > 0 && size < headerCount) {
+      const start = p + 1;
+      const stop =
+        id === CALL_ID
+          ? findInvisible(words, offset + start, endWord) - offset
+          : scanUsual(bytes, start, end, id, layout);
+      if (
+        bytes[p] === SPACE &&
+        stop > start &&
+        endsLine(bytes, stop, end) &&
+        stop - nameStart <= lineLength
+      ) {
+        noteCore(layout, id, start, stop, nameStart);
+        index[size++] = indexEntry(nameStart, id);
+        p = stop + 2;
+        continue;
+      }
+    }
     // To the CR LF that no white space follows; a CR or LF anywhere else is an attempt to smuggle.
     while (true) {
-      let word = (offset + p) >> 2;
-      if (word < endWord) {
-        // Four bytes at a time: the lowest mark stands at the first below 14, which may be a CR, an LF or a tab. What
-        // stands before p in the first word is made to have none.
-        let four = words[word]! | ((1 << (((offset + p) & 3) << 3)) - 1);
-        let marks = (four - 0x0e0e0e0e) & ~four & 0x80808080;
-        if (marks === 0) {
-          word++;
-          while (word < endWord) {
-            four = words[word]!;
-            // The quick look takes bytes above 127 for marks, too.
-            if (((four - 0x0e0e0e0e) & 0x80808080) !== 0) break;
-            word++;
-          }
-          p = (word << 2) - offset;
-          if (word === endWord) continue;
-          marks = (four - 0x0e0e0e0e) & ~four & 0x80808080;
-          if (marks === 0) {
-            p += 4;
-            continue;
-          }
-        } else {
-          p = (word << 2) - offset;
-        }
-        p += (31 - Math.clz32(marks & -marks)) >> 3;
-      } else if (p >= end) {
-        throw refusal("message", "no empty line ends the header", nameStart);
-      }
+      p = findControl(words, offset + p, endWord) - offset;
+      if (p >= end) throw refusal("message", "no empty line ends the header", nameStart);
       const c = bytes[p]!;
       if (c === CR) {
         if (bytes[p + 1] !== LF) throw refusal("message", "a stray CR", p);
@@ -255,7 +277,6 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
     if (p - nameStart > lineLength) {
       throw tooLarge("message", `a header field longer than ${lineLength} bytes`, nameStart);
     }
-    const id = headerIdAt(bytes, nameStart, nameEnd);
     if (id === 0 && skipClass(bytes, nameStart, nameEnd, TOKEN) < nameEnd) {
       throw refusal("message", "a line that is no header field", nameStart);
     }
@@ -267,32 +288,6 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
     const valueEnd = trimmedEnd(bytes, afterColon, lineEnd);
     const valueStart = skipWhite(bytes, afterColon, valueEnd);
     switch (id) {
-      case VIA:
-        if (layout.viaStart < 0) {
-          layout.viaStart = valueStart;
-          layout.viaEnd = valueEnd;
-        }
-        break;
-      case FROM:
-        if (layout.fromStart >= 0) throw second("From", nameStart);
-        layout.fromStart = valueStart;
-        layout.fromEnd = valueEnd;
-        break;
-      case TO:
-        if (layout.toStart >= 0) throw second("To", nameStart);
-        layout.toStart = valueStart;
-        layout.toEnd = valueEnd;
-        break;
-      case CALL_ID:
-        if (layout.callIdStart >= 0) throw second("Call-ID", nameStart);
-        layout.callIdStart = valueStart;
-        layout.callIdEnd = valueEnd;
-        break;
-      case CSEQ:
-        if (layout.cSeqStart >= 0) throw second("CSeq", nameStart);
-        layout.cSeqStart = valueStart;
-        layout.cSeqEnd = valueEnd;
-        break;
       case MAX_FORWARDS:
         if (layout.maxForwards >= 0) throw second("Max-Forwards", nameStart);
         // §20.22: 0 … 255.
@@ -306,6 +301,10 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
       case ROUTE:
         layout.hasRoute = true;
         checkRoute(bytes, valueStart, valueEnd);
+        break;
+      default:
+        if (id !== VIA || layout.viaStart < 0) unusual |= 1 << id;
+        noteCore(layout, id, valueStart, valueEnd, nameStart);
         break;
     }
   }
@@ -324,13 +323,64 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
   if (layout.statusCode === 0 && limits.bodySize !== undefined)
     checkBody(layout.bodyEnd - layout.bodyStart, layout.methodId, limits.bodySize);
   if (layout.bodyEnd > limits.messageSize) throw tooLarge("message", `more than ${limits.messageSize} bytes`);
+  checkCore(bytes, layout, unusual);
   return index.slice(0, size);
 }
 
-// The last buffer that messages came in, as words of four bytes. Whoever receives a lot uses one again.
-let viewed: ArrayBufferLike = new ArrayBuffer(0);
-let wordsViewed: Int32Array = new Int32Array(viewed);
-const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+/** The number of the field that came last after the one with each number: senders keep to an order. */
+const successors = new Uint8Array(LAST_ID + 1);
+
+/** Looks at a core field as if it were written as usual; returns where that ends, -1 if it is not. */
+function scanUsual(bytes: Uint8Array, start: number, end: number, id: number, layout: Layout): number {
+  switch (id) {
+    case VIA:
+      return layout.viaStart < 0 ? scanUsualVia(bytes, start, end, layout.via) : -1;
+    case FROM:
+      return scanUsualFromTo(bytes, start, end, layout.from);
+    case TO:
+      return scanUsualFromTo(bytes, start, end, layout.to);
+    default:
+      return scanUsualCSeq(bytes, start, end, cSeqParts);
+  }
+}
+
+/** True if a CR LF stands at `at`, unless that is -1, and no white space follows. */
+function endsLine(bytes: Uint8Array, at: number, end: number): boolean {
+  if (at < 0 || at + 2 >= end || bytes[at] !== CR || bytes[at + 1] !== LF) return false;
+  const next = bytes[at + 2];
+  return next !== SPACE && next !== TAB;
+}
+
+/** Notes where the value of a core field is: of Via the first, of the others the only one. */
+function noteCore(layout: Layout, id: number, start: number, end: number, nameStart: number): void {
+  switch (id) {
+    case VIA:
+      if (layout.viaStart >= 0) break;
+      layout.viaStart = start;
+      layout.viaEnd = end;
+      break;
+    case FROM:
+      if (layout.fromStart >= 0) throw second("From", nameStart);
+      layout.fromStart = start;
+      layout.fromEnd = end;
+      break;
+    case TO:
+      if (layout.toStart >= 0) throw second("To", nameStart);
+      layout.toStart = start;
+      layout.toEnd = end;
+      break;
+    case CALL_ID:
+      if (layout.callIdStart >= 0) throw second("Call-ID", nameStart);
+      layout.callIdStart = start;
+      layout.callIdEnd = end;
+      break;
+    case CSEQ:
+      if (layout.cSeqStart >= 0) throw second("CSeq", nameStart);
+      layout.cSeqStart = start;
+      layout.cSeqEnd = end;
+      break;
+  }
+}
 
 /** §21.4.11. Not for ACK: it has no response, and the call would be lost. */
 function checkBody(length: number, methodId: number, limit: number): void {
@@ -365,8 +415,8 @@ function checkRoute(bytes: Uint8Array, start: number, end: number): void {
 
 const routeParts = newNameAddrParts();
 
-/** §8.1.1, §16.3: what every message must have, well-formed. */
-function checkCore(bytes: Uint8Array, layout: Layout): void {
+/** §8.1.1, §16.3: what every message must have, well-formed; by the grammar what is `unusual`. */
+function checkCore(bytes: Uint8Array, layout: Layout, unusual: number): void {
   if (layout.viaStart < 0) throw missing("Via");
   if (layout.fromStart < 0) throw missing("From");
   if (layout.toStart < 0) throw missing("To");
@@ -374,18 +424,26 @@ function checkCore(bytes: Uint8Array, layout: Layout): void {
   if (layout.cSeqStart < 0) throw missing("CSeq");
 
   const { via } = layout;
-  const stop = scanVia(bytes, layout.viaStart, layout.viaEnd, "Via", via);
-  if (stop + 1 === layout.viaEnd) throw refusal("Via", "nothing after a comma", stop);
-  if (stop < layout.viaEnd) layout.viaEnd = trimmedEnd(bytes, layout.viaStart, stop);
+  if ((unusual & (1 << VIA)) !== 0) {
+    const stop = scanVia(bytes, layout.viaStart, layout.viaEnd, "Via", via);
+    if (stop + 1 === layout.viaEnd) throw refusal("Via", "nothing after a comma", stop);
+    if (stop < layout.viaEnd) layout.viaEnd = trimmedEnd(bytes, layout.viaStart, stop);
+  }
   // RFC 4475 §3.2.1: the magic cookie alone identifies nothing.
   if (via.branchEnd - via.branchStart === 7 && spells(bytes, via.branchStart, via.branchEnd, MAGIC_COOKIE)) {
     throw refusal("Via", "a branch of nothing but the magic cookie", via.branchStart);
   }
-  scanNameAddr(bytes, layout.fromStart, layout.fromEnd, "From", false, layout.from);
-  scanNameAddr(bytes, layout.toStart, layout.toEnd, "To", false, layout.to);
-  checkWord(bytes, layout.callIdStart, layout.callIdEnd);
+  if ((unusual & (1 << FROM)) !== 0) {
+    scanNameAddr(bytes, layout.fromStart, layout.fromEnd, "From", false, layout.from);
+  }
+  if ((unusual & (1 << TO)) !== 0) {
+    scanNameAddr(bytes, layout.toStart, layout.toEnd, "To", false, layout.to);
+  }
+  if ((unusual & (1 << CALL_ID)) !== 0) checkWord(bytes, layout.callIdStart, layout.callIdEnd);
   layout.coreEnd = Math.max(layout.viaEnd, layout.fromEnd, layout.toEnd);
-  scanCSeq(bytes, layout.cSeqStart, layout.cSeqEnd, "CSeq", cSeqParts);
+  if ((unusual & (1 << CSEQ)) !== 0) {
+    scanCSeq(bytes, layout.cSeqStart, layout.cSeqEnd, "CSeq", cSeqParts);
+  }
   layout.cSeqNumber = cSeqParts.sequence;
   if (layout.statusCode > 0) {
     layout.methodId = cSeqParts.methodId;

@@ -237,8 +237,7 @@ const written: [string, boolean][] = [
   ["sip:alice@atlanta.com;tag=1", true],
   ['"A" <sip:+1-212;x=(y)@gateway.com:5070;user=phone>', true],
   ["<sip:192.0.2.4;lr>", true],
-  // Could have been a password.
-  ["<sip:192.0.2.4:5060;lr>", false],
+  ["<sip:192.0.2.4:5060;lr>", true],
   ["<sip:alice@Atlanta.com>", false],
   ["<SIP:alice@atlanta.com>", false],
   ["<sips:alice@atlanta.com>", false],

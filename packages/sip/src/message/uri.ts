@@ -60,7 +60,7 @@ export function isTelUri(uri: Uri): uri is TelUri {
   return uri.scheme === "tel";
 }
 
-const SIP = 1;
+export const SIP = 1;
 export const SIPS = 2;
 const TEL = 3;
 const TEL_SCHEME = spelling("tel");
@@ -216,6 +216,7 @@ function scanSipUri(
     p++;
   } else {
     p = start;
+    parts.isEscaped = false;
   }
   parts.hostStart = p;
   p = skipHost(bytes, p, end, field);

@@ -1,0 +1,274 @@
+// What is taken as written as usual is what the grammar takes, with the same parts; and whole messages mean the same
+// however their core fields are written.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ParseError } from "../errors.ts";
+import { newCSeqParts, scanCSeq } from "./header/cseq.ts";
+import { newViaParts, scanVia } from "./header/via.ts";
+import { headerEntries, headerIdAt, spanOfName } from "./header-table.ts";
+import { parseMessage } from "./index.ts";
+import { newNameAddrParts, scanNameAddr } from "./name-addr.ts";
+import { newUriParts, scanUri } from "./uri.ts";
+import { scanUsualCSeq, scanUsualFromTo, scanUsualUri, scanUsualVia } from "./usual.ts";
+import { findControl, findInvisible, wordsOf } from "./words.ts";
+
+const encode = (text: string) => new TextEncoder().encode(text);
+
+/** A small generator of random numbers, so that a failure can be repeated. */
+function random(seed: number): (below: number) => number {
+  let state = seed | 0;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) % below;
+  };
+}
+
+type Pick = (below: number) => number;
+const one = (pick: Pick, texts: readonly string[]): string => texts[pick(texts.length)]!;
+/** What most write, and now and then something else. */
+const mostly = (pick: Pick, usual: readonly string[], odd: readonly string[]): string =>
+  one(pick, pick(12) > 0 ? usual : odd);
+
+const hosts = ["a.example.com", "192.0.2.1", "b", "x-1.example.", "_a.b"];
+const oddHosts = ["B.com", "1.2.3", "1.2.3.4.5", "-a", "a-", "a..b", ".a", "[::1]", "256.1.1.1", "", "9"];
+const ports = ["", ":5060", ":0", ":65535"];
+const oddPorts = [":65536", ":", ":050600", ":5a", " : 5060"];
+const hostPort = (pick: Pick): string => mostly(pick, hosts, oddHosts) + mostly(pick, ports, oddPorts);
+
+const users = ["", "alice@", "+1-212;x=(y)@", "a;b?c@", "#31#@"];
+const oddUsers = ["al%69ce@", "al%6@", "a:b@", "5060:5060@", "@", "a b@", "b:5@"];
+const uriParams = ["", ";lr", ";transport=udp;lr", ";a=b=c", ";a[1]=/"];
+const oddUriParams = [";a=%41", ";", ";=a", ";a;;b", "?subject=x", ";ä"];
+
+function uri(pick: Pick): string {
+  const scheme = mostly(pick, ["sip:"], ["sips:", "SIP:", "tel:", "sip"]);
+  return scheme + mostly(pick, users, oddUsers) + hostPort(pick) + mostly(pick, uriParams, oddUriParams);
+}
+
+const names = ["", "Alice ", '"Alice" ', '"Alice"', '"Zoë" ', "Zoë ", '"" '];
+const oddNames = ["Alice", '"A\\"B" ', "A B ", '"A" B ', '"A', '"A\tB" ', " ", "é\t"];
+const fromToParams = ["", ";tag=1928301774", ";tag=[::1]", ";tag=a=b"];
+const oddFromToParams = [
+  ";TAG=1",
+  ";tag=",
+  ";tag",
+  ';tag="1"',
+  ";tag=a;tag=b",
+  ";x;tag=a",
+  " ;tag=a",
+  ";tag=a ",
+  ";tag=a,",
+];
+
+function fromTo(pick: Pick): string {
+  const written = uri(pick);
+  const address = mostly(pick, [`<${written}>`], [written, `<${written}`, `< ${written}>`, `<${written}> `]);
+  return mostly(pick, names, oddNames) + address + mostly(pick, fromToParams, oddFromToParams);
+}
+
+const protocols = ["SIP/2.0/UDP ", "SIP/2.0/TLS-SCTP ", "SIP/2.0/udp "];
+const oddProtocols = [
+  "sip/2.0/UDP ",
+  "SIP/2.0/ ",
+  "SIP/2.0/UDP",
+  "SIP/2.0/UDP  ",
+  "SIP / 2.0 / UDP ",
+  "SIP/2.1/UDP ",
+];
+const viaParams = [";branch=z9hG4bK776asdhds", ";rport", ";rport=5060", ";received=192.0.2.9"];
+const oddViaParams = [
+  ...[
+    ";rport=65536",
+    ";rport=",
+    ";received=::1",
+    ";received=a",
+    ";received=1.2.3",
+    ";Branch=z",
+    ";branch=",
+    ";branch",
+  ],
+  ...[';branch="a"', ";rportal=1", ";branches=1", ";ttl=5", ";maddr=a", ";alias", ";", " ;rport", ";rport "],
+  ...[",SIP/2.0/UDP b", ";branch=z9hG4bK", ";received=192.0.2.9:1"],
+];
+
+function via(pick: Pick): string {
+  let params = "";
+  for (let count = pick(4); count > 0; count--) params += mostly(pick, viaParams, oddViaParams);
+  return mostly(pick, protocols, oddProtocols) + hostPort(pick) + params;
+}
+
+function cSeq(pick: Pick): string {
+  const number = mostly(pick, ["1", "999999999", "007"], ["4294967295", "4294967296", "", "a", "-1"]);
+  const method = mostly(pick, ["INVITE"], ["ACK", "REGISTER", "invite", "FOO", "", "IN VITE", "INVITE "]);
+  return number + mostly(pick, [" "], ["  ", "\t", ""]) + method;
+}
+
+const callIds = ["a@b", "843817637684230@998sdasdh09", "x"];
+const oddCallIds = ["a b", "", "é", "a\tb", "\x7f"];
+
+// what, a maker of values, both readings of one: parts, or undefined if it is not for that reading
+type Reading = (bytes: Uint8Array, start: number, end: number) => unknown;
+const readings: [string, (pick: Pick) => string, Reading, Reading][] = [
+  [
+    "Via",
+    via,
+    (bytes, start, end) => {
+      const parts = newViaParts();
+      return scanUsualVia(bytes, start, bytes.length, parts) === end ? parts : undefined;
+    },
+    (bytes, start, end) => {
+      const parts = newViaParts();
+      return scanVia(bytes, start, end, "Via", parts) === end ? parts : undefined;
+    },
+  ],
+  [
+    "From",
+    fromTo,
+    (bytes, start, end) => {
+      const parts = newNameAddrParts();
+      return scanUsualFromTo(bytes, start, bytes.length, parts) === end ? parts : undefined;
+    },
+    (bytes, start, end) => {
+      const parts = newNameAddrParts();
+      return scanNameAddr(bytes, start, end, "From", false, parts) === end ? parts : undefined;
+    },
+  ],
+  [
+    "URI",
+    uri,
+    (bytes, start, end) => {
+      const parts = newUriParts();
+      return scanUsualUri(bytes, start, bytes.length, parts) === end ? parts : undefined;
+    },
+    (bytes, start, end) => {
+      const parts = newUriParts();
+      scanUri(bytes, start, end, "URI", parts);
+      return parts;
+    },
+  ],
+  [
+    "CSeq",
+    cSeq,
+    (bytes, start, end) => {
+      const parts = newCSeqParts();
+      return scanUsualCSeq(bytes, start, bytes.length, parts) === end ? parts : undefined;
+    },
+    (bytes, start, end) => {
+      const parts = newCSeqParts();
+      scanCSeq(bytes, start, end, "CSeq", parts);
+      return parts;
+    },
+  ],
+];
+for (const [what, make, usual, grammar] of readings) {
+  test(`a ${what} written as usual, has the parts that the grammar finds`, () => {
+    let taken = 0;
+    for (let seed = 0; seed < 20_000; seed++) {
+      const value = make(random(seed));
+      const bytes = encode(`xyz${value}\r\nabcdefghijklmnopq`);
+      const end = bytes.length - 19;
+      const found = usual(bytes, 3, end);
+      if (found === undefined) continue;
+      taken++;
+      assert.deepEqual(found, grammar(bytes, 3, end), value);
+    }
+    assert.ok(taken > 2000, `only ${taken} were taken`);
+  });
+}
+
+/** What a message says, or why it is refused. */
+function reading(text: string): unknown {
+  try {
+    const message = parseMessage(encode(text));
+    const { topVia, from, to, callId, cSeq, methodId, hasToTag, headers } = message;
+    return [
+      message.kind === "request" ? message.requestUri : message.statusCode,
+      [
+        topVia,
+        [...topVia.params],
+        from,
+        [...from.params],
+        to,
+        [...to.params],
+        callId,
+        cSeq,
+        methodId,
+        hasToTag,
+      ],
+      [message.writtenFromAor, message.writtenToAor, message.topBranch, message.fromTag, message.toTag],
+      [...headers.entries()].map(([name, value]) => [name.toLowerCase(), value]),
+    ];
+  } catch (error) {
+    if (error instanceof ParseError) return [error.message, error.status];
+    throw error;
+  }
+}
+
+test("a message, means the same or is refused for the same whether its fields are written as usual or not", () => {
+  let accepted = 0;
+  for (let seed = 0; seed < 4000; seed++) {
+    const pick = random(seed);
+    const fields = [
+      ["Via", via(pick)],
+      ["From", fromTo(pick)],
+      ["To", fromTo(pick)],
+      ["Call-ID", mostly(pick, callIds, oddCallIds)],
+      ["CSeq", cSeq(pick)],
+      ["Max-Forwards", "70"],
+      ["Content-Length", "0"],
+    ];
+    // One more of them, or one less, now and then; and in another order.
+    if (pick(8) === 0) fields.push(fields[pick(fields.length)]!);
+    if (pick(16) === 0) fields.splice(pick(fields.length), 1);
+    for (let i = fields.length - 1; i > 0; i--) {
+      const j = pick(i + 1);
+      [fields[i], fields[j]] = [fields[j]!, fields[i]!];
+    }
+    const start = one(pick, [`INVITE ${uri(pick)} SIP/2.0`, "INVITE sip:b@c SIP/2.0", "SIP/2.0 200 OK"]);
+    const message = (separator: string, change: (name: string) => string) =>
+      `${start}\r\n${fields.map(([name, value]) => `${change(name!)}${separator}${value}\r\n`).join("")}\r\n`;
+    const usual = message(": ", (name) => name);
+    const first = reading(usual);
+    assert.deepEqual(reading(message(":  ", (name) => name.toUpperCase())), first, usual);
+    if ((first as unknown[]).length > 2) accepted++;
+  }
+  assert.ok(accepted > 500, `only ${accepted} were accepted`);
+});
+
+test("§7.3.1, a name that was guessed, is the one that stands there", () => {
+  const room = new Uint8Array(64);
+  const words = wordsOf(room.buffer);
+  for (const { name } of headerEntries) {
+    for (let at = 0; at < 4; at++) {
+      for (const text of [`${name}: x`, `${name}x: y`, `${name} : x`, name.toLowerCase()]) {
+        room.fill(58);
+        room.set(encode(text), at);
+        const colon = room.indexOf(58, at);
+        for (const { id } of headerEntries) {
+          const span = spanOfName(words, at, words.length, id);
+          if (span === 0) continue;
+          assert.equal(span, colon - at + 1);
+          assert.equal(headerIdAt(room, at, colon), id);
+        }
+      }
+    }
+  }
+});
+
+test("a search by words, finds what one by bytes finds", () => {
+  const room = new Uint8Array(32);
+  const words = wordsOf(room.buffer);
+  for (let seed = 0; seed < 20_000; seed++) {
+    const pick = random(seed);
+    const odd = [0, 9, 10, 13, 14, 32, 33, 126, 127, 128, 141, 142, 160, 161, 255];
+    for (let i = 0; i < room.length; i++) room[i] = pick(6) === 0 ? odd[pick(odd.length)]! : 97;
+    const at = pick(8);
+    const end = 4 * (2 + pick(7));
+    const control = room.subarray(0, end).findIndex((c, i) => i >= at && c < 14);
+    assert.equal(findControl(words, at, end >> 2), control < 0 ? end : control);
+    const invisible = room.subarray(0, end).findIndex((c, i) => i >= at && (c <= 32 || c >= 127));
+    assert.equal(findInvisible(words, at, end >> 2), invisible < 0 ? end : invisible);
+  }
+});
