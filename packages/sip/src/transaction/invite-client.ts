@@ -5,6 +5,7 @@ import type { Flow } from "../transport/index.ts";
 import {
   type ClientTransaction,
   type ClientTransactionUser,
+  initialOf,
   Machine,
   type MachineSink,
   type Table,
@@ -86,6 +87,8 @@ export const inviteClientTable: Table<InviteClientState, InviteClientEvent, Invi
   terminated: {},
 };
 
+const initial = initialOf(inviteClientTable);
+
 type Input = SipResponse | Error;
 
 export class InviteClient
@@ -109,7 +112,7 @@ export class InviteClient
     user: ClientTransactionUser,
     sink: MachineSink,
   ) {
-    super("initial", key, "INVITE", sink);
+    super(initial, key, "INVITE", sink);
     this.flow = flow;
     this.#responseFlow = flow;
     this.bytes = invite;
@@ -118,10 +121,6 @@ export class InviteClient
 
   get kind(): "client" {
     return "client";
-  }
-
-  protected get table(): typeof inviteClientTable {
-    return inviteClientTable;
   }
 
   start(now: number): void {

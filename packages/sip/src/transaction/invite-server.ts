@@ -2,7 +2,7 @@
 
 import { type OutgoingResponse, printResponse, type SipRequest } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
-import { type MachineSink, nobody, ServerMachine, type Table } from "./machine.ts";
+import { initialOf, type MachineSink, nobody, ServerMachine, type Table } from "./machine.ts";
 import type { TransactionKey } from "./transaction-id.ts";
 import type { Responder } from "./transaction-user.ts";
 
@@ -80,6 +80,8 @@ export const inviteServerTable: Table<InviteServerState, InviteServerEvent, Invi
   terminated: {},
 };
 
+const initial = initialOf(inviteServerTable);
+
 /** What an accepted transaction still does for its owner, apart from it. */
 class AcceptedInvite implements Responder {
   readonly #sink: MachineSink;
@@ -108,15 +110,11 @@ export class InviteServer extends ServerMachine<InviteServerState, InviteServerE
   #accepted: AcceptedInvite | undefined = undefined;
 
   constructor(key: TransactionKey, invite: SipRequest, flow: Flow, sink: MachineSink) {
-    super("initial", key, invite, flow, sink);
+    super(initial, key, invite, flow, sink);
   }
 
   get isInvite(): boolean {
     return true;
-  }
-
-  protected get table(): typeof inviteServerTable {
-    return inviteServerTable;
   }
 
   start(now: number): void {

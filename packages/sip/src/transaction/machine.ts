@@ -118,6 +118,33 @@ export interface Transaction {
   transportError(error: Error, now: number): void;
 }
 
+/**
+ * A state with its rows as a machine goes through them: an event is searched among the few of its state, since a look-up
+ * by name, in as many objects as all tables have states, is no quick one.
+ */
+export interface StateRows<State extends string, Event extends string, Action extends string> {
+  readonly name: State;
+  readonly events: Event[];
+  readonly steps: { readonly next: StateRows<State, Event, Action>; readonly actions: Action[] }[];
+}
+
+/** The first state of a table. */
+export function initialOf<State extends string, Event extends string, Action extends string>(
+  table: Table<State | "initial", Event, Action>,
+): StateRows<State | "initial", Event, Action> {
+  type Name = State | "initial";
+  const states = new Map<Name, StateRows<Name, Event, Action>>();
+  for (const name of Object.keys(table) as Name[]) states.set(name, { name, events: [], steps: [] });
+  for (const [name, { events, steps }] of states) {
+    for (const [event, row] of Object.entries(table[name]) as [Event, Row<Name, Action>][]) {
+      const [next, ...actions] = row;
+      events.push(event);
+      steps.push({ next: states.get(next)!, actions });
+    }
+  }
+  return states.get("initial")!;
+}
+
 /** A table at work: state, two timers, and `step`. */
 export abstract class Machine<State extends string, Event extends string, Action extends string, Input>
   implements Transaction, TimerOwner
@@ -132,13 +159,18 @@ export abstract class Machine<State extends string, Event extends string, Action
   readonly method: string;
   statusCode = 0;
   protected readonly sink: MachineSink;
-  #state: State;
+  #state: StateRows<State, Event, Action>;
   /** A, E, G or the wait for a 100: what makes the machine send. */
   #sendTimer: Timer | undefined = undefined;
   /** B, D, F, H …: what moves the machine on. */
   #stateTimer: Timer | undefined = undefined;
 
-  constructor(state: State, key: TransactionKey, method: string, sink: MachineSink) {
+  constructor(
+    state: StateRows<State, Event, Action>,
+    key: TransactionKey,
+    method: string,
+    sink: MachineSink,
+  ) {
     this.#state = state;
     this.key = key;
     this.method = method;
@@ -146,25 +178,26 @@ export abstract class Machine<State extends string, Event extends string, Action
   }
 
   get state(): State {
-    return this.#state;
+    return this.#state.name;
   }
 
-  protected abstract get table(): Table<State, Event, Action>;
   protected abstract perform(action: Action, now: number, input: Input | undefined): void;
   abstract transportError(error: Error, now: number): void;
 
   /** Looks the event up and does what its row says; false if the state ignores it. */
   protected step(event: Event, now: number, input?: Input): boolean {
-    const row = this.table[this.#state][event];
-    if (row === undefined) return false;
-    const next = row[0];
+    const { events, steps } = this.#state;
+    let at = 0;
+    while (at < events.length && events[at] !== event) at++;
+    if (at === events.length) return false;
+    const { next, actions } = steps[at]!;
     if (next !== this.#state) this.#enter(next);
-    for (let i = 1; i < row.length; i++) {
-      this.perform(row[i] as Action, now, input);
+    for (let i = 0; i < actions.length; i++) {
+      this.perform(actions[i]!, now, input);
       // An action may lead to another event (a zero timer, an answer given at once): that one had the last word.
       if (this.#state !== next) return true;
     }
-    if (next === "terminated") this.#end(now);
+    if (next.name === "terminated") this.#end(now);
     return true;
   }
 
@@ -193,15 +226,14 @@ export abstract class Machine<State extends string, Event extends string, Action
     this.sink.startTimer(this.#stateTimer, duration, now);
   }
 
-  #enter(next: State): void {
+  #enter(next: StateRows<State, Event, Action>): void {
     this.#state = next;
-    const rows = this.table[next];
     // A timer that the new state has no row for has nothing left to do.
-    if (this.#sendTimer !== undefined && rows[this.#sendTimer.event as Event] === undefined) {
+    if (this.#sendTimer !== undefined && !next.events.includes(this.#sendTimer.event as Event)) {
       this.sink.stopTimer(this.#sendTimer);
       this.#sendTimer = undefined;
     }
-    if (this.#stateTimer !== undefined && rows[this.#stateTimer.event as Event] === undefined) {
+    if (this.#stateTimer !== undefined && !next.events.includes(this.#stateTimer.event as Event)) {
       this.sink.stopTimer(this.#stateTimer);
     }
   }
@@ -269,7 +301,13 @@ export abstract class ServerMachine<State extends string, Event extends string, 
   #lastResponse: Uint8Array | undefined = undefined;
   #responseFlow: Flow;
 
-  constructor(state: State, key: TransactionKey, request: SipRequest, flow: Flow, sink: MachineSink) {
+  constructor(
+    state: StateRows<State, Event, Action>,
+    key: TransactionKey,
+    request: SipRequest,
+    flow: Flow,
+    sink: MachineSink,
+  ) {
     super(state, key, request.method, sink);
     this.flow = flow;
     this.#request = request;

@@ -6,6 +6,7 @@ import {
   type ClientTransaction,
   type ClientTransactionUser,
   ignoring,
+  initialOf,
   Machine,
   type MachineSink,
   type Table,
@@ -61,6 +62,8 @@ export const nonInviteClientTable: Table<NonInviteClientState, NonInviteClientEv
     terminated: {},
   };
 
+const initial = initialOf(nonInviteClientTable);
+
 type Input = SipResponse | Error;
 
 export class NonInviteClient
@@ -81,7 +84,7 @@ export class NonInviteClient
     user: ClientTransactionUser,
     sink: MachineSink,
   ) {
-    super("initial", key, method, sink);
+    super(initial, key, method, sink);
     this.flow = flow;
     this.#responseFlow = flow;
     this.bytes = request;
@@ -90,10 +93,6 @@ export class NonInviteClient
 
   get kind(): "client" {
     return "client";
-  }
-
-  protected get table(): typeof nonInviteClientTable {
-    return nonInviteClientTable;
   }
 
   start(now: number): void {

@@ -2,7 +2,7 @@
 
 import { type OutgoingResponse, printResponse, type SipRequest } from "../message/index.ts";
 import type { Flow } from "../transport/index.ts";
-import { type MachineSink, nobody, ServerMachine, type Table } from "./machine.ts";
+import { initialOf, type MachineSink, nobody, ServerMachine, type Table } from "./machine.ts";
 import type { TransactionKey } from "./transaction-id.ts";
 
 export type NonInviteServerState = "initial" | "trying" | "proceeding" | "completed" | "terminated";
@@ -54,21 +54,19 @@ export const nonInviteServerTable: Table<NonInviteServerState, NonInviteServerEv
     terminated: {},
   };
 
+const initial = initialOf(nonInviteServerTable);
+
 export class NonInviteServer extends ServerMachine<
   NonInviteServerState,
   NonInviteServerEvent,
   NonInviteServerAction
 > {
   constructor(key: TransactionKey, request: SipRequest, flow: Flow, sink: MachineSink) {
-    super("initial", key, request, flow, sink);
+    super(initial, key, request, flow, sink);
   }
 
   get isInvite(): boolean {
     return false;
-  }
-
-  protected get table(): typeof nonInviteServerTable {
-    return nonInviteServerTable;
   }
 
   start(now: number): void {

@@ -35,17 +35,20 @@ class Queue {
 
 /** All timers of one stack behind one number, the next deadline. */
 export class Timers {
-  readonly #queues = new Map<number, Queue>();
-  readonly #all: Queue[] = [];
+  readonly #durations: number[] = [];
+  /** One for each of the durations. */
+  readonly #queues: Queue[] = [];
   readonly #heap: Timer[] = [];
+  /** Of the first timer, unless it was stopped meanwhile. */
+  #deadline = Number.POSITIVE_INFINITY;
+  #isDeadlineKnown = true;
 
   /** @param durations the fixed durations, ms; others are possible but cost O(log n) */
   constructor(durations: Iterable<number>) {
     for (const duration of durations) {
-      if (this.#queues.has(duration)) continue;
-      const queue = new Queue();
-      this.#queues.set(duration, queue);
-      this.#all.push(queue);
+      if (this.#durations.includes(duration)) continue;
+      this.#durations.push(duration);
+      this.#queues.push(new Queue());
     }
   }
 
@@ -53,29 +56,23 @@ export class Timers {
   start(timer: Timer, duration: number, now: number): void {
     this.stop(timer);
     timer.deadline = now + duration;
-    const queue = this.#queues.get(duration);
-    if (queue === undefined) {
+    const durations = this.#durations;
+    let which = 0;
+    while (which < durations.length && durations[which] !== duration) which++;
+    if (which < durations.length) {
+      append(timer, this.#queues[which]!);
+    } else {
       timer.index = this.#heap.length;
       this.#heap.push(timer);
       this.#up(timer.index);
-      return;
     }
-    const last = queue.tail;
-    if (last === undefined) {
-      queue.head = timer;
-    } else {
-      // A clock that steps back must not break the queue's order.
-      if (timer.deadline < last.deadline) timer.deadline = last.deadline;
-      last.next = timer;
-      timer.previous = last;
-    }
-    queue.tail = timer;
-    timer.queue = queue;
+    if (timer.deadline < this.#deadline) this.#deadline = timer.deadline;
   }
 
   /** Stops a timer; nothing happens if it does not run. */
   stop(timer: Timer): void {
     const queue = timer.queue;
+    if (timer.deadline === this.#deadline) this.#isDeadlineKnown = false;
     if (queue !== undefined) {
       if (timer.previous === undefined) queue.head = timer.next;
       else timer.previous.next = timer.next;
@@ -89,7 +86,11 @@ export class Timers {
 
   /** The earliest deadline, Infinity if no timer runs. */
   get deadline(): number {
-    return this.#first()?.deadline ?? Number.POSITIVE_INFINITY;
+    if (!this.#isDeadlineKnown) {
+      this.#deadline = this.#first()?.deadline ?? Number.POSITIVE_INFINITY;
+      this.#isDeadlineKnown = true;
+    }
+    return this.#deadline;
   }
 
   /** Fires every timer that is due, earliest first; those started meanwhile too, if they are due. */
@@ -104,8 +105,8 @@ export class Timers {
 
   #first(): Timer | undefined {
     let first: Timer | undefined = this.#heap[0];
-    for (let i = 0; i < this.#all.length; i++) {
-      const head = this.#all[i]!.head;
+    for (let i = 0; i < this.#queues.length; i++) {
+      const head = this.#queues[i]!.head;
       if (head !== undefined && (first === undefined || head.deadline < first.deadline)) first = head;
     }
     return first;
@@ -157,4 +158,18 @@ export class Timers {
     heap[index] = timer;
     timer.index = index;
   }
+}
+
+function append(timer: Timer, queue: Queue): void {
+  const last = queue.tail;
+  if (last === undefined) {
+    queue.head = timer;
+  } else {
+    // A clock that steps back must not break the queue's order.
+    if (timer.deadline < last.deadline) timer.deadline = last.deadline;
+    last.next = timer;
+    timer.previous = last;
+  }
+  queue.tail = timer;
+  timer.queue = queue;
 }
