@@ -304,15 +304,13 @@ const overload = z.strictObject({
     .describe(
       "Calls that are up go on, requests outside dialogs get 503, and so does `/health`; `offhook maintenance on` and `off` change it while the server runs",
     ),
-  // With the two looks that it takes to notice, less than T1 (RFC 3261 §17.1.1.1): whoever waits longer sends everything
-  // again, and a server that is behind falls back further.
   eventLoopDelay: z
     .int()
     .min(10)
     .max(60_000)
-    .default(250)
+    .default(1000)
     .describe(
-      "Milliseconds that work may wait for its turn, in the process or (UDP in batches) with the system; while it waits longer, requests outside dialogs get 503",
+      "Milliseconds that work may wait for its turn; while it waits longer, requests outside dialogs get 503",
     ),
   retryAfter: seconds
     .default(10)

@@ -1,4 +1,4 @@
-// Notices that the server cannot keep up: its event loop is late, or datagrams wait before it. RFC 3261 §21.5.4: an overloaded server says so, with 503.
+// Notices that the event loop cannot keep up. RFC 3261 §21.5.4: an overloaded server says so, with 503.
 
 import type { Clock, Timer } from "@offhook/sip";
 
@@ -7,16 +7,14 @@ const interval = 100;
 
 export interface OverloadOptions {
   readonly clock: Clock;
-  /** Milliseconds that a look may be late, and that datagrams may wait. */
+  /** Milliseconds that a look may be late. */
   readonly limit: number;
-  /** For how many milliseconds they have waited. */
-  backlogTime(): number;
   /** Told when it begins and when it is over. */
   onChange(isOverloaded: boolean): void;
 }
 
 /**
- * Looks regularly how late the event loop is, and how long datagrams wait. Two looks in a row that are too late are an overload, a single one is
+ * Looks regularly how late the event loop is. Two looks in a row that are too late are an overload, a single one is
  * not: whatever halts the process for once (a collection, a machine put to sleep) is over when it is noticed. One look
  * in time ends it.
  */
@@ -43,7 +41,7 @@ export class OverloadWatch {
 
   #look(): void {
     const { clock, limit, onChange } = this.#options;
-    if (Math.max(clock.now() - this.#due, this.#options.backlogTime()) > limit) {
+    if (clock.now() - this.#due > limit) {
       if (++this.#lateLooks === 2) onChange(true);
     } else {
       if (this.#lateLooks >= 2) onChange(false);

@@ -37,7 +37,6 @@ import { WebServers } from "./web-servers.ts";
 
 /** Sockets and time, as the server uses them. */
 export type ServerDriver = TransportSink &
-  Partial<Pick<NodeDriver, "backlogTime">> &
   Pick<
     NodeDriver,
     "attach" | "clock" | "listen" | "listeners" | "listenForMessages" | "reloadCertificates" | "stop"
@@ -215,7 +214,6 @@ export class OffhookServer {
     if (options.world === undefined) {
       this.#watch = new OverloadWatch({
         ...{ clock, limit: config.overload.eventLoopDelay },
-        backlogTime: () => this.#driver.backlogTime ?? 0,
         onChange: (isOverloaded) => {
           this.#isOverloaded = isOverloaded;
           this.#refuseIfNeeded();

@@ -23,7 +23,7 @@
 #include <uv.h>
 
 // Raised with every change of what JavaScript and C share: a build of another version is not used.
-#define INTERFACE_VERSION 2
+#define INTERFACE_VERSION 1
 
 enum {
   BATCH = 64,    // datagrams received at once
@@ -548,7 +548,6 @@ NAPI_MODULE_INIT() {
       {"interfaceVersion", INTERFACE_VERSION},
       {"queueLength", QUEUE},
       {"areaSize", AREA},
-      {"batchSize", BATCH},
       {"slotSize", SLOT},
       {"words", WORDS},
       {"received", offsetof(struct shared, received) / 4},

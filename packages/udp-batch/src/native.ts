@@ -19,8 +19,6 @@ export interface Native {
   /** Datagrams, and bytes of them, that may wait to be sent. */
   readonly queueLength: number;
   readonly areaSize: number;
-  /** Datagrams received at once, at most. */
-  readonly batchSize: number;
   readonly slotSize: number;
   /** Words of the shared memory before the datagrams, and where in them the tables start. */
   readonly words: number;
@@ -44,7 +42,7 @@ export interface Native {
   printAddress(socket: NativeSocket, word: number): string;
 }
 
-const interfaceVersion = 2;
+const interfaceVersion = 1;
 
 /** Why there are no batch sockets here; undefined if there are. */
 export let unavailable: string | undefined;

@@ -62,8 +62,6 @@ export class BatchSocket<Data = unknown> {
   /** What the system granted, in bytes. */
   readonly receiveBufferSize: number;
   readonly sendBufferSize: number;
-  /** Datagrams in one batch, at most: after so many, more may wait. */
-  readonly batchSize: number;
   readonly #options: BatchSocketOptions<Data>;
   readonly #native: Native;
   readonly #socket: NativeSocket;
@@ -96,7 +94,6 @@ export class BatchSocket<Data = unknown> {
     this.#peers = new PeerTable(this.#words, ipv6);
     this.receiveBufferSize = socket.receiveBufferSize;
     this.sendBufferSize = socket.sendBufferSize;
-    this.batchSize = native.batchSize;
     this.address = native.printAddress(socket, SCRATCH);
     this.port = this.#portAt(SCRATCH);
     open.add(this);

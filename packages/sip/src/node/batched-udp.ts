@@ -17,7 +17,6 @@ interface BatchSocket {
   readonly port: number;
   readonly receiveBufferSize: number;
   readonly sendBufferSize: number;
-  readonly batchSize: number;
   bytes(index: number): Uint8Array;
   peer(index: number): Peer;
   peerAt(address: string, port: number): Peer | undefined;
@@ -52,9 +51,6 @@ export async function loadBatchModule(): Promise<BatchModule | string> {
   }
 }
 
-/** Milliseconds without any batch after which none can have been waiting. */
-const quietTime = 100;
-
 /** One bound socket. */
 export class BatchedUdpSocket implements ListenerSocket {
   readonly listener: Listener;
@@ -63,9 +59,6 @@ export class BatchedUdpSocket implements ListenerSocket {
   readonly #host: SocketHost;
   readonly #socket: BatchSocket;
   #isClosed = false;
-  /** When the last batch came, and the first of those before it that were full one after the other. */
-  #lastBatch = 0;
-  #fullSince = Number.POSITIVE_INFINITY;
 
   /** Binds. @throws the system's error (EADDRINUSE, EACCES, EADDRNOTAVAIL …) */
   constructor(
@@ -89,11 +82,6 @@ export class BatchedUdpSocket implements ListenerSocket {
     this.bufferSizes = { receive: receiveBufferSize, send: sendBufferSize };
   }
 
-  get backlogTime(): number {
-    const now = this.#host.clock.now();
-    return now - this.#lastBatch > quietTime ? 0 : Math.max(0, now - this.#fullSince);
-  }
-
   send(flow: Flow, bytes: Uint8Array): void {
     const peer = (flow.handle as Peer | undefined) ?? this.#peerOf(flow);
     if (peer === undefined || this.#isClosed) {
@@ -112,9 +100,6 @@ export class BatchedUdpSocket implements ListenerSocket {
   #receive(count: number): void {
     const { stack, clock } = this.#host;
     const now = clock.now();
-    this.#lastBatch = now;
-    if (count < this.#socket.batchSize) this.#fullSince = Number.POSITIVE_INFINITY;
-    else if (this.#fullSince > now) this.#fullSince = now;
     for (let i = 0; i < count && !this.#isClosed; i++) {
       const flow = this.#flowOf(this.#socket.peer(i), now);
       stack.receive(this.#socket.bytes(i), flow, now);

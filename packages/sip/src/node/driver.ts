@@ -136,16 +136,6 @@ export class NodeDriver implements TransportSink {
   }
 
   /**
-   * For how many milliseconds datagrams have come faster than they were taken: those that wait with the system do not make
-   * the event loop late. Known of sockets that work in batches, else 0.
-   */
-  get backlogTime(): number {
-    let longest = 0;
-    for (const { backlogTime = 0 } of this.#sockets.values()) longest = Math.max(longest, backlogTime);
-    return longest;
-  }
-
-  /**
    * Reads all certificates and keys again; connections that are open stay as they are. Changed files are noticed
    * without it.
    * @returns what could not be used, if anything: there the old ones stay in use

@@ -55,8 +55,6 @@ export interface ListenerSocket {
   readonly bufferSizes?: { readonly receive: number; readonly send: number };
   /** UDP: by `@offhook/udp-batch`. */
   readonly isBatched?: boolean;
-  /** UDP in batches: for how many milliseconds more has waited in the system than one batch takes. */
-  readonly backlogTime?: number;
   /** UDP: to `flow.remote`. */
   send?(flow: Flow, bytes: Uint8Array): void;
   /** Stops listening; connections that it accepted go on. Resolves once everything has ended. */
