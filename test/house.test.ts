@@ -15,6 +15,7 @@ const order = [
     "ports.ts",
     "errors.ts",
     "keyed-hash.ts",
+    "md5.ts",
     "responses",
     "message",
     "sdp",
