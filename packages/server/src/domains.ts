@@ -13,7 +13,8 @@ export class Domains {
   /** The domain of users whose address names only this machine, and the realm of their passwords. */
   readonly primary: string;
   readonly #named: ReadonlySet<string>;
-  readonly #names = new Set<string>(["localhost"]);
+  /** Those and all others. */
+  readonly #names: Set<string>;
   readonly #ports = new Set<number>();
   readonly #ownAddresses: () => readonly string[];
   #isWildcard = false;
@@ -23,6 +24,7 @@ export class Domains {
   /** `ownAddresses`: the machine's, asked for when a listener takes all of them. */
   constructor(domains: readonly string[], ownAddresses: () => readonly string[] = machineAddresses) {
     this.#named = new Set(domains.map(canonicalHost));
+    this.#names = new Set([...this.#named, "localhost"]);
     this.primary = domains[0] === undefined ? "localhost" : canonicalHost(domains[0]);
     this.#ownAddresses = ownAddresses;
   }
@@ -57,7 +59,7 @@ export class Domains {
   }
 
   #isKnown(host: string): boolean {
-    return this.#named.has(host) || this.#names.has(host) || (this.#isWildcard && this.#isMachine(host));
+    return this.#names.has(host) || (this.#isWildcard && this.#isMachine(host));
   }
 
   #isMachine(host: string): boolean {

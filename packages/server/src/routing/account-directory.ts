@@ -2,7 +2,15 @@
 // reached. RFC 3261 §16.5, §10.3 step 5, RFC 5630 §5.3.
 
 import type { MaybePromise } from "@offhook/sip";
-import { aorOf, isSipUri, isTelUri, parseUri, type SipUri, type Uri } from "@offhook/sip/message";
+import {
+  aorOf,
+  isSipUri,
+  isTelUri,
+  parseUri,
+  type SipRequest,
+  type SipUri,
+  type Uri,
+} from "@offhook/sip/message";
 import {
   type ProxyTarget,
   type RouteContext,
@@ -87,7 +95,7 @@ export class AccountDirectory {
   readonly route: RouteProgram = (request, context): MaybePromise<void> => {
     const uri = request.requestUri;
     const isSecure = uri.scheme === "sips";
-    const destination = this.#destinationOf(uri);
+    const destination = this.#destinationOf(request, uri);
     if (destination === undefined) return void context.answer(404);
     if (typeof destination === "string") {
       const bindings = this.#options.locations.lookup(destination);
@@ -129,12 +137,13 @@ export class AccountDirectory {
   // --- Names -------------------------------------------------------------------------------------------------
 
   /** The address-of-record of one user of ours, which it nearly always is, or several addresses. */
-  #destinationOf(uri: Uri): string | Destinations | undefined {
+  #destinationOf(request: SipRequest, uri: Uri): string | Destinations | undefined {
     const { domains } = this.#options;
     // RFC 3966: visual separators are for people.
     if (isTelUri(uri)) return this.#find(uri.number.replace(/[-.()]/g, ""), domains.primary);
     if (!isSipUri(uri) || uri.user === undefined) return undefined;
-    return this.#find(uri.user, domains.canonical(uri.host));
+    const domain = domains.canonical(uri.host);
+    return this.#find(uri.user, domain, domain === uri.host ? request.writtenRequestAor : undefined);
   }
 
   /** True if there is a user of that name or stored alias. */
@@ -143,20 +152,25 @@ export class AccountDirectory {
     return accounts === undefined || accounts.resolve(name, domain) !== undefined;
   }
 
-  /** The one user of that name or stored alias. */
-  #userOf(name: string, domain: string): string | undefined {
+  /**
+   * The one user of that name or stored alias.
+   * @param aor - the address-of-record of `name`, if it is at hand
+   */
+  #userOf(name: string, domain: string, aor?: string): string | undefined {
     const { accounts } = this.#options;
-    if (accounts === undefined) return aorFor(name, domain);
+    if (accounts === undefined) return aor ?? aorFor(name, domain);
     const account = accounts.resolve(name, domain);
-    return account === undefined ? undefined : aorFor(account.user, account.domain);
+    if (account === undefined) return undefined;
+    const isWritten = aor !== undefined && account.user === name && account.domain === domain;
+    return isWritten ? aor : aorFor(account.user, account.domain);
   }
 
-  #find(name: string, domain: string): string | Destinations | undefined {
+  #find(name: string, domain: string, aor?: string): string | Destinations | undefined {
     const values = this.#valuesOf(name, domain);
     const { accounts } = this.#options;
     // A user of that name comes before an alias, unless every name is a user's.
     if (values === undefined || accounts?.resolve(name, domain) !== undefined)
-      return this.#userOf(name, domain);
+      return this.#userOf(name, domain, aor);
     const destination: Destinations = { users: new Set(), others: new Set() };
     this.#expand(values, domain, destination, new Set([`${name}@${domain}`]));
     return destination.users.size + destination.others.size === 0 ? undefined : destination;

@@ -3,7 +3,7 @@
 import { BlockList, isIP } from "node:net";
 import type { MaybePromise } from "@offhook/sip";
 import type { Challenger, Ha1Lookup, Verification } from "@offhook/sip/auth";
-import { isSipUri, type SipUri } from "@offhook/sip/message";
+import type { SipUri } from "@offhook/sip/message";
 import type { Admission } from "@offhook/sip/proxy";
 import type { IncomingRequest } from "@offhook/sip/stack";
 import { canonicalHost } from "@offhook/sip/transport";
@@ -47,11 +47,11 @@ export function makeAdmission(rules: RelayRules): Admission {
     if (peers?.has(incoming.flow.remote.address) === true) return true;
     // RFC 5922 §7.4: whom a mutually authenticated connection belongs to.
     if (peers?.hasIdentity(incoming.flow.peerIdentities) === true) return true;
-    const from = incoming.request.from.uri;
-    if (isSipUri(from) && domains.isOurHost(from.host)) {
+    const { fromHost } = incoming.request;
+    if (fromHost !== undefined && domains.isOurHost(fromHost)) {
       if (authentication === undefined) return true;
       if (incoming.transaction === undefined) return destination === "ours";
-      return authenticate(incoming, from, rules, authentication);
+      return authenticate(incoming, incoming.request.from.uri as SipUri, rules, authentication);
     }
     if (destination === "foreign") return refuse(incoming, 403, "Relaying Denied");
     return inbound === "allow" || refuse(incoming, 403, "Calls from Other Domains Are Not Accepted");

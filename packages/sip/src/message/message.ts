@@ -10,7 +10,7 @@ import { decodeHost } from "./host.ts";
 import { methodNames } from "./method.ts";
 import { type FromTo, fromToOfParts, type NameAddrParts } from "./name-addr.ts";
 import { decodeAscii, decodeUtf8, readFrom, readFromCopy } from "./text.ts";
-import { type Uri, type UriParts, uriOfParts, writtenAor } from "./uri.ts";
+import { SIPS, type Uri, type UriParts, uriOfParts, writtenAor } from "./uri.ts";
 
 const { SEMICOLON, SPACE } = characters;
 
@@ -119,6 +119,12 @@ abstract class Message {
       this.#to = fromToOfParts(this.bytes, this.layout.to);
     }
     return this.#to;
+  }
+
+  /** The host of the SIP URI in From; undefined for other URIs. Makes no URI. */
+  get fromHost(): string | undefined {
+    const { scheme, hostStart, hostEnd, isHostPlain } = this.layout.from.uri;
+    return scheme > SIPS ? undefined : decodeHost(this.bytes, hostStart, hostEnd, isHostPlain);
   }
 
   /** `aorOf` of From in a string of its own, if it stands there as it is. Makes no URI. */
@@ -281,6 +287,11 @@ export class SipRequest extends Message {
       this.#requestUri = uriOfParts(this.bytes, this.layout.requestUri!);
     }
     return this.#requestUri;
+  }
+
+  /** `aorOf` of it in a string of its own, if it stands there as it is. */
+  get writtenRequestAor(): string | undefined {
+    return writtenAor(this.bytes, this.layout.requestUri!);
   }
 
   get requestUriText(): string {

@@ -106,7 +106,8 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   #pending = 0;
   /** Sum of the shares of pending branches. */
   #breadthUsed = 0;
-  readonly #best: BestResponse;
+  /** Undefined: there is none yet. */
+  #best: BestResponse | undefined;
   /** The route program's own final response, while branches are being cancelled for it. */
   #decided: { statusCode: number; options: RespondOptions | undefined } | undefined;
   /** No new branches: a 6xx, a CANCEL, a final response. */
@@ -134,7 +135,6 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     this.request = incoming.request;
     this.flow = incoming.flow;
     this.receivedAt = incoming.receivedAt;
-    this.#best = new BestResponse(transaction);
     transaction.user = this;
   }
 
@@ -238,14 +238,14 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   }
 
   #exhausted(): void {
-    this.#wake(this.#best.statusCode);
+    this.#wake(this.#bestStatus);
     if (!this.#isProgramRunning || this.isOver) this.#forwardBest();
   }
 
   searched(): Promise<number> {
     const isBusy = this.#pending > 0 || (this.#targets?.waitingCount ?? 0) > 0;
     if (!isBusy || this.#isFinal) {
-      return Promise.resolve(this.#isFinal ? this.#transaction.statusCode : this.#best.statusCode);
+      return Promise.resolve(this.#isFinal ? this.#transaction.statusCode : this.#bestStatus);
     }
     return new Promise((resolve) => {
       this.#waiters ??= [];
@@ -289,7 +289,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     const { request } = this;
     const { stack, timerC, clock } = this.#settings;
     if (wouldDowngrade(request, target)) {
-      this.#best.addStatus(480);
+      this.#anyBest().addStatus(480);
       return;
     }
     let plan: ReturnType<typeof planForward>;
@@ -300,7 +300,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     } catch (error) {
       if (!(error instanceof ParseError)) throw error;
       // A target that is no URI can come from a route program only.
-      this.#best.addStatus(500);
+      this.#anyBest().addStatus(500);
       return;
     }
     // §17.2.1: whether the callee rings within 200 ms is not ours to know.
@@ -364,7 +364,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       if (this.#isFinal && this.#transaction.statusCode >= 300) return;
       // Step 5: every 2xx of an INVITE goes up at once; of other methods, the first one.
       if (passUpstream(this.#transaction, response)) this.#won();
-      else if (isFirst) this.#best.addStatus(502);
+      else if (isFirst) this.#anyBest().addStatus(502);
       if (isFirst) this.#goOn();
       return;
     }
@@ -388,7 +388,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     // §16.6 step 7: no answer counts as 408; §16.9: an address that cannot be reached, as 503.
     const statusCode = failure.kind === "timeout" || failure.kind === "canceled" ? 408 : 503;
     if (this.#tryOtherFlow(branch, statusCode === 503 ? 430 : 408)) return;
-    this.#best.addStatus(failureOf(failure) ?? statusCode);
+    this.#anyBest().addStatus(failureOf(failure) ?? statusCode);
     this.#goOn();
   }
 
@@ -397,7 +397,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     const isProceeding = branch.client?.state === "proceeding";
     branch.cancel();
     if (isProceeding || !this.#end(branch)) return;
-    this.#best.addStatus(408);
+    this.#anyBest().addStatus(408);
     this.#goOn();
   }
 
@@ -430,7 +430,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     const added = this.#addMore(recursion.targets);
     this.#redirected += added;
     // What was tried before is no place for the caller to try either: it goes with the contacts used.
-    if (recursion.leftover.length > 0) this.#best.add(response.detach(), recursion.leftover);
+    if (recursion.leftover.length > 0) this.#anyBest().add(response.detach(), recursion.leftover);
     return added > 0 || recursion.leftover.length > 0;
   }
 
@@ -447,12 +447,21 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   #collect(response: SipResponse): void {
     const isLast =
       this.#pending === 0 &&
-      this.#best.statusCode === 0 &&
+      this.#bestStatus === 0 &&
       this.#decided === undefined &&
       !this.#isProgramRunning &&
       (this.#targets === undefined || this.#isClosed || this.#targets.waitingCount === 0);
     // The only answer there will be need not be copied: it is forwarded before this call returns.
-    this.#best.add(isLast ? response : response.detach());
+    this.#anyBest().add(isLast ? response : response.detach());
+  }
+
+  #anyBest(): BestResponse {
+    this.#best ??= new BestResponse(this.#transaction);
+    return this.#best;
+  }
+
+  get #bestStatus(): number {
+    return this.#best?.statusCode ?? 0;
   }
 
   #forwardBest(): void {
@@ -460,7 +469,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     this.#isFinal = true;
     const decided = this.#decided;
     if (decided !== undefined) this.#incoming.respond(decided.statusCode, decided.options);
-    else if (this.#best.statusCode !== 0) this.#best.forward(this.#incoming);
+    else if (this.#bestStatus !== 0) this.#anyBest().forward(this.#incoming);
     else if (this.isCanceled) this.#incoming.respond(487);
     // §16.5: an empty target set. (Without a best after branches, nobody may be told: RFC 4320.)
     else if (this.#branches.length === 0) this.#incoming.respond(480);
