@@ -101,6 +101,18 @@ export class ByteWriter implements HeaderWriter {
     return this;
   }
 
+  /** How many bytes were collected. */
+  get size(): number {
+    return this.#length - this.#start;
+  }
+
+  /** Writes a number from 10 to 99 over what was collected. */
+  twoDigits(at: number, value: number): void {
+    const tens = Math.floor(value / 10);
+    this.#buffer[this.#start + at] = 48 + tens;
+    this.#buffer[this.#start + at + 1] = 48 + value - 10 * tens;
+  }
+
   /** What was collected, as bytes that nobody else writes to. */
   finish(): Uint8Array {
     const end = this.#length;

@@ -6,6 +6,7 @@ import {
   draftForward,
   type Edits,
   forwardResponse,
+  PrintedHeaders,
   parseMessage,
   printUri,
   type SipRequest,
@@ -91,6 +92,24 @@ const rows: [string, string, Edits, string][] = [
     `${via}mAX-fORWARDS :  0070 \r\n`,
     { maxForwards: 69 },
     `${via}mAX-fORWARDS :  69 \r\n`,
+  ],
+  [
+    "§16.6 item 3, Max-Forwards, is replaced between other edits",
+    `${via}Subject: x\r\nMax-Forwards: 70\r\nRoute: <sip:a;lr>\r\nExpires: 1\r\n`,
+    { maxForwards: 69, removeRoutes: 1, remove: ["Subject"], pushVia: "SIP/2.0/UDP p" },
+    `Via: SIP/2.0/UDP p\r\n${via}Max-Forwards: 69\r\nExpires: 1\r\n`,
+  ],
+  [
+    "§16.6 item 3, Max-Forwards, gets shorter",
+    `${via}Max-Forwards: 10\r\n`,
+    { maxForwards: 9 },
+    `${via}Max-Forwards: 9\r\n`,
+  ],
+  [
+    "§16.6 item 5, a field printed before, stands below our Via",
+    via,
+    { printed: new PrintedHeaders([["Max-Breadth", 60]]), pushVia: "SIP/2.0/UDP p" },
+    `Via: SIP/2.0/UDP p\r\nMax-Breadth: 60\r\n${via}`,
   ],
   [
     "§16.6 item 4, Record-Route, stands above those that are there",
@@ -202,6 +221,7 @@ test("edits with line breaks, are refused", () => {
     { add: [["X", "a\r\nb"] as const] },
     { add: [["X: y\r\nZ", "a"] as const] },
     { maxForwards: 256 },
+    { maxForwards: 10.5 },
   ]) {
     assert.throws(() => splice(message, edits), ArgumentError, JSON.stringify(edits));
   }

@@ -49,7 +49,7 @@ export interface ForwardEdits {
   readonly recordRoute?: LineWriter;
   /** RFC 3327: put on top of the Path values, in this order. */
   readonly path?: readonly string[];
-  /** Header fields added at the end; these come before those of `add`. */
+  /** Header fields added at the top, below a Via, where a copy of the fields need not be interrupted for them. */
   readonly printed?: PrintedHeaders;
   readonly add?: readonly HeaderInit[];
   /** Names of header fields of which all lines go. Done before the other edits add any. */
@@ -95,6 +95,7 @@ export function splice(
   }
   at = copy(bytes, at, layout.headersStart);
   if (via !== undefined) writer.text("Via: ").value(via).value(branch).text("\r\n");
+  if (edits.printed !== undefined) writer.bytes(edits.printed.bytes, 0, edits.printed.bytes.length);
 
   // New values stand above the first field of their name; if there is none, here: Record-Route, then Path, then Route.
   const newRoutes = edits.routes ?? edits.pushRoutes;
@@ -109,6 +110,7 @@ export function splice(
   let routesToGo = edits.routes === undefined ? (edits.removeRoutes ?? 0) : ALL;
   let viaIsDone = edits.popVia !== true && edits.received === undefined && edits.rport === undefined;
   let maxForwardsAreDone = maxForwards === undefined;
+  let maxForwardsAt = -1;
   const count = fieldCount(index);
   for (let i = 0; i < count; i++) {
     if (i === recordRoutesAt || i === pathAt || i === routesAt) {
@@ -134,19 +136,28 @@ export function splice(
       at = leaveOut(message, i, at, start, keepFrom < end ? keepFrom : lineEnd(index, i));
     } else if (id === MAX_FORWARDS && !maxForwardsAreDone) {
       const start = valueStart(bytes, index, i);
-      copy(bytes, at, start);
-      writer.text(maxForwardsText(maxForwards!));
-      at = valueEnd(bytes, index, i, start);
+      const end = valueEnd(bytes, index, i, start);
+      if (end - start === 2 && Number.isInteger(maxForwards) && maxForwards! >= 10 && maxForwards! <= 99) {
+        // As long as before: written over what is copied, in one piece with the rest.
+        maxForwardsAt = writer.size + start - at;
+      } else {
+        copy(bytes, at, start);
+        writer.text(maxForwardsText(maxForwards!));
+        at = end;
+      }
       maxForwardsAreDone = true;
     }
   }
 
-  // Behind the last field, before the empty line.
-  at = copy(bytes, at, layout.bodyStart - 2);
-  if (!maxForwardsAreDone) writeLine("Max-Forwards: ", maxForwardsText(maxForwards!));
-  if (edits.printed !== undefined) writer.bytes(edits.printed.bytes, 0, edits.printed.bytes.length);
-  if (edits.add !== undefined) for (const [name, value] of edits.add) writeField(name, value);
-  return writer.bytes(bytes, at, layout.bodyEnd).finish();
+  if (!maxForwardsAreDone || edits.add !== undefined) {
+    // Behind the last field, before the empty line.
+    at = copy(bytes, at, layout.bodyStart - 2);
+    if (!maxForwardsAreDone) writeLine("Max-Forwards: ", maxForwardsText(maxForwards!));
+    if (edits.add !== undefined) for (const [name, value] of edits.add) writeField(name, value);
+  }
+  writer.bytes(bytes, at, layout.bodyEnd);
+  if (maxForwardsAt >= 0) writer.twoDigits(maxForwardsAt, maxForwards!);
+  return writer.finish();
 }
 
 /** The message without its first Via value (§16.7 item 3); undefined if there is no other. */

@@ -28,7 +28,7 @@ export function locate(uri: Uri): Location {
   return {
     kind: "query",
     query: {
-      host: hostOf(uri),
+      host: canonicalHost(hostOf(uri)),
       secure: uri.scheme === "sips",
       uri,
       ...(port === undefined ? {} : { port }),
@@ -40,8 +40,11 @@ export function locate(uri: Uri): Location {
 /** The target that a URI with a literal address is itself; undefined for all others. */
 export function literalTarget(uri: Uri): Target | undefined {
   if (!isSipUri(uri)) return undefined;
-  const address = hostOf(uri);
-  if (!isLiteralAddress(address)) return undefined;
+  let address = hostOf(uri);
+  if (!isIpv4(address)) {
+    address = canonicalHost(address);
+    if (!isLiteralAddress(address)) return undefined;
+  }
   const named = namedTransport(uri);
   if (named === "unknown") return undefined;
   // §4.1: a numeric address without transport is UDP for sip, TCP with TLS for sips.
@@ -51,8 +54,7 @@ export function literalTarget(uri: Uri): Target | undefined {
 
 /** RFC 3263 §4: TARGET is maddr if present, else the host. */
 function hostOf(uri: SipUri): string {
-  const host = uri.params.get("maddr") || uri.host;
-  return isIpv4(host) ? host : canonicalHost(unbracketed(host));
+  return unbracketed(uri.params.get("maddr") || uri.host);
 }
 
 /** RFC 3263 §4.1: where nothing names a transport, UDP for sip and TLS for sips; TCP for those without UDP. */
@@ -108,5 +110,5 @@ function failure(reason: string): Location {
 }
 
 function unbracketed(host: string): string {
-  return host.startsWith("[") ? host.slice(1, -1) : host;
+  return host.charCodeAt(0) === 91 ? host.slice(1, -1) : host;
 }
