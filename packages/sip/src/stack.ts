@@ -268,20 +268,13 @@ export class Stack implements StackInput {
       this.#sendOnce(draft, options, options.flow, now);
       return;
     }
-    const then = (result: readonly Target[] | Error, when: number) => {
-      const target = result instanceof Error ? undefined : this.#host.memory.inOrder(result, when)[0];
-      if (target !== undefined) {
-        const flow = this.#transport.flowTo(target, when, options.listener);
-        this.#sendOnce(draft, options, flow, when, target);
-      } else {
-        const failure: RequestFailure =
-          result instanceof Error ? { kind: "unresolved", error: result } : { kind: "unresolved" };
-        options.onFailure?.(failure);
-      }
-    };
-    if (options.targets !== undefined) then(options.targets, now);
-    // RFC 3263 §4.4: what comes again must go the same way.
-    else this.#locate(options.uri ?? draft.topRoute ?? draft.requestUri, then, now, true);
+    if (options.targets !== undefined) this.#sendToFirst(draft, options, options.targets, now);
+    else {
+      const then = (result: readonly Target[] | Error, when: number) =>
+        this.#sendToFirst(draft, options, result, when);
+      // RFC 3263 §4.4: what comes again must go the same way.
+      this.#locate(options.uri ?? draft.topRoute ?? draft.requestUri, then, now, true);
+    }
   }
 
   /** A response that no transaction sends, to where its topmost Via says (§16.11, §18.2.2). */
@@ -440,6 +433,23 @@ export class Stack implements StackInput {
     const strayCancel = this.roles.strayCancel;
     if (strayCancel === undefined) return false;
     return strayCancel.call(this.roles, new Incoming(cancel.detach(), flow, undefined, now));
+  }
+
+  #sendToFirst(
+    draft: RequestDraft,
+    options: StatelessOptions,
+    result: readonly Target[] | Error,
+    now: number,
+  ): void {
+    const target = result instanceof Error ? undefined : this.#host.memory.inOrder(result, now)[0];
+    if (target !== undefined) {
+      const flow = this.#transport.flowTo(target, now, options.listener);
+      this.#sendOnce(draft, options, flow, now, target);
+    } else {
+      const failure: RequestFailure =
+        result instanceof Error ? { kind: "unresolved", error: result } : { kind: "unresolved" };
+      options.onFailure?.(failure);
+    }
   }
 
   /** §18.1.1 for a single message: by size UDP or TCP, without a second try. */

@@ -232,19 +232,13 @@ abstract class Message {
     return callIdLength + 1 + tagLength;
   }
 
-  /**
-   * True if there is one Route field, as long as `value`, and the same letter by letter from position `from` up to `to`.
-   * Makes no string.
-   */
-  hasOnlyRoute(value: Uint8Array, from: number, to: number): boolean {
+  /** Where the value of Route starts, if there is one field with a value of that length; else -1. */
+  onlyRouteAt(length: number): number {
     const { bytes, index } = this;
     const i = firstField(index, ROUTE);
-    if (i < 0 || hasFieldBehind(index, i, ROUTE)) return false;
+    if (i < 0 || hasFieldBehind(index, i, ROUTE)) return -1;
     const start = valueStart(bytes, index, i);
-    if (valueEnd(bytes, index, i, start) - start !== value.length) return false;
-    let at = from;
-    while (at < to && bytes[start + at] === value[at]) at++;
-    return at === to;
+    return valueEnd(bytes, index, i, start) - start === length ? start : -1;
   }
 
   /** Takes over what has been read of the same message already. */

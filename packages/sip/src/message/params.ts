@@ -87,15 +87,18 @@ export class LazyParams implements ReadonlyMap<string, string> {
   /** As written; enumerable, so that comparing two of them compares this. */
   readonly text: string;
   readonly #decode: (bytes: Uint8Array) => Params;
-  /** Names and values stand in the text as they are, nothing around them. */
-  readonly #isPlain: boolean;
+  readonly #initials: number;
   #map: Params | undefined = undefined;
 
-  // One class for both kinds: making an object of a derived class costs twice as much.
-  constructor(text: string, decode: (bytes: Uint8Array) => Params, isPlain: boolean) {
+  /**
+   * One class for both kinds, since making an object of a derived class costs twice as much.
+   * @param initials - if names and values stand in the text as they are, with nothing around them: the bits of
+   *   `initialOf` of all names; else 0
+   */
+  constructor(text: string, decode: (bytes: Uint8Array) => Params, initials: number) {
     this.text = text;
     this.#decode = decode;
-    this.#isPlain = isPlain;
+    this.#initials = initials;
   }
 
   get map(): Params {
@@ -107,9 +110,11 @@ export class LazyParams implements ReadonlyMap<string, string> {
     return this.map.size;
   }
 
-  // Most that are asked for are one or two, or are not there: no map is made to find them.
+  // Most that are asked for are not there, or one or two: no map is made to find them.
   get(name: string): string | undefined {
-    if (!this.#isPlain) return this.map.get(name);
+    const initials = this.#initials;
+    if (initials === 0) return this.map.get(name);
+    if ((initials & initialOf(name.charCodeAt(0))) === 0) return undefined;
     const { text } = this;
     const end = endOfName(text, name);
     if (end < 0) return undefined;
@@ -119,7 +124,9 @@ export class LazyParams implements ReadonlyMap<string, string> {
   }
 
   has(name: string): boolean {
-    return this.#isPlain ? endOfName(this.text, name) >= 0 : this.map.has(name);
+    const initials = this.#initials;
+    if (initials === 0) return this.map.has(name);
+    return (initials & initialOf(name.charCodeAt(0))) !== 0 && endOfName(this.text, name) >= 0;
   }
 
   forEach(callback: (value: string, key: string, map: ReadonlyMap<string, string>) => void): void {
@@ -145,11 +152,16 @@ export class LazyParams implements ReadonlyMap<string, string> {
 
 /** The parameters in [start, end), which `scanParam` has already gone over. */
 export function lazyParams(bytes: Uint8Array, start: number, end: number): Params {
-  return new LazyParams(cutAscii(bytes, start, end), decodeParams, false);
+  return new LazyParams(cutAscii(bytes, start, end), decodeParams, 0);
 }
 
 function decodeParams(bytes: Uint8Array): Params {
   return parseParams(bytes, 0, bytes.length, "parameters");
+}
+
+/** A bit for the letter that a name begins with, the same for both cases. */
+export function initialOf(letter: number): number {
+  return 1 << (letter & 31);
 }
 
 /** Where the name of the first parameter that is called so ends in `;name=value;name`; -1 if there is none. */

@@ -3,7 +3,7 @@ import { ArgumentError } from "../errors.ts";
 import * as characters from "./characters.ts";
 import { isEscape, parseDigits, refusal, skipClass, spelling, spells } from "./grammar.ts";
 import { decodeHost, isHostPlain, printHostPort, skipHost } from "./host.ts";
-import { LazyParams, noParams, type Params } from "./params.ts";
+import { initialOf, LazyParams, noParams, type Params } from "./params.ts";
 import { checkTelUri, parseTelUri, printTelUri, type TelUri } from "./tel-uri.ts";
 import { cutAscii, decodeAscii, decodeEscaped, encodeText, escapeUri, readText, textBytes } from "./text.ts";
 
@@ -289,7 +289,7 @@ export function uriOfParts(bytes: Uint8Array, parts: UriParts): Uri {
     password: passwordStart < 0 ? undefined : decodePart(bytes, passwordStart, parts.passwordEnd, true),
     host: decodeHost(bytes, parts.hostStart, parts.hostEnd, parts.isHostPlain),
     port: port < 0 ? undefined : port,
-    params: paramsStart === paramsEnd ? noParams : uriParams(cutAscii(bytes, paramsStart, paramsEnd)),
+    params: paramsStart === paramsEnd ? noParams : uriParams(bytes, paramsStart, paramsEnd),
     headers: headersStart < 0 ? noParams : decodeUriHeaders(bytes, headersStart, end),
   } as SipUri;
 }
@@ -327,9 +327,14 @@ function decodePart(bytes: Uint8Array, start: number, end: number, mayBeEscaped:
   return cutAscii(bytes, start, end);
 }
 
-/** Text without escapes can be searched as it is. */
-function uriParams(text: string): Params {
-  return new LazyParams(text, decodeUriParams, !text.includes("%"));
+function uriParams(bytes: Uint8Array, start: number, end: number): Params {
+  let initials = 0;
+  let isPlain = true;
+  for (let p = start; p < end; p++) {
+    if (bytes[p] === SEMICOLON) initials |= initialOf(bytes[p + 1]!);
+    else if (bytes[p] === PERCENT) isPlain = false;
+  }
+  return new LazyParams(cutAscii(bytes, start, end), decodeUriParams, isPlain ? initials : 0);
 }
 
 function decodeUriParams(bytes: Uint8Array): Params {

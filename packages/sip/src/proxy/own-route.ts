@@ -56,11 +56,13 @@ export class OwnRoute implements LineWriter {
   leads(request: SipRequest): boolean {
     const value = this.#value;
     const at = this.#signatureAt;
-    if (!request.hasOnlyRoute(value, 0, at)) return false;
+    const { length } = value;
+    const start = request.onlyRouteAt(length);
+    if (start < 0 || !stands(value, 0, at, request.bytes, start)) return false;
     this.#sign(request, "from");
-    if (request.hasOnlyRoute(value, at, value.length)) return true;
+    if (stands(value, at, length, request.bytes, start)) return true;
     this.#sign(request, "to");
-    return request.hasOnlyRoute(value, at, value.length);
+    return stands(value, at, length, request.bytes, start);
   }
 
   /** As `recordRouteParams` without flows. */
@@ -75,6 +77,13 @@ export class OwnRoute implements LineWriter {
     writeHex(hashed[0]!, this.#value, this.#signatureAt);
     writeHex(hashed[1]!, this.#value, this.#signatureAt + digits / 2);
   }
+}
+
+/** True if value[from, to) stands in `bytes`, where `value` would begin at `start`. */
+function stands(value: Uint8Array, from: number, to: number, bytes: Uint8Array, start: number): boolean {
+  let i = from;
+  while (i < to && value[i] === bytes[start + i]) i++;
+  return i === to;
 }
 
 /** A word of 32 bits in 8 digits. */
