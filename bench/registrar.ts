@@ -41,7 +41,7 @@ function makeRegister(user: number, cSeq: number): SipRequest {
 /** Hands a request over as the stack does, and counts what is answered. */
 function incomingOf(request: SipRequest, counts: Map<number, number>): IncomingRequest {
   const incoming: IncomingRequest = {
-    ...{ request, flow, transaction: undefined, receivedAt: 0 },
+    ...{ request, borrowed: request, flow, transaction: undefined, receivedAt: 0 },
     respond(statusCode) {
       counts.set(statusCode, (counts.get(statusCode) ?? 0) + 1);
       return true;

@@ -21,9 +21,9 @@ export function makeOwnAnswers(methods: readonly string[]): (incoming: IncomingR
   ]);
   const answer = { printed };
   return (incoming) => {
-    const { requestUri } = incoming.request;
+    const { requestUri } = incoming.borrowed;
     if (!isSipUri(requestUri) || (requestUri.user ?? "") !== "") return false;
-    const refusal = checkRequest(incoming.request, rules);
+    const refusal = checkRequest(incoming.borrowed, rules);
     if (refusal === undefined) incoming.respond(200, answer);
     else incoming.respond(refusal.statusCode, refusal.options);
     return true;

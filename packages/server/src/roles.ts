@@ -74,6 +74,7 @@ export function assignRoles(options: RolesOptions): ProxyServer {
   const answerOwn = makeOwnAnswers(["REGISTER"]);
   stack.roles = {
     ...proxy.roles,
+    borrowRequests: true,
     methods: new Map([["REGISTER", registrar.handle]]),
     route: (incoming) => (answerOwn(incoming) ? undefined : proxy.route(incoming)),
   };

@@ -459,6 +459,47 @@ test("the bytes of a request are its own: the driver may reuse its buffer at onc
   assert.match(bench.sent[0]!.text, /\r\nCall-ID: kept\r\n/);
 });
 
+for (const [who, borrowRequests, take] of [
+  ["whoever answers at once and looks later", false, (_incoming: IncomingRequest) => {}],
+  ["roles that borrow: who asks for it", true, (incoming: IncomingRequest) => void incoming.request],
+] as const) {
+  test(`an answered request is its own for ${who}`, () => {
+    const bench = new Bench();
+    let held: IncomingRequest | undefined;
+    bench.stack.roles = {
+      ...{ isOurs: () => true, borrowRequests },
+      route: (incoming) => {
+        incoming.respond(200);
+        take(incoming);
+        held = incoming;
+      },
+    };
+    const buffer = new TextEncoder().encode(requestText("MESSAGE", { callId: "kept" }));
+    bench.stack.receive(buffer, bench.flow(), bench.now);
+    buffer.fill(0);
+    assert.equal(held!.request.headers.get("Call-ID"), "kept");
+  });
+}
+
+test("roles that borrow: a request that is not answered at once is its own whoever has it", async () => {
+  const bench = new Bench();
+  bench.stack.roles = {
+    ...{ isOurs: () => true, borrowRequests: true },
+    route: async (incoming) => {
+      const { headers } = incoming.borrowed;
+      await Promise.resolve();
+      assert.equal(headers.get("Call-ID"), "kept");
+      incoming.respond(200);
+    },
+  };
+  const buffer = new TextEncoder().encode(requestText("MESSAGE", { callId: "kept" }));
+  bench.stack.receive(buffer, bench.flow(), bench.now);
+  buffer.fill(0);
+  await new Promise(setImmediate);
+  assert.match(bench.sent[0]!.text, /^SIP\/2.0 200 OK\r\n[\s\S]*Call-ID: kept\r\n/);
+  assert.deepEqual(bench.errors, []);
+});
+
 test("the driver is woken for calls from above, not for what an input starts", () => {
   const bench = new Bench();
   let held: IncomingRequest | undefined;

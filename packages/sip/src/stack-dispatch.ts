@@ -16,7 +16,7 @@ import type { Flow } from "./transport/index.ts";
 type OnError = (error: unknown, incoming: IncomingRequest) => void;
 
 export class Incoming implements IncomingRequest {
-  readonly request: SipRequest;
+  readonly borrowed: SipRequest;
   readonly flow: Flow;
   readonly transaction: ServerTransaction | undefined;
   readonly receivedAt: number;
@@ -27,25 +27,29 @@ export class Incoming implements IncomingRequest {
     transaction: ServerTransaction | undefined,
     receivedAt: number,
   ) {
-    this.request = request;
+    this.borrowed = request;
     this.flow = flow;
     this.transaction = transaction;
     this.receivedAt = receivedAt;
   }
 
+  get request(): SipRequest {
+    return this.borrowed.own();
+  }
+
   respond(statusCode: number, options?: RespondOptions): boolean {
     const transaction = this.transaction;
     if (transaction === undefined) return false;
+    const request = this.borrowed;
     // §8.2.6.2: every response but the 100 has a To tag, the same for the whole transaction.
-    const toTag =
-      options?.toTag ?? (this.request.hasToTag || statusCode === 100 ? undefined : transaction.toTag);
-    return transaction.respond(printResponse(this.request, statusCode, options, toTag));
+    const toTag = options?.toTag ?? (request.hasToTag || statusCode === 100 ? undefined : transaction.toTag);
+    return transaction.respond(printResponse(request, statusCode, options, toTag));
   }
 
   withRequest(request: SipRequest): IncomingRequest {
-    return request === this.request
+    return request === this.borrowed
       ? this
-      : new Incoming(request, this.flow, this.transaction, this.receivedAt);
+      : new Incoming(request.adopt(), this.flow, this.transaction, this.receivedAt);
   }
 }
 
@@ -64,7 +68,7 @@ function offer(roles: Roles, arrived: IncomingRequest): unknown {
   // Step 3: our own Route entries go, strict routers' rewriting is undone (§16.4).
   const incoming = roles.preprocess === undefined ? arrived : roles.preprocess(arrived);
   if (incoming === undefined) return undefined;
-  const { request } = incoming;
+  const request = incoming.borrowed;
   const uri = request.requestUri;
   const isOurs = roles.isOurs(uri);
   if (request.hasRoute || !isOurs) {
@@ -94,7 +98,7 @@ function offer(roles: Roles, arrived: IncomingRequest): unknown {
 /** Step 6: the route program, or an answer by rule (§8.2.1). */
 function route(roles: Roles, incoming: IncomingRequest): unknown {
   if (roles.route !== undefined) return roles.route(incoming);
-  const isKnown = (methodNames as readonly string[]).includes(incoming.request.method);
+  const isKnown = (methodNames as readonly string[]).includes(incoming.borrowed.method);
   return incoming.respond(isKnown ? 405 : 501, { headers: [["Allow", allowOf(roles)]] });
 }
 

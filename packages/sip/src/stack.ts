@@ -157,7 +157,7 @@ export class Stack implements StackInput {
       transport: this.#transport,
       user: {
         receiveRequest: (transaction, now) => this.#newRequest(transaction, now),
-        receiveAck: (ack, flow, now) => this.#dispatch(new Incoming(ack.detach(), flow, undefined, now)),
+        receiveAck: (ack, flow, now) => this.#dispatch(new Incoming(ack.own(), flow, undefined, now)),
         strayCancel: (cancel, flow, now) => this.#strayCancel(cancel, flow, now),
         strayResponse: (response, flow) => this.roles.strayResponse?.(response, flow),
       },
@@ -422,17 +422,18 @@ export class Stack implements StackInput {
   }
 
   #newRequest(transaction: ServerMachineView, now: number): void {
-    this.#dispatch(new Incoming(transaction.request!, transaction.flow, transaction, now));
+    this.#dispatch(new Incoming(transaction.borrowedRequest!, transaction.flow, transaction, now));
   }
 
   #dispatch(incoming: Incoming): void {
+    if (this.roles.borrowRequests !== true) incoming.borrowed.own();
     dispatch(this.roles, incoming, (error, which) => this.#reportError?.(error, which));
   }
 
   #strayCancel(cancel: SipRequest, flow: Flow, now: number): boolean {
     const strayCancel = this.roles.strayCancel;
     if (strayCancel === undefined) return false;
-    return strayCancel.call(this.roles, new Incoming(cancel.detach(), flow, undefined, now));
+    return strayCancel.call(this.roles, new Incoming(cancel.own(), flow, undefined, now));
   }
 
   #sendToFirst(

@@ -189,9 +189,10 @@ export class Challenger {
     return notAttempted;
   }
 
+  /** The bytes of the request may have moved since the credentials were read, but the places in them have not. */
   #judge(request: SipRequest, realm: string, answer: Answer, ha1: string | undefined): Verification {
     const { credentials, user, algorithm, qop, count } = answer;
-    const isExpected = this.#expected.isThatOf(credentials, {
+    const isExpected = this.#expected.isThatOf(credentials, request.bytes, {
       algorithm,
       ha1: ha1 ?? this.#nobody,
       method: request.method,
@@ -200,8 +201,8 @@ export class Challenger {
     });
     if (!isExpected || ha1 === undefined) return { kind: "challenge", stale: false, attempted: user };
     // The nonce is looked at last: only who knows the password may use it up, and hears that it is stale.
-    const { bytes, nonceStart, nonceEnd } = credentials;
-    return this.#nonces.use(bytes, nonceStart, nonceEnd, realm, count) === "fresh"
+    const { nonceStart, nonceEnd } = credentials;
+    return this.#nonces.use(request.bytes, nonceStart, nonceEnd, realm, count) === "fresh"
       ? { kind: "ok", user, algorithm }
       : { kind: "challenge", stale: true, attempted: user };
   }

@@ -44,12 +44,12 @@ export class ExpectedResponse {
     this.#hash = hash;
   }
 
-  /** True if this is the response of the credentials. Takes a time that does not depend on where they differ. */
-  isThatOf(credentials: DigestCredentials, covered: Covered): boolean {
-    const { bytes, nonceStart, nonceEnd, cnonceStart, cnonceEnd, responseStart, responseEnd } = credentials;
+  /** True if this is the response of the credentials, which are in these bytes. Takes a time that does not depend on where they differ. */
+  isThatOf(credentials: DigestCredentials, bytes: Uint8Array, covered: Covered): boolean {
+    const { nonceStart, nonceEnd, cnonceStart, cnonceEnd, responseStart, responseEnd } = credentials;
     const { algorithm, qop, ha1 } = covered;
     const name = hashOf(algorithm);
-    this.#makeHa2(name, credentials, covered);
+    this.#makeHa2(name, credentials, bytes, covered);
     this.#start(ha1.length + bytes.length);
     this.#text(ha1);
     this.#value(bytes, nonceStart, nonceEnd);
@@ -82,7 +82,12 @@ export class ExpectedResponse {
   }
 
   /** §3.4.3: H(method ":" uri), for auth-int with the hash of the body. */
-  #makeHa2(name: HashAlgorithm, { bytes, uriStart, uriEnd }: DigestCredentials, covered: Covered): void {
+  #makeHa2(
+    name: HashAlgorithm,
+    { uriStart, uriEnd }: DigestCredentials,
+    bytes: Uint8Array,
+    covered: Covered,
+  ): void {
     const { method, qop, body } = covered;
     const isOfBody = qop === "auth-int";
     if (!isOfBody && this.#isTarget(name, method, bytes, uriStart, uriEnd)) return;

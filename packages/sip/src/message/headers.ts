@@ -78,7 +78,7 @@ export function hasFieldBehind(index: readonly number[], i: number, id: number):
 
 /** The header fields of a message, in its order. Names are case-insensitive, compact forms equal the long ones. */
 export class SipHeaders {
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array;
   readonly #index: readonly number[];
   readonly #headEnd: number;
   /** First values and lists by header number (lists at id + table length), filled on first use. */
@@ -89,6 +89,11 @@ export class SipHeaders {
     this.#bytes = bytes;
     this.#index = index;
     this.#headEnd = headEnd;
+  }
+
+  /** The bytes are elsewhere from now on. For the message only. */
+  move(bytes: Uint8Array): void {
+    this.#bytes = bytes;
   }
 
   /**

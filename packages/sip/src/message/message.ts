@@ -60,12 +60,13 @@ const emptyBody = new Uint8Array(0);
 /** What requests and responses have in common. */
 abstract class Message {
   abstract readonly kind: "request" | "response";
-  /** The message as it came, up to the end of its body. Borrowed from the receiver: see `detach()`. */
+  /** The message as it came, up to the end of its body. Borrowed from the receiver: see `own()`. */
   readonly bytes: Uint8Array;
   /** Positions of the parts; for this folder only. */
   readonly layout: Layout;
   /** The index of header fields; for this folder only. */
   readonly index: readonly number[];
+  #isOwn = false;
   #headers: SipHeaders | undefined;
   #body: Uint8Array | undefined;
   #topVia: Via | undefined;
@@ -81,17 +82,38 @@ abstract class Message {
     this.index = index;
   }
 
+  /**
+   * Makes the bytes the message's own, for keeping it beyond the call that delivered it. What has been read of it stays
+   * good.
+   */
+  own(): this {
+    if (this.#isOwn) return this;
+    const { bytes } = this;
+    const copy = ownBytes(bytes, 0, bytes.length);
+    (this as { bytes: Uint8Array }).bytes = copy;
+    this.#isOwn = true;
+    this.#headers?.move(copy);
+    readFromCopy(bytes, copy);
+    return this;
+  }
+
+  /** Says that the bytes are the message's own: nobody else writes to them. */
+  adopt(): this {
+    this.#isOwn = true;
+    return this;
+  }
+
   /** The header fields, typed by name. */
   get headers(): SipHeaders {
     this.#headers ??= new SipHeaders(this.bytes, this.index, this.layout.bodyStart);
     return this.#headers;
   }
 
-  /** The body; empty if there is none. A view, not a copy. */
+  /** The body; empty if there is none. A view of the message's own bytes. */
   get body(): Uint8Array {
     if (this.#body === undefined) {
       const { bodyStart, bodyEnd } = this.layout;
-      this.#body = bodyStart === bodyEnd ? emptyBody : this.bytes.subarray(bodyStart, bodyEnd);
+      this.#body = bodyStart === bodyEnd ? emptyBody : this.own().bytes.subarray(bodyStart, bodyEnd);
     }
     return this.#body;
   }
@@ -310,9 +332,7 @@ export class SipRequest extends Message {
 
   /** The same request on a copy of its bytes, for keeping beyond the call that delivered it. */
   detach(): SipRequest {
-    const bytes = ownBytes(this.bytes, 0, this.bytes.length);
-    readFromCopy(this.bytes, bytes);
-    return new SipRequest(bytes, this.layout, this.index).knowing(this);
+    return new SipRequest(this.bytes, this.layout, this.index).knowing(this).own();
   }
 }
 
@@ -331,7 +351,7 @@ export class SipResponse extends Message {
 
   /** The same response on a copy of its bytes, for keeping beyond the call that delivered it. */
   detach(): SipResponse {
-    return new SipResponse(ownBytes(this.bytes, 0, this.bytes.length), this.layout, this.index).knowing(this);
+    return new SipResponse(this.bytes, this.layout, this.index).knowing(this).own();
   }
 }
 

@@ -211,6 +211,27 @@ test("ownership, a detached message, keeps its values when the buffer is used ag
   assert.equal(borrowed.from.params.get("tag"), "1");
 });
 
+test("ownership, a message that owns its bytes, goes on as if they had always been its own", () => {
+  const buffer = bytesOf({ more: "Subject: kept\r\nContent-Length: 4", body: "body" });
+  const message = parseMessage(buffer) as SipRequest;
+  const { headers } = message;
+  assert.equal(message.own(), message);
+  const { bytes } = message;
+  buffer.fill(0);
+  assert.equal(message.own().bytes, bytes);
+  assert.equal(headers.get("Subject"), "kept");
+  assert.equal(message.from.tag, "1");
+  assert.equal(message.bodyText, "body");
+  assert.equal(new TextDecoder().decode(message.body), "body");
+});
+
+test("ownership, a body that was asked for, is no view of the receiver's buffer", () => {
+  const buffer = bytesOf({ more: "Content-Length: 4", body: "body" });
+  const { body } = parseMessage(buffer);
+  buffer.fill(0);
+  assert.equal(new TextDecoder().decode(body), "body");
+});
+
 test("runtimes without a fast decoder, read the same", () => {
   const bytes = bytesOf({ from: 'From: "Zoë ☎" <sip:a@b>;tag=1', more: `Subject: ${"é".repeat(4000)}` });
   const fast = parseMessage(bytes);

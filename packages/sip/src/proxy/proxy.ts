@@ -156,7 +156,7 @@ export class ProxyServer {
    * it for the roles below and parsing it again would cost more than all the rest. Others are handed on.
    */
   preprocess(incoming: IncomingRequest): IncomingRequest | undefined {
-    const { request } = incoming;
+    const request = incoming.borrowed;
     const decision = preprocessRoute(request, incoming.flow, this.#identity);
     if (decision.isForged) {
       // RFC 5626 §5.3.1.

@@ -58,7 +58,7 @@ function makeRequest(
 async function send(registrar: Registrar, request: SipRequest): Promise<SipResponse> {
   const responses: SipResponse[] = [];
   const incoming: IncomingRequest = {
-    ...{ request, flow, transaction: undefined, receivedAt: 0 },
+    ...{ request, borrowed: request, flow, transaction: undefined, receivedAt: 0 },
     respond(statusCode: number, options?: RespondOptions) {
       const made = makeResponse(request, statusCode, { toTag: "t", ...options });
       const read = parseMessage(made.bytes);

@@ -95,7 +95,7 @@ export class Registrar {
    * @throws {ParseError} for a header field that cannot be read; the stack answers with its status
    */
   readonly handle = (incoming: IncomingRequest): MaybePromise<void> => {
-    const { request } = incoming;
+    const request = incoming.borrowed;
     const { requestUri } = request;
     // Step 1: is the domain in the Request-URI one that we keep bindings for?
     if (!isSipUri(requestUri) || !this.#options.isOurDomain(requestUri.host)) {
@@ -138,7 +138,7 @@ export class Registrar {
 
   /** Steps 4 and 5. */
   #authorize(incoming: IncomingRequest, user: string | undefined): MaybePromise<void> {
-    const { request } = incoming;
+    const request = incoming.borrowed;
     const to = request.to.uri;
     // RFC 4475 §3.3.4 (unksm2): bindings exist only for sip and sips addresses.
     if (!isSipUri(to)) return refuse(incoming, 400, "To Is Not a SIP Address");
@@ -169,7 +169,7 @@ export class Registrar {
   /** Steps 6 to 8. */
   #register(incoming: IncomingRequest, aor: string | undefined): MaybePromise<void> {
     if (aor === undefined) return refuse(incoming, 404);
-    const { request, flow } = incoming;
+    const { borrowed: request, flow } = incoming;
     const { headers } = request;
     const { locations } = this.#options;
     const path = headers.has("Path") ? readPath(headers) : noPath;

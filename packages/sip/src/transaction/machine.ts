@@ -251,7 +251,11 @@ export interface ServerMachineView extends Transaction, ServerTransaction {
   readonly responseFlow: Flow;
   readonly method: string;
   readonly statusCode: number;
+  /** The request, whose bytes may be the receiver's. */
+  readonly borrowedRequest: SipRequest | undefined;
   start(now: number): void;
+  /** Makes the bytes of the request its own, if it is still needed. */
+  keepRequest(): void;
   /** The request came again. */
   receiveAgain(now: number): void;
   /** The transport could not send a response. */
@@ -319,7 +323,15 @@ export abstract class ServerMachine<State extends string, Event extends string, 
   }
 
   get request(): SipRequest | undefined {
+    return this.#request?.own();
+  }
+
+  get borrowedRequest(): SipRequest | undefined {
     return this.#request;
+  }
+
+  keepRequest(): void {
+    this.#request?.own();
   }
 
   get finalSent(): boolean {

@@ -268,7 +268,7 @@ export class TransactionLayer implements MachineSink {
 
   sendResponse(transaction: ServerMachineView, response: OutgoingResponse, now: number): Flow {
     const arrival = transaction.flow;
-    const flow = this.#transport.sendResponse(transaction.request!, arrival, response.bytes, now);
+    const flow = this.#transport.sendResponse(transaction.borrowedRequest!, arrival, response.bytes, now);
     // §18.2.2: the connection that brought the INVITE is gone, another one is being made.
     if (flow !== arrival && flow.isReliable && transaction.isInvite) watch(flow, transaction);
     this.#observer?.sent?.(response.bytes, flow, now, response.callId, response.methodId);
@@ -376,9 +376,7 @@ export class TransactionLayer implements MachineSink {
     return this.size >= this.#options.maxTransactions * 1.25 ? "refuse" : "pass";
   }
 
-  #addServer(key: TransactionKey, borrowed: SipRequest, flow: Flow, now: number): ServerMachineView {
-    // The one copy: `receive` only lends the bytes.
-    const request = borrowed.detach();
+  #addServer(key: TransactionKey, request: SipRequest, flow: Flow, now: number): ServerMachineView {
     const transaction =
       request.method === "INVITE"
         ? new InviteServer(key, request, flow, this)
@@ -388,6 +386,8 @@ export class TransactionLayer implements MachineSink {
     // A connection that ends takes the caller with it; for UDP there is nothing to notice.
     if (transaction.isInvite && flow.isReliable) watch(flow, transaction);
     transaction.start(now);
+    // `receive` only lends the bytes. What was answered at once needs no copy, unless somebody has asked for one.
+    transaction.keepRequest();
     return transaction;
   }
 

@@ -89,8 +89,10 @@ export interface RespondOptions {
 
 /** A request on its way through the roles: the message as preprocessed so far, and how to answer it. */
 export interface IncomingRequest {
-  /** As preprocessed (§16.4). Detached: it may be kept. */
+  /** As preprocessed (§16.4). It may be kept. */
   readonly request: SipRequest;
+  /** The same, for who does not keep it after a final response: see `Roles.borrowRequests`. */
+  readonly borrowed: SipRequest;
   readonly flow: Flow;
   /** Absent for ACK, and for a CANCEL that matches nothing. */
   readonly transaction: ServerTransaction | undefined;
@@ -113,6 +115,11 @@ export type RequestHandler = (incoming: IncomingRequest) => MaybePromise<Handled
  * anything else with 500 and a call of `onError`.
  */
 export interface Roles {
+  /**
+   * True: whoever keeps an `IncomingRequest` that it has answered at once asks for its `request` before it returns; for
+   * all others the bytes of the request are not copied. Default false: those of every request are.
+   */
+  readonly borrowRequests?: boolean;
   /** True if the URI's host is a domain of ours or a listener's address (any user part). */
   isOurs(uri: Uri): boolean;
   /**
