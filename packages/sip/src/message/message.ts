@@ -189,6 +189,23 @@ abstract class Message {
     return this.#branch;
   }
 
+  /** The host of `topSentBy`. */
+  get topHost(): string {
+    const { hostStart, hostEnd, isHostPlain } = this.layout.via;
+    return decodeHost(this.bytes, hostStart, hostEnd, isHostPlain);
+  }
+
+  /** The port of `topSentBy`; -1 if there is none. */
+  get topPort(): number {
+    return this.layout.via.port;
+  }
+
+  /** True if the top Via has no rport, received or maddr: its sent-by says where responses go (§18.2.2). */
+  get isSentByAll(): boolean {
+    const { rport, receivedStart, maddrStart } = this.layout.via;
+    return rport === -1 && receivedStart < 0 && maddrStart < 0;
+  }
+
   /** The sent-by of the top Via without the rest of it. */
   get topSentBy(): { readonly host: string; readonly port: number | undefined } {
     const { hostStart, hostEnd, isHostPlain, port } = this.layout.via;

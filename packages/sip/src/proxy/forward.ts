@@ -266,7 +266,7 @@ function showsTheSame(listener: Listener, arrival: Listener): boolean {
  */
 function flowToSender(request: SipRequest, arrival: Flow): Flow | undefined {
   if (!arrival.isReliable) {
-    if (request.topVia.host === arrival.remote.address) return undefined;
+    if (request.topHost === arrival.remote.address) return undefined;
     const contact = request.headers.raw("Contact");
     if (contact === undefined || isReachable(contact, arrival.remote.address)) return undefined;
   }

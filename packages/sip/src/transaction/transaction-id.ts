@@ -99,8 +99,9 @@ export class TransactionKeys {
    * @param toTag only for RFC 2543: the To tag of the wanted transaction's request
    */
   server(request: SipRequest, method: string, toTag?: string): TransactionKey {
-    const { branch, host, port = -1, transport } = request.topVia;
+    const { topBranch: branch, topHost: host, topPort: port } = request;
     if (branch?.startsWith(magicCookie) === true) return this.#key(branch, host, port, method);
+    const { transport } = request.topVia;
     const rest = [
       request.requestUriText,
       toTag ?? request.toTag ?? "",

@@ -1,6 +1,6 @@
 // Where a response goes: RFC 3261 §18.2.2, RFC 3581 §4, and what §18.2.1 notes in the Via for it.
 
-import type { Via } from "../message/index.ts";
+import type { SipRequest, Via } from "../message/index.ts";
 import { canonicalHost, defaultPort, isLiteralAddress } from "./address.ts";
 import type { Endpoint, Flow } from "./flow.ts";
 
@@ -12,6 +12,16 @@ export function viaAdditions(via: Via, remote: Endpoint): { received?: string; r
   if (!asked && via.received === undefined && sameHost(via.host, remote.address)) return undefined;
   const received = withoutZone(remote.address);
   return asked ? { received, rport: remote.port } : { received };
+}
+
+/** True if `viaAdditions` has nothing to add. Needs no Via. */
+export function isComplete(request: SipRequest, remote: Endpoint): boolean {
+  return request.isSentByAll && request.topHost === remote.address;
+}
+
+/** True if the response to a request over UDP goes back to the very port that it came from, by its sent-by alone. */
+export function repliesToSource(request: SipRequest, source: Endpoint): boolean {
+  return request.isSentByAll && (request.topPort < 0 ? defaultPort("UDP") : request.topPort) === source.port;
 }
 
 /** The endpoint that a response over UDP goes to. */

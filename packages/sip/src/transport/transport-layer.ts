@@ -19,7 +19,13 @@ import type { Endpoint, Flow, Listener, Target, TransportName } from "./flow.ts"
 import type { FramingLimits, FramingUser } from "./framing.ts";
 import { CRLF, DOUBLE_CRLF, isDoubleCrlf, isKeepAlive } from "./keep-alive.ts";
 import { Listeners } from "./listeners.ts";
-import { datagramResponseTarget, streamResponseTarget, viaAdditions } from "./response-routing.ts";
+import {
+  datagramResponseTarget,
+  isComplete,
+  repliesToSource,
+  streamResponseTarget,
+  viaAdditions,
+} from "./response-routing.ts";
 import type { SourceRates } from "./source-rates.ts";
 import type {
   StackInput,
@@ -319,7 +325,8 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
 
   /** §18.2.2: sends a response to where its request came from, and returns the flow that it went by. */
   sendResponse(request: SipRequest, arrival: Flow, bytes: Uint8Array, now: number): Flow {
-    const flow = this.responseFlow(request.topVia, arrival, now);
+    const returns = !arrival.isReliable && repliesToSource(request, arrival.remote);
+    const flow = returns ? arrival : this.responseFlow(request.topVia, arrival, now);
     this.send(flow, bytes);
     return flow;
   }
@@ -365,7 +372,9 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     try {
       message = parseMessage(bytes, this.#messageLimits);
       if (message.kind === "request") {
-        const additions = viaAdditions(message.topVia, flow.remote);
+        const additions = isComplete(message as SipRequest, flow.remote)
+          ? undefined
+          : viaAdditions(message.topVia, flow.remote);
         // §18.2.1, RFC 3581 §4: what is handed up carries them, so that everybody above sees one message.
         if (additions) message = parseMessage(splice(message, additions), this.#addedLimits);
         if (this.#framingLimits.rfc2543 === true && !flow.isReliable) requireLength(message as SipRequest);
