@@ -33,7 +33,7 @@ function setUp(random: Random = new SeededRandom(3)) {
       settled.add(
         keyOf(key),
         {
-          ...{ method: "OPTIONS", statusCode, toTag: `t-${key}`, peer: udp },
+          ...{ method: keyOf(key).method || "OPTIONS", statusCode, toTag: `t-${key}`, peer: udp },
           response: encoder.encode(text),
         },
         until,

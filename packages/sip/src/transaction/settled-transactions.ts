@@ -30,25 +30,23 @@ export const noBytes = new Uint8Array(0);
 /**
  * Whatever is read or written together lies together, since at a few hundred calls a second it has left the caches each
  * time. A record, in 32-bit words: its hash; the next older place in its bucket, plus one; which chunk, and where its text
- * starts there: branch, host, method of the key, To tag, method, response; the six lengths; the port of the key; its status
- * code; until when, as one of 64 bits.
+ * starts there: branch and host of the key, To tag, response; the four lengths; the port of the key; its status code; until
+ * when, as one of 64 bits.
  */
-const WORDS = 14;
+const WORDS = 12;
 const HASH = 0;
 const OLDER = 1;
 const CHUNK_INDEX = 2;
 const START = 3;
 const BRANCH_LENGTH = 4;
 const HOST_LENGTH = 5;
-const KEY_METHOD_LENGTH = 6;
-const TAG_LENGTH = 7;
-const METHOD_LENGTH = 8;
-const RESPONSE_LENGTH = 9;
-const PORT = 10;
-const STATUS_CODE = 11;
+const TAG_LENGTH = 6;
+const RESPONSE_LENGTH = 7;
+const PORT = 8;
+const STATUS_CODE = 9;
 /** In words of 64 bits. */
 const DOUBLES = WORDS / 2;
-const UNTIL = 6;
+const UNTIL = 5;
 
 /** Transactions that are settled for the same time each, by their keys, oldest first. */
 export class SettledTransactions {
@@ -62,7 +60,8 @@ export class SettledTransactions {
   #words = new Int32Array(0);
   /** The same memory. */
   #doubles = new Float64Array(0);
-  #peers: SettledTransaction["peer"][] = [];
+  /** Of each place its peer and its method, beside each other. */
+  #kept: (SettledTransaction["peer"] | string)[] = [];
   /** By hash: the place of the newest transaction with it, plus one. */
   #buckets = new Int32Array(0);
   readonly #chunks: Uint8Array[] = [];
@@ -88,22 +87,20 @@ export class SettledTransactions {
 
   /** Keeps it, with a copy of its response, until then, no earlier than those before it. False if that cannot be. */
   add(key: TransactionKey, transaction: SettledTransaction, until: number): boolean {
-    const { branch, host, method: keyMethod } = key;
-    const { toTag, method, response } = transaction;
-    const texts = branch.length + host.length + keyMethod.length + toTag.length + method.length;
-    if (texts + response.length > CHUNK) return false;
+    const { branch, host } = key;
+    const { toTag, response } = transaction;
+    const length = branch.length + host.length + toTag.length + response.length;
+    if (length > CHUNK) return false;
     if (this.#count === this.#capacity) this.#grow();
-    if (this.#used + texts + response.length > CHUNK) this.#takeChunk();
+    if (this.#used + length > CHUNK) this.#takeChunk();
     const chunk = this.#chunks[this.#chunkIndex]!;
     const start = this.#used;
     let at = putText(chunk, start, branch);
-    if (at >= 0) at = putText(chunk, at, host);
-    if (at >= 0) at = putText(chunk, at, keyMethod);
-    if (at >= 0) at = putText(chunk, at, toTag);
-    if (at >= 0) at = putText(chunk, at, method);
+    if (at >= 0 && host !== "") at = putText(chunk, at, host);
+    if (at >= 0 && toTag !== "") at = putText(chunk, at, toTag);
     if (at < 0) return false;
     if (response.length > 0) chunk.set(response, at);
-    this.#used = at + response.length;
+    this.#used = start + length;
     const place = (this.#first + this.#count++) & (this.#capacity - 1);
     const words = this.#words;
     const record = place * WORDS;
@@ -112,14 +109,13 @@ export class SettledTransactions {
     words[record + START] = start;
     words[record + BRANCH_LENGTH] = branch.length;
     words[record + HOST_LENGTH] = host.length;
-    words[record + KEY_METHOD_LENGTH] = keyMethod.length;
     words[record + TAG_LENGTH] = toTag.length;
-    words[record + METHOD_LENGTH] = method.length;
     words[record + RESPONSE_LENGTH] = response.length;
     words[record + PORT] = key.port;
     words[record + STATUS_CODE] = transaction.statusCode;
     this.#doubles[place * DOUBLES + UNTIL] = until;
-    this.#peers[place] = transaction.peer;
+    this.#kept[2 * place] = transaction.peer;
+    this.#kept[2 * place + 1] = transaction.method;
     this.#enter(place);
     return true;
   }
@@ -143,13 +139,12 @@ export class SettledTransactions {
       const place = this.#first;
       const chunkIndex = this.#words[place * WORDS + CHUNK_INDEX]!;
       this.#leave(place);
-      this.#peers[place] = undefined;
       this.#first = (place + 1) & (this.#capacity - 1);
       this.#count--;
       if (ended !== undefined) {
-        const { method, statusCode } = this.#at(place);
-        ended(method, statusCode);
+        ended(this.#methodAt(place), this.#words[place * WORDS + STATUS_CODE]!);
       }
+      this.#kept[2 * place] = this.#kept[2 * place + 1] = undefined;
       const isLast = this.#count === 0 || this.#words[this.#first * WORDS + CHUNK_INDEX] !== chunkIndex;
       if (isLast && chunkIndex !== this.#chunkIndex) this.#giveBack(chunkIndex);
     }
@@ -177,7 +172,7 @@ export class SettledTransactions {
     this.#capacity = 0;
     this.#first = 0;
     this.#words = new Int32Array(0);
-    this.#peers = [];
+    this.#kept = [];
     this.#chunks.length = 0;
     this.#spare.length = 0;
     this.#chunkIndex = -1;
@@ -190,33 +185,36 @@ export class SettledTransactions {
     const record = place * WORDS;
     const chunk = this.#chunks[words[record + CHUNK_INDEX]!]!;
     const host = words[record + START]! + words[record + BRANCH_LENGTH]!;
-    const tag = host + words[record + HOST_LENGTH]! + words[record + KEY_METHOD_LENGTH]!;
-    const method = tag + words[record + TAG_LENGTH]!;
-    const response = method + words[record + METHOD_LENGTH]!;
+    const tag = host + words[record + HOST_LENGTH]!;
+    const response = tag + words[record + TAG_LENGTH]!;
     const end = response + words[record + RESPONSE_LENGTH]!;
     return {
-      method: textOf(chunk, method, response),
+      method: this.#methodAt(place),
       statusCode: words[record + STATUS_CODE]!,
       // A copy: it may be on its way when the chunk is used again.
       response: response === end ? noBytes : chunk.slice(response, end),
-      toTag: textOf(chunk, tag, method),
-      peer: this.#peers[place],
+      toTag: textOf(chunk, tag, response),
+      peer: this.#kept[2 * place] as SettledTransaction["peer"],
     };
   }
 
-  #hasKey(place: number, { branch, host, port, method }: TransactionKey): boolean {
+  #methodAt(place: number): string {
+    return this.#kept[2 * place + 1] as string;
+  }
+
+  #hasKey(place: number, key: TransactionKey): boolean {
+    const { branch, host } = key;
     const words = this.#words;
     const record = place * WORDS;
     if (words[record + BRANCH_LENGTH] !== branch.length || words[record + HOST_LENGTH] !== host.length)
       return false;
-    if (words[record + KEY_METHOD_LENGTH] !== method.length || words[record + PORT] !== port) return false;
+    // A client's key names no other method than CANCEL.
+    const method = this.#methodAt(place);
+    if (words[record + PORT] !== key.port || (key.method || (method === "CANCEL" ? "" : method)) !== method)
+      return false;
     const start = words[record + START]!;
     const chunk = this.#chunks[words[record + CHUNK_INDEX]!]!;
-    return (
-      hasText(chunk, start, branch) &&
-      hasText(chunk, start + branch.length, host) &&
-      hasText(chunk, start + branch.length + host.length, method)
-    );
+    return hasText(chunk, start, branch) && hasText(chunk, start + branch.length, host);
   }
 
   #enter(place: number): void {
@@ -248,7 +246,7 @@ export class SettledTransactions {
     this.#words = new Int32Array(this.#doubles.buffer);
     this.#words.set(before.subarray(first * WORDS));
     this.#words.set(before.subarray(0, first * WORDS), before.length - first * WORDS);
-    this.#peers = [...this.#peers.slice(first), ...this.#peers.slice(0, first)];
+    this.#kept = [...this.#kept.slice(2 * first), ...this.#kept.slice(0, 2 * first)];
     this.#buckets = new Int32Array(this.#capacity);
     this.#first = 0;
     for (let place = 0; place < this.#count; place++) this.#enter(place);
