@@ -44,6 +44,8 @@ const SOCKET_ERROR = 5;
 const SCRATCH = 8;
 const ADDRESS = 7;
 const EMSGSIZE = 90;
+// Where everything else is, of which the compiled half alone knows; constants here, as they are needed for each datagram.
+const { received = 0, queued = 0, failed = 0, slots = 0, slotSize = 0, queueLength = 0, areaSize = 0 } = native ?? {};
 
 const open = new Set<{ close(): void }>();
 
@@ -65,6 +67,7 @@ export class BatchSocket<Data = unknown> {
   readonly #options: BatchSocketOptions<Data>;
   readonly #native: Native;
   readonly #socket: NativeSocket;
+  readonly #buffer: ArrayBuffer;
   readonly #isIpv6: boolean;
   readonly #words: Int32Array;
   /** Where datagrams wait to be sent. */
@@ -88,6 +91,7 @@ export class BatchSocket<Data = unknown> {
     this.#options = options;
     this.#native = native;
     this.#socket = socket;
+    this.#buffer = socket.buffer;
     this.#isIpv6 = ipv6;
     this.#words = new Int32Array(socket.buffer, 0, native.words);
     this.#area = new Uint8Array(socket.buffer, native.area, native.areaSize);
@@ -111,14 +115,13 @@ export class BatchSocket<Data = unknown> {
 
   /** A datagram of the batch in hand, in memory that the next batch takes. */
   bytes(index: number): Uint8Array {
-    const { received, slots, slotSize } = this.#native;
     const length = this.#words[received + index * (1 + ADDRESS)]!;
-    return new Uint8Array(this.#socket.buffer, slots + index * slotSize, length);
+    return new Uint8Array(this.#buffer, slots + index * slotSize, length);
   }
 
   /** Who sent a datagram of the batch in hand: the same object as the last time, unless that is long ago. */
   peer(index: number): Peer<Data> {
-    return this.#peer(this.#native.received + index * (1 + ADDRESS) + 1);
+    return this.#peer(received + index * (1 + ADDRESS) + 1);
   }
 
   /** The peer at an address, to send to; undefined if that is not a literal address of the socket's family. */
@@ -134,7 +137,6 @@ export class BatchSocket<Data = unknown> {
   send(bytes: Uint8Array, peer: Peer<Data>): void {
     if (this.#isClosed) return;
     const words = this.#words;
-    const { queued, queueLength, areaSize } = this.#native;
     const { length } = bytes;
     let count = words[QUEUED]!;
     let used = words[USED]!;
@@ -180,7 +182,7 @@ export class BatchSocket<Data = unknown> {
     const words = this.#words;
     const failures: { peer: Peer<Data>; errno: number }[] = [];
     for (let i = 0; i < words[FAILED]!; i++) {
-      const entry = this.#native.failed + i * (1 + ADDRESS);
+      const entry = failed + i * (1 + ADDRESS);
       failures.push({ peer: this.#peer(entry + 1), errno: words[entry]! });
     }
     // Before anybody hears of them: what is sent in answer may fail too.
@@ -194,8 +196,8 @@ export class BatchSocket<Data = unknown> {
   /** A datagram that cannot even be queued: told with those that the system refuses. */
   #fail(peer: Peer<Data>, errno: number): void {
     const words = this.#words;
-    if (words[FAILED]! >= this.#native.queueLength) return;
-    const entry = this.#native.failed + words[FAILED]!++ * (1 + ADDRESS);
+    if (words[FAILED]! >= queueLength) return;
+    const entry = failed + words[FAILED]!++ * (1 + ADDRESS);
     words[entry] = errno;
     this.#write(peer, entry + 1);
   }

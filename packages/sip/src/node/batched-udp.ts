@@ -2,7 +2,7 @@
 // Nothing here needs it: without it udp.ts uses node:dgram.
 
 import { TransportError } from "../errors.ts";
-import type { Flow, Listener } from "../transport/index.ts";
+import type { Flow, Listener, StackInput } from "../transport/index.ts";
 import { describeListener, type ListenerSocket, type ListenOptions, type SocketHost } from "./host.ts";
 
 /** A peer as the package knows it; `data` is ours. */
@@ -57,6 +57,7 @@ export class BatchedUdpSocket implements ListenerSocket {
   readonly bufferSizes: { readonly receive: number; readonly send: number };
   readonly isBatched = true;
   readonly #host: SocketHost;
+  readonly #stack: StackInput;
   readonly #socket: BatchSocket;
   #isClosed = false;
 
@@ -68,6 +69,7 @@ export class BatchedUdpSocket implements ListenerSocket {
     options: ListenOptions & { bufferSize: number },
   ) {
     this.#host = host;
+    this.#stack = host.stack;
     this.#socket = new BatchSocket({
       address: options.address,
       port: options.port ?? 0,
@@ -98,17 +100,16 @@ export class BatchedUdpSocket implements ListenerSocket {
   }
 
   #receive(count: number): void {
-    const { stack, clock } = this.#host;
-    const now = clock.now();
+    const now = this.#host.clock.now();
     for (let i = 0; i < count && !this.#isClosed; i++) {
       const flow = this.#flowOf(this.#socket.peer(i), now);
-      stack.receive(this.#socket.bytes(i), flow, now);
+      this.#stack.receive(this.#socket.bytes(i), flow, now);
     }
     this.#host.afterInput();
   }
 
   #flowOf(peer: Peer, now: number): Flow {
-    peer.data ??= this.#host.stack.acceptFlow(this.listener, peer, now);
+    peer.data ??= this.#stack.acceptFlow(this.listener, peer, now);
     return peer.data;
   }
 
@@ -122,7 +123,7 @@ export class BatchedUdpSocket implements ListenerSocket {
   }
 
   #failed(flow: Flow, error: Error): void {
-    this.#host.stack.sendFailed(flow, error, this.#host.clock.now());
+    this.#stack.sendFailed(flow, error, this.#host.clock.now());
     this.#host.afterInput();
   }
 }
