@@ -62,8 +62,11 @@ export class SettledTransactions {
   #doubles = new Float64Array(0);
   /** Of each place its peer and its method, beside each other. */
   #kept: (SettledTransaction["peer"] | string)[] = [];
-  /** By hash: the place of the newest transaction with it, plus one. */
-  #buckets = new Int32Array(0);
+  /**
+   * By hash: the place of the newest transaction with it, plus one. So many that most are empty: nearly everybody who asks is
+   * new, and a bucket that is not empty costs a look at a record far away.
+   */
+  #buckets = new Int32Array(1);
   readonly #chunks: Uint8Array[] = [];
   /** Those of the chunks that nothing is in. */
   readonly #spare: number[] = [];
@@ -124,7 +127,7 @@ export class SettledTransactions {
   get(key: TransactionKey): SettledTransaction | undefined {
     if (this.#count === 0) return undefined;
     const words = this.#words;
-    let next = this.#buckets[key.hash & (this.#capacity - 1)]!;
+    let next = this.#buckets[key.hash & (this.#buckets.length - 1)]!;
     while (next !== 0) {
       const place = next - 1;
       if (words[place * WORDS + HASH] === key.hash && this.#hasKey(place, key)) return this.#at(place);
@@ -219,7 +222,7 @@ export class SettledTransactions {
 
   #enter(place: number): void {
     const record = place * WORDS;
-    const bucket = this.#words[record + HASH]! & (this.#capacity - 1);
+    const bucket = this.#words[record + HASH]! & (this.#buckets.length - 1);
     this.#words[record + OLDER] = this.#buckets[bucket]!;
     this.#buckets[bucket] = place + 1;
   }
@@ -227,7 +230,7 @@ export class SettledTransactions {
   /** Takes the oldest transaction out of its bucket, where it is the last. */
   #leave(place: number): void {
     const words = this.#words;
-    const bucket = words[place * WORDS + HASH]! & (this.#capacity - 1);
+    const bucket = words[place * WORDS + HASH]! & (this.#buckets.length - 1);
     let newer = this.#buckets[bucket]! - 1;
     if (newer === place) {
       this.#buckets[bucket] = 0;
@@ -247,7 +250,7 @@ export class SettledTransactions {
     this.#words.set(before.subarray(first * WORDS));
     this.#words.set(before.subarray(0, first * WORDS), before.length - first * WORDS);
     this.#kept = [...this.#kept.slice(2 * first), ...this.#kept.slice(0, 2 * first)];
-    this.#buckets = new Int32Array(this.#capacity);
+    this.#buckets = new Int32Array(4 * this.#capacity);
     this.#first = 0;
     for (let place = 0; place < this.#count; place++) this.#enter(place);
   }
