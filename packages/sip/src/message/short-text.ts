@@ -3,18 +3,14 @@
 
 // Tokens compare without regard to case (§7.3.1), so one case only: 32 letters, 5 bits each.
 const letters = "0123456789abcdefghjkmnpqrstvwxyz";
-export const base32Pairs: readonly string[] = Array.from(
-  { length: 1024 },
-  (_, i) => letters[i >> 5]! + letters[i & 31]!,
-);
+/** Their codes. */
+export const letterCodes: Uint8Array = Uint8Array.from(letters, (letter) => letter.charCodeAt(0));
+const pairs: readonly string[] = Array.from({ length: 1024 }, (_, i) => letters[i >> 5]! + letters[i & 31]!);
 
 /** 32 bits as seven letters. Number's own toString takes the slow way for any base but ten. */
-export function base32(word: number): string {
+function base32(word: number): string {
   return (
-    letters[word >>> 30]! +
-    base32Pairs[(word >>> 20) & 1023]! +
-    base32Pairs[(word >>> 10) & 1023]! +
-    base32Pairs[word & 1023]!
+    letters[word >>> 30]! + pairs[(word >>> 20) & 1023]! + pairs[(word >>> 10) & 1023]! + pairs[word & 1023]!
   );
 }
 

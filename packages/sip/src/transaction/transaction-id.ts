@@ -1,8 +1,8 @@
 // What tells transactions apart: branches and tags of our making (RFC 3261 §8.1.1.7, §19.3), and the keys
 // under which a message finds its transaction (§17.1.3, §17.2.3, with the RFC 2543 fallback).
 
-import type { SipRequest } from "../message/index.ts";
-import { base32, base32Pairs as pairs, statelessTagOf } from "../message/short-text.ts";
+import { decodeAscii, encodeText, type SipRequest } from "../message/index.ts";
+import { letterCodes, statelessTagOf } from "../message/short-text.ts";
 import type { Random } from "../ports.ts";
 import { TextHash } from "./text-table.ts";
 
@@ -11,45 +11,59 @@ export const magicCookie = "z9hG4bK";
 
 const poolSize = 4096;
 
+/** Letters of 40 random bits, and of a counter of 32. */
+const RANDOM = 8;
+const COUNTER = 7;
+
 /**
  * Makes branches, tags and Call-IDs: worker number, random bits from a pool, and a counter. The counter makes
  * them unique in the process, the worker number among processes, the 40 random bits unpredictable.
  */
 export class UniqueIds {
   readonly random: Random;
-  readonly #branchStart: string;
-  readonly #tagStart: string;
+  /** A branch, which is a tag behind the magic cookie; written over for each. A text put together would be flattened later. */
+  readonly #text: Uint8Array;
+  /** Behind the worker number. */
+  readonly #start: number;
   #pool: Uint8Array = new Uint8Array(0);
   #used = 0;
   #counter = 0;
 
   constructor(random: Random, workerNumber = 0) {
     this.random = random;
-    this.#tagStart = `${workerNumber.toString(36)}-`;
-    this.#branchStart = `${magicCookie}${this.#tagStart}`;
+    const start = encodeText(`${magicCookie}${workerNumber.toString(36)}-`);
+    this.#start = start.length;
+    this.#text = new Uint8Array(start.length + 2 * RANDOM + COUNTER);
+    this.#text.set(start);
   }
 
   /** A new branch (§8.1.1.7). */
   branch(): string {
-    return this.#branchStart + this.#bits40() + this.#count();
+    return this.#make(0, 1);
   }
 
   /** A new tag (§19.3 asks for 32 random bits). */
   tag(): string {
-    return this.#tagStart + this.#bits40() + this.#count();
+    return this.#make(magicCookie.length, 1);
   }
 
   /** A new Call-ID (§8.1.1.4), without a host part. */
   callId(): string {
-    return this.#tagStart + this.#bits40() + this.#bits40() + this.#count();
+    return this.#make(magicCookie.length, 2);
   }
 
-  #count(): string {
+  /** The text from `from` on, so many times 40 bits in it. */
+  #make(from: number, times: number): string {
+    const text = this.#text;
+    let at = this.#start;
+    for (let i = 0; i < times; i++, at += RANDOM) this.#putRandom(text, at);
     this.#counter = (this.#counter + 1) >>> 0;
-    return base32(this.#counter);
+    const end = at + COUNTER;
+    for (let i = end - 1, left = this.#counter; i >= at; i--, left >>>= 5) text[i] = letterCodes[left & 31]!;
+    return decodeAscii(text, from, end);
   }
 
-  #bits40(): string {
+  #putRandom(text: Uint8Array, start: number): void {
     if (this.#used + 5 > this.#pool.length) {
       this.#pool = this.random.bytes(poolSize);
       this.#used = 0;
@@ -57,9 +71,13 @@ export class UniqueIds {
     const pool = this.#pool;
     const at = this.#used;
     this.#used = at + 5;
-    const high = (pool[at]! << 12) | (pool[at + 1]! << 4) | (pool[at + 2]! >> 4);
-    const low = ((pool[at + 2]! & 15) << 16) | (pool[at + 3]! << 8) | pool[at + 4]!;
-    return pairs[high >> 10]! + pairs[high & 1023]! + pairs[low >> 10]! + pairs[low & 1023]!;
+    let low = (pool[at + 1]! << 24) | (pool[at + 2]! << 16) | (pool[at + 3]! << 8) | pool[at + 4]!;
+    let high = pool[at]!;
+    for (let i = start + RANDOM - 1; i >= start; i--) {
+      text[i] = letterCodes[low & 31]!;
+      low = (low >>> 5) | (high << 27);
+      high >>>= 5;
+    }
   }
 }
 
