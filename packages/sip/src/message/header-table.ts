@@ -29,6 +29,7 @@ import { decodeToken, decodeWord, printPlain } from "./header/token.ts";
 import { decodeVia, printVia } from "./header/via.ts";
 import { decodeWarning, printWarning } from "./header/warning.ts";
 import { decodeFromTo, decodeNameAddr, printNameAddr } from "./name-addr.ts";
+import { type Spellings, spellingsOf } from "./window.ts";
 
 /** Reads one value in [start, end), white space trimmed at both ends. `field` is the name for errors. Throws ParseError only. */
 export type HeaderParser<T> = (bytes: Uint8Array, start: number, end: number, field: string) => T;
@@ -203,8 +204,6 @@ export const CSEQ = 5;
 export const MAX_FORWARDS = 6;
 export const CONTENT_LENGTH = 7;
 export const ROUTE = 8;
-/** Up to this number, every message must have the field (§8.1.1). */
-export const LAST_CORE = 5;
 /** Up to this number, the parser itself looks at the value. */
 export const LAST_CHECKED = 8;
 
@@ -279,43 +278,5 @@ export function headerEntry(id: number): HeaderEntry {
   return headerEntries[id - 1]!;
 }
 
-// Names with their colons as four words each, and masks of the bytes in them. Longer ones do not fit.
-const LONGEST_SPAN = 16;
-const spelt = new Int32Array((headerEntries.length + 1) * 4);
-const masks = new Int32Array((headerEntries.length + 1) * 4);
-const spans = new Uint8Array(headerEntries.length + 1);
-for (const { id, name } of headerEntries) {
-  const text = `${name}:`;
-  if (text.length > LONGEST_SPAN) continue;
-  spans[id] = text.length;
-  for (let i = 0; i < text.length; i++) {
-    const word = id * 4 + (i >> 2);
-    const shift = (i & 3) << 3;
-    spelt[word] = spelt[word]! | (text.charCodeAt(i) << shift);
-    masks[word] = masks[word]! | (0xff << shift);
-  }
-}
-
-/**
- * How many bytes the name of the header field with that number and its colon take, if they stand at byte `at` of the
- * words as the table spells them; else 0. A guess costs less than `headerIdAt`, which must find the colon first.
- */
-export function spanOfName(words: Int32Array, at: number, endWord: number, id: number): number {
-  const word = at >> 2;
-  if (word + 4 >= endWord) return 0;
-  const a = words[word]!;
-  const b = words[word + 1]!;
-  const c = words[word + 2]!;
-  const d = words[word + 3]!;
-  const e = words[word + 4]!;
-  // The four words that begin at `at`. To the left in two steps: a shift by 32 would be one by 0.
-  const right = (at & 3) << 3;
-  const left = 31 - right;
-  const i = id << 2;
-  const differences =
-    ((((a >>> right) | ((b << 1) << left)) ^ spelt[i]!) & masks[i]!) |
-    ((((b >>> right) | ((c << 1) << left)) ^ spelt[i + 1]!) & masks[i + 1]!) |
-    ((((c >>> right) | ((d << 1) << left)) ^ spelt[i + 2]!) & masks[i + 2]!) |
-    ((((d >>> right) | ((e << 1) << left)) ^ spelt[i + 3]!) & masks[i + 3]!);
-  return differences === 0 ? spans[id]! : 0;
-}
+/** The names with their colons, by number. */
+export const nameSpellings: Spellings = spellingsOf(["", ...headerEntries.map(({ name }) => `${name}:`)]);

@@ -12,25 +12,33 @@ import {
   FROM,
   headerIdAt,
   LAST_CHECKED,
-  LAST_CORE,
   LAST_ID,
   MAX_FORWARDS,
+  nameSpellings,
   ROUTE,
-  spanOfName,
   TO,
   VIA,
 } from "./header-table.ts";
 import { indexEntry, trimmedEnd } from "./headers.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { type Layout, type SipMessage, SipRequest, SipResponse } from "./message.ts";
-import { ACK, methodIdAt } from "./method.ts";
+import { ACK, methodIdAt, methodNames } from "./method.ts";
 import { newNameAddrParts, scanNameAddr } from "./name-addr.ts";
 import { forgetHead } from "./text.ts";
 import { newUriParts, scanUri, type UriParts } from "./uri.ts";
-import { scanUsualCSeq, scanUsualFromTo, scanUsualUri, scanUsualVia } from "./usual.ts";
-import { findControl, findInvisible, wordsOf } from "./words.ts";
+import {
+  digitsEnd,
+  scanUsualCSeq,
+  scanUsualFromTo,
+  scanUsualUri,
+  scanUsualVia,
+  usualMethodAt,
+} from "./usual.ts";
+import * as view from "./window.ts";
+import { endsLine, fillWindow, findControl, findInvisible, fourAt, fourOf, spanAt } from "./window.ts";
 
 const { COLON, CR, classes, DIGIT, LESS, LF, SLASH, SPACE, TAB, TOKEN } = characters;
+const { window } = view;
 
 const MAGIC_COOKIE = spelling("z9hG4bK");
 
@@ -43,6 +51,7 @@ const MAGIC_COOKIE = spelling("z9hG4bK");
 export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits): SipMessage {
   if (bytes.length > mostBytes) throw tooLarge("message", `more than ${mostBytes} bytes`);
   forgetHead();
+  const filled = fillWindow(bytes);
   let start = 0;
   // §7.5: empty lines before the start line are ignored.
   while (bytes[start] === CR && bytes[start + 1] === LF) start += 2;
@@ -79,7 +88,7 @@ export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits):
   };
   if (isResponse) scanStatusLine(bytes, layout, limits);
   else scanRequestLine(bytes, layout, layout.requestUri!, limits);
-  const index = scanHeaders(bytes, layout, limits);
+  const index = scanHeaders(bytes, layout, limits, filled);
   const message = layout.bodyEnd === bytes.length ? bytes : bytes.subarray(0, layout.bodyEnd);
   return isResponse ? new SipResponse(message, layout, index) : new SipRequest(message, layout, index);
 }
@@ -129,13 +138,19 @@ function scanRequestLine(bytes: Uint8Array, layout: Layout, uri: UriParts, limit
   const start = layout.startLineStart;
   const end = bytes.length;
   let p = start;
-  while (p < end && (classes[bytes[p]!]! & TOKEN) !== 0) p++;
-  if (p === start || bytes[p] !== SPACE) throw refusal("start line", "no method", p);
-  layout.methodId = methodIdAt(bytes, start, p);
+  const id = usualMethodAt(start);
+  if (id > 0 && window[start + methodNames[id]!.length] === SPACE) {
+    p += methodNames[id]!.length;
+    layout.methodId = id;
+  } else {
+    while (p < end && (classes[bytes[p]!]! & TOKEN) !== 0) p++;
+    if (p === start || bytes[p] !== SPACE) throw refusal("start line", "no method", p);
+    layout.methodId = methodIdAt(bytes, start, p);
+  }
   layout.methodEnd = p;
   const uriStart = ++p;
-  const stop = scanUsualUri(bytes, uriStart, end, uri);
-  if (stop >= 0 && stop - uriStart <= limits.uriLength && endsRequestLine(bytes, stop, end)) {
+  const stop = scanUsualUri(uriStart, uri);
+  if (stop >= 0 && stop - uriStart <= limits.uriLength && endsRequestLine(stop)) {
     layout.headersStart = stop + 10;
     return;
   }
@@ -165,15 +180,14 @@ function scanRequestLine(bytes: Uint8Array, layout: Layout, uri: UriParts, limit
 }
 
 /** True if the version and CR LF stand at `at`, after a space. */
-function endsRequestLine(bytes: Uint8Array, at: number, end: number): boolean {
+function endsRequestLine(at: number): boolean {
   return (
-    at + 10 <= end &&
-    bytes[at] === SPACE &&
-    isSip20(bytes, at + 1) &&
-    bytes[at + 8] === CR &&
-    bytes[at + 9] === LF
+    window[at] === SPACE && fourAt(at + 1) === SIP_SLASH && fourAt(at + 5) === TWO_CR && window[at + 9] === LF
   );
 }
+
+const SIP_SLASH = fourOf("SIP/");
+const TWO_CR = fourOf("2.0\r");
 
 /** Status-Line = SIP-Version SP Status-Code SP Reason-Phrase CRLF. */
 function scanStatusLine(bytes: Uint8Array, layout: Layout, limits: Limits): void {
@@ -199,13 +213,10 @@ function scanStatusLine(bytes: Uint8Array, layout: Layout, limits: Limits): void
 const mostBytes = 0x7fffff;
 
 /** Walks over all header fields up to the empty line, building the index, noting the core fields and checking them. */
-function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[] {
+function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: number): number[] {
   const index = scratch;
   let size = 0;
   const end = bytes.length;
-  const offset = bytes.byteOffset;
-  const words = wordsOf(bytes.buffer);
-  const endWord = Math.min(words.length, (offset + end) >> 2);
   const { headerCount, lineLength } = limits;
   let contentLength = -1;
   // Core fields that are not written as usual: a bit for each.
@@ -221,7 +232,7 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
     const nameStart = p;
     let nameEnd = p;
     const guess = successors[id]!;
-    const span = spanOfName(words, offset + p, endWord, guess);
+    const span = p < filled ? spanAt(p, nameSpellings, guess) : 0;
     if (span > 0) {
       id = guess;
       p += span;
@@ -239,40 +250,32 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
       successors[previous] = id;
     }
     const afterColon = p;
-    // Core fields written as usual are read at once, to the end of the line.
-    if (id <= LAST_CORE && id > 0 && size < headerCount) {
-      const start = p + 1;
-      const stop =
-        id === CALL_ID
-          ? findInvisible(words, offset + start, endWord) - offset
-          : scanUsual(bytes, start, end, id, layout);
-      if (
-        bytes[p] === SPACE &&
-        stop > start &&
-        endsLine(bytes, stop, end) &&
-        stop - nameStart <= lineLength
-      ) {
-        noteCore(layout, id, start, stop, nameStart);
-        index[size++] = indexEntry(nameStart, id);
-        p = stop + 2;
-        continue;
-      }
+    // What is written as usual is read at once, to the end of the line.
+    let valueStart = p + 1;
+    let valueEnd = -1;
+    if (id > 0 && id <= LAST_CHECKED && p < filled && window[p] === SPACE) {
+      valueEnd = scanUsual(valueStart, id, layout);
+      if (valueEnd === valueStart || !endsLine(valueEnd)) valueEnd = -1;
     }
-    // To the CR LF that no white space follows; a CR or LF anywhere else is an attempt to smuggle.
-    while (true) {
-      p = findControl(words, offset + p, endWord) - offset;
-      if (p >= end) throw refusal("message", "no empty line ends the header", nameStart);
-      const c = bytes[p]!;
-      if (c === CR) {
-        if (bytes[p + 1] !== LF) throw refusal("message", "a stray CR", p);
-        const next = bytes[p + 2];
-        if (next !== SPACE && next !== TAB) break;
-        p += 3;
-      } else if (c === LF) {
-        throw refusal("message", "a stray LF", p);
-      } else {
-        p++;
+    if (valueEnd < 0) {
+      // To the CR LF that no white space follows; a CR or LF anywhere else is an attempt to smuggle.
+      while (true) {
+        if (p < filled) p = findControl(p);
+        if (p >= end) throw refusal("message", "no empty line ends the header", nameStart);
+        const c = bytes[p]!;
+        if (c === CR) {
+          if (bytes[p + 1] !== LF) throw refusal("message", "a stray CR", p);
+          const next = bytes[p + 2];
+          if (next !== SPACE && next !== TAB) break;
+          p += 3;
+        } else if (c === LF) {
+          throw refusal("message", "a stray LF", p);
+        } else {
+          p++;
+        }
       }
+    } else {
+      p = valueEnd;
     }
     if (p - nameStart > lineLength) {
       throw tooLarge("message", `a header field longer than ${lineLength} bytes`, nameStart);
@@ -285,9 +288,38 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
     const lineEnd = p;
     p += 2;
     if (id === 0 || id > LAST_CHECKED) continue;
-    const valueEnd = trimmedEnd(bytes, afterColon, lineEnd);
-    const valueStart = skipWhite(bytes, afterColon, valueEnd);
+    if (valueEnd < 0) {
+      valueEnd = trimmedEnd(bytes, afterColon, lineEnd);
+      valueStart = skipWhite(bytes, afterColon, valueEnd);
+      if (id !== VIA || layout.viaStart < 0) unusual |= 1 << id;
+    }
     switch (id) {
+      case VIA:
+        if (layout.viaStart < 0) {
+          layout.viaStart = valueStart;
+          layout.viaEnd = valueEnd;
+        }
+        break;
+      case FROM:
+        if (layout.fromStart >= 0) throw second("From", nameStart);
+        layout.fromStart = valueStart;
+        layout.fromEnd = valueEnd;
+        break;
+      case TO:
+        if (layout.toStart >= 0) throw second("To", nameStart);
+        layout.toStart = valueStart;
+        layout.toEnd = valueEnd;
+        break;
+      case CALL_ID:
+        if (layout.callIdStart >= 0) throw second("Call-ID", nameStart);
+        layout.callIdStart = valueStart;
+        layout.callIdEnd = valueEnd;
+        break;
+      case CSEQ:
+        if (layout.cSeqStart >= 0) throw second("CSeq", nameStart);
+        layout.cSeqStart = valueStart;
+        layout.cSeqEnd = valueEnd;
+        break;
       case MAX_FORWARDS:
         if (layout.maxForwards >= 0) throw second("Max-Forwards", nameStart);
         // §20.22: 0 … 255.
@@ -301,10 +333,6 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
       case ROUTE:
         layout.hasRoute = true;
         checkRoute(bytes, valueStart, valueEnd);
-        break;
-      default:
-        if (id !== VIA || layout.viaStart < 0) unusual |= 1 << id;
-        noteCore(layout, id, valueStart, valueEnd, nameStart);
         break;
     }
   }
@@ -330,55 +358,24 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits): number[
 /** The number of the field that came last after the one with each number: senders keep to an order. */
 const successors = new Uint8Array(LAST_ID + 1);
 
-/** Looks at a core field as if it were written as usual; returns where that ends, -1 if it is not. */
-function scanUsual(bytes: Uint8Array, start: number, end: number, id: number, layout: Layout): number {
+/** Where the value of a checked field ends if it is written as usual; -1 if it is not. */
+function scanUsual(start: number, id: number, layout: Layout): number {
   switch (id) {
     case VIA:
-      return layout.viaStart < 0 ? scanUsualVia(bytes, start, end, layout.via) : -1;
+      return layout.viaStart < 0 ? scanUsualVia(start, layout.via) : -1;
     case FROM:
-      return scanUsualFromTo(bytes, start, end, layout.from);
+      return scanUsualFromTo(start, layout.from);
     case TO:
-      return scanUsualFromTo(bytes, start, end, layout.to);
-    default:
-      return scanUsualCSeq(bytes, start, end, cSeqParts);
-  }
-}
-
-/** True if a CR LF stands at `at`, unless that is -1, and no white space follows. */
-function endsLine(bytes: Uint8Array, at: number, end: number): boolean {
-  if (at < 0 || at + 2 >= end || bytes[at] !== CR || bytes[at + 1] !== LF) return false;
-  const next = bytes[at + 2];
-  return next !== SPACE && next !== TAB;
-}
-
-/** Notes where the value of a core field is: of Via the first, of the others the only one. */
-function noteCore(layout: Layout, id: number, start: number, end: number, nameStart: number): void {
-  switch (id) {
-    case VIA:
-      if (layout.viaStart >= 0) break;
-      layout.viaStart = start;
-      layout.viaEnd = end;
-      break;
-    case FROM:
-      if (layout.fromStart >= 0) throw second("From", nameStart);
-      layout.fromStart = start;
-      layout.fromEnd = end;
-      break;
-    case TO:
-      if (layout.toStart >= 0) throw second("To", nameStart);
-      layout.toStart = start;
-      layout.toEnd = end;
-      break;
+      return scanUsualFromTo(start, layout.to);
     case CALL_ID:
-      if (layout.callIdStart >= 0) throw second("Call-ID", nameStart);
-      layout.callIdStart = start;
-      layout.callIdEnd = end;
-      break;
+      return findInvisible(start);
     case CSEQ:
-      if (layout.cSeqStart >= 0) throw second("CSeq", nameStart);
-      layout.cSeqStart = start;
-      layout.cSeqEnd = end;
-      break;
+      return scanUsualCSeq(start, cSeqParts);
+    case MAX_FORWARDS:
+    case CONTENT_LENGTH:
+      return digitsEnd(start);
+    default:
+      return -1;
   }
 }
 

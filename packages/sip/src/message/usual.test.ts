@@ -5,12 +5,12 @@ import { test } from "node:test";
 import { ParseError } from "../errors.ts";
 import { newCSeqParts, scanCSeq } from "./header/cseq.ts";
 import { newViaParts, scanVia } from "./header/via.ts";
-import { headerEntries, headerIdAt, spanOfName } from "./header-table.ts";
+import { headerEntries, headerIdAt, nameSpellings } from "./header-table.ts";
 import { parseMessage } from "./index.ts";
 import { newNameAddrParts, scanNameAddr } from "./name-addr.ts";
 import { newUriParts, scanUri } from "./uri.ts";
 import { scanUsualCSeq, scanUsualFromTo, scanUsualUri, scanUsualVia } from "./usual.ts";
-import { findControl, findInvisible, wordsOf } from "./words.ts";
+import { fillWindow, findControl, findInvisible, spanAt } from "./window.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
 
@@ -114,9 +114,9 @@ const readings: [string, (pick: Pick) => string, Reading, Reading][] = [
   [
     "Via",
     via,
-    (bytes, start, end) => {
+    (_, start, end) => {
       const parts = newViaParts();
-      return scanUsualVia(bytes, start, bytes.length, parts) === end ? parts : undefined;
+      return scanUsualVia(start, parts) === end ? parts : undefined;
     },
     (bytes, start, end) => {
       const parts = newViaParts();
@@ -126,9 +126,9 @@ const readings: [string, (pick: Pick) => string, Reading, Reading][] = [
   [
     "From",
     fromTo,
-    (bytes, start, end) => {
+    (_, start, end) => {
       const parts = newNameAddrParts();
-      return scanUsualFromTo(bytes, start, bytes.length, parts) === end ? parts : undefined;
+      return scanUsualFromTo(start, parts) === end ? parts : undefined;
     },
     (bytes, start, end) => {
       const parts = newNameAddrParts();
@@ -138,9 +138,9 @@ const readings: [string, (pick: Pick) => string, Reading, Reading][] = [
   [
     "URI",
     uri,
-    (bytes, start, end) => {
+    (_, start, end) => {
       const parts = newUriParts();
-      return scanUsualUri(bytes, start, bytes.length, parts) === end ? parts : undefined;
+      return scanUsualUri(start, parts) === end ? parts : undefined;
     },
     (bytes, start, end) => {
       const parts = newUriParts();
@@ -151,9 +151,9 @@ const readings: [string, (pick: Pick) => string, Reading, Reading][] = [
   [
     "CSeq",
     cSeq,
-    (bytes, start, end) => {
+    (_, start, end) => {
       const parts = newCSeqParts();
-      return scanUsualCSeq(bytes, start, bytes.length, parts) === end ? parts : undefined;
+      return scanUsualCSeq(start, parts) === end ? parts : undefined;
     },
     (bytes, start, end) => {
       const parts = newCSeqParts();
@@ -169,6 +169,7 @@ for (const [what, make, usual, grammar] of readings) {
       const value = make(random(seed));
       const bytes = encode(`xyz${value}\r\nabcdefghijklmnopq`);
       const end = bytes.length - 19;
+      fillWindow(bytes);
       const found = usual(bytes, 3, end);
       if (found === undefined) continue;
       taken++;
@@ -239,15 +240,15 @@ test("a message, means the same or is refused for the same whether its fields ar
 
 test("§7.3.1, a name that was guessed, is the one that stands there", () => {
   const room = new Uint8Array(64);
-  const words = wordsOf(room.buffer);
   for (const { name } of headerEntries) {
     for (let at = 0; at < 4; at++) {
       for (const text of [`${name}: x`, `${name}x: y`, `${name} : x`, name.toLowerCase()]) {
         room.fill(58);
         room.set(encode(text), at);
+        fillWindow(room);
         const colon = room.indexOf(58, at);
         for (const { id } of headerEntries) {
-          const span = spanOfName(words, at, words.length, id);
+          const span = spanAt(at, nameSpellings, id);
           if (span === 0) continue;
           assert.equal(span, colon - at + 1);
           assert.equal(headerIdAt(room, at, colon), id);
@@ -258,17 +259,31 @@ test("§7.3.1, a name that was guessed, is the one that stands there", () => {
 });
 
 test("a search by words, finds what one by bytes finds", () => {
-  const room = new Uint8Array(32);
-  const words = wordsOf(room.buffer);
   for (let seed = 0; seed < 20_000; seed++) {
     const pick = random(seed);
     const odd = [0, 9, 10, 13, 14, 32, 33, 126, 127, 128, 141, 142, 160, 161, 255];
-    for (let i = 0; i < room.length; i++) room[i] = pick(6) === 0 ? odd[pick(odd.length)]! : 97;
+    const bytes = Uint8Array.from({ length: 8 + pick(24) }, () =>
+      pick(6) === 0 ? odd[pick(odd.length)]! : 97,
+    );
+    fillWindow(bytes);
     const at = pick(8);
-    const end = 4 * (2 + pick(7));
-    const control = room.subarray(0, end).findIndex((c, i) => i >= at && c < 14);
-    assert.equal(findControl(words, at, end >> 2), control < 0 ? end : control);
-    const invisible = room.subarray(0, end).findIndex((c, i) => i >= at && (c <= 32 || c >= 127));
-    assert.equal(findInvisible(words, at, end >> 2), invisible < 0 ? end : invisible);
+    const control = bytes.findIndex((c, i) => i >= at && c < 14);
+    assert.equal(findControl(at), control < 0 ? bytes.length : control);
+    const invisible = bytes.findIndex((c, i) => i >= at && (c <= 32 || c >= 127));
+    assert.equal(findInvisible(at), invisible < 0 ? bytes.length : invisible);
+  }
+});
+
+test("a message longer than the window, means what it meant with any of its bytes behind it", () => {
+  const usual =
+    "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1;rport\r\nFrom: A <sip:a@b>;tag=1\r\nSubject: a\r\n b\r\n";
+  const rest =
+    "To: <sip:b@c>\r\nCall-ID: x@y\r\nCSeq: 1 INVITE\r\nSubject: c\r\n d\r\nContent-Length: 0\r\n\r\n";
+  const padding = `X: ${"y".repeat(5000)}\r\nX: `;
+  const expected = reading(`${usual}${padding}y\r\n${rest}`) as unknown[][];
+  for (let more = 950; more < 1250; more++) {
+    const found = reading(`${usual}${padding}${"y".repeat(2000 + more)}\r\n${rest}`) as unknown[][];
+    assert.deepEqual(found.slice(0, 3), expected.slice(0, 3));
+    assert.deepEqual(found[3]!.slice(-5), expected[3]!.slice(-5));
   }
 });
