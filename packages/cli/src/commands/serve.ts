@@ -13,7 +13,7 @@ import {
 } from "@offhook/server";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
-import { optimizeEarly } from "../early-optimization.ts";
+import { collectGarbage, tuneForServer } from "../v8-settings.ts";
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -56,7 +56,7 @@ function splitListen(text: string): [host: string, port: number] {
 }
 
 async function serve(options: ServerOptions): Promise<void> {
-  optimizeEarly();
+  tuneForServer();
   // Two phones want to talk at once, and will not notice.
   if (options.config.rehearsal && options.isDemo !== true) await rehearseFor(options);
   const server = await OffhookServer.start(options);
@@ -68,6 +68,7 @@ async function serve(options: ServerOptions): Promise<void> {
 async function rehearseFor(options: ServerOptions): Promise<void> {
   try {
     await rehearse(options);
+    collectGarbage();
   } catch (error) {
     console.error(`offhook: starting without rehearsal: ${(error as Error).message}`);
   }
