@@ -45,7 +45,15 @@ const SCRATCH = 8;
 const ADDRESS = 7;
 const EMSGSIZE = 90;
 // Where everything else is, of which the compiled half alone knows; constants here, as they are needed for each datagram.
-const { received = 0, queued = 0, failed = 0, slots = 0, slotSize = 0, queueLength = 0, areaSize = 0 } = native ?? {};
+const {
+  received = 0,
+  queued = 0,
+  failed = 0,
+  slots = 0,
+  slotSize = 0,
+  queueLength = 0,
+  areaSize = 0,
+} = native ?? {};
 
 const open = new Set<{ close(): void }>();
 
