@@ -531,10 +531,13 @@ static napi_value print_by_javascript(napi_env env, napi_callback_info info) {
 }
 
 // Where V8 keeps all memory of JavaScript in one cage (Electron), there is none to share. Thrown when the module is
-// loaded: who asks whether there are batch sockets is told before the first is opened.
+// loaded: who asks whether there are batch sockets is told before the first is opened. A byte is shared, not nothing: Node
+// makes an empty buffer and detaches it, and once any buffer was detached, V8 asks at each access to a typed array, in all
+// of the process, whether its buffer is still there.
 static bool can_share_memory(napi_env env) {
+  static char byte;
   napi_value buffer;
-  if (napi_create_external_arraybuffer(env, NULL, 0, NULL, NULL, &buffer) == napi_ok) return true;
+  if (napi_create_external_arraybuffer(env, &byte, sizeof byte, NULL, NULL, &buffer) == napi_ok) return true;
   napi_throw_error(env, "ERR_NO_EXTERNAL_BUFFERS", "this runtime allows no external ArrayBuffers");
   return false;
 }
