@@ -21,6 +21,9 @@ export interface CallRecord {
   readonly duration: number;
 }
 
+/** What is told of a call when it ends. */
+export type EndedCall = Omit<CallRecord, "duration">;
+
 export interface CallRecordsOptions {
   /** Undefined: memory only, the last `maxInMemory` calls. */
   readonly database: Database | undefined;
@@ -40,7 +43,7 @@ export class CallRecords {
   readonly #interval: number;
   readonly #maxInMemory: number;
   /** Without a database all there is, with one those that are not written yet; oldest first. */
-  #held: CallRecord[] = [];
+  #held: EndedCall[] = [];
   #timer: Timer | undefined;
   #flushing: Promise<void> | undefined;
   #isClosed = false;
@@ -54,8 +57,8 @@ export class CallRecords {
   }
 
   /** Takes a record in; it is on disk soon after. */
-  add(record: Omit<CallRecord, "duration">): void {
-    this.#held.push({ ...record, duration: durationOf(record.answeredAt, record.endedAt) });
+  add(call: EndedCall): void {
+    this.#held.push(call);
     if (this.#held.length > this.#maxInMemory * 2) this.#drop();
     this.#arm(this.#interval);
   }
@@ -67,7 +70,8 @@ export class CallRecords {
     const held = this.#held
       .filter((record) => record.startedAt < before)
       .sort((a, b) => b.startedAt - a.startedAt)
-      .slice(0, limit);
+      .slice(0, limit)
+      .map((call) => ({ ...call, duration: durationOf(call.answeredAt, call.endedAt) }));
     if (this.#database === undefined) return held;
     const rows = await this.#database.kysely
       .selectFrom("call")
@@ -107,7 +111,7 @@ export class CallRecords {
     this.#timer ??= this.#clock.schedule(delay, () => void this.flushed());
   }
 
-  async #flush(database: Database, batch: readonly CallRecord[]): Promise<void> {
+  async #flush(database: Database, batch: readonly EndedCall[]): Promise<void> {
     try {
       await database.flush({ bindings: [], calls: batch.map(rowValues) });
       const written = new Set(batch);
@@ -127,7 +131,7 @@ export class CallRecords {
 }
 
 /** The values of a row, in the order of `callColumns` in database-worker.ts. */
-function rowValues(record: CallRecord): unknown[] {
+function rowValues(record: EndedCall): unknown[] {
   return [
     ...[record.id, record.callId, record.caller, record.callee],
     ...[record.startedAt, record.answeredAt ?? null, record.endedAt, record.status],
