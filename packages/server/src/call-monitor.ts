@@ -58,8 +58,6 @@ export class CallMonitor {
   #activeCount = 0;
   /** The call that the last message belonged to: what is sent nearly always follows from what came. */
   #current: Call | undefined;
-  /** Its Call-ID, the very string that came with that message, as this is what we are asked with. */
-  #currentId = "";
 
   constructor(options: CallMonitorOptions) {
     this.#options = options;
@@ -95,16 +93,12 @@ export class CallMonitor {
   received(message: SipMessage, flow: Flow, now: number): void {
     const { methodId } = message;
     if (this.#calls.size === 0 && methodId !== INVITE) return;
-    const { callId } = message;
-    const hash = this.#hash.of(callId);
-    let call = this.#calls.get(callId, hash);
+    let call = message.findByCallId(this.#calls);
     if (call?.namesakes !== undefined) call = namesakeOf(call.namesakes, message);
     if (methodId === INVITE && message.kind === "request" && !message.hasToTag) {
-      if (call === undefined || this.#beginsAnother(message, call))
-        call = this.#begin(message, callId, hash, now);
+      if (call === undefined || this.#beginsAnother(message, call)) call = this.#begin(message, now);
     } else if (call === undefined) return;
     this.#current = call;
-    this.#currentId = callId;
     if (message.kind === "request") {
       // §15: a BYE ends the call whatever is answered to it.
       if (methodId === BYE && call.state === "answered") this.#end(call, message, now);
@@ -123,8 +117,7 @@ export class CallMonitor {
     if (this.#calls.size === 0) return;
     const callId = knownCallId ?? callIdOf(bytes);
     if (callId === undefined) return;
-    let call =
-      this.#current !== undefined && callId === this.#currentId ? this.#current : this.#calls.get(callId);
+    let call = callId === this.#current?.callId ? this.#current : this.#calls.get(callId);
     if (call === undefined) return;
     if (call.namesakes !== undefined) call = namesakeOf(call.namesakes, parseMessage(bytes, noLimits));
     if (call.trace !== undefined) this.#keep(call, call.trace, true, flow, bytes, now);
@@ -146,14 +139,14 @@ export class CallMonitor {
     return true;
   }
 
-  #begin(invite: SipRequest, callId: string, hash: number, now: number): Call {
+  #begin(invite: SipRequest, now: number): Call {
     // A call outlives the message: strings that share its memory (these and Call-ID do not) must not keep it.
     const caller = invite.writtenFromAor ?? own(addressOf(invite.from.uri));
     const callee = invite.writtenToAor ?? own(addressOf(invite.to.uri));
     const number = ++this.#lastNumber;
     const id = `${this.#series}-${number}`;
-    const call = new Call(id, number, callId, caller, callee, invite.fromTag, now);
-    call.hash = hash;
+    const call = new Call(id, number, invite.callId, caller, callee, invite.fromTag, now);
+    call.hash = this.#hash.of(call.callId);
     call.sequence = invite.cSeqNumber;
     if (this.#options.calls > 0) call.trace = new MessageTrace(this.#memory);
     this.#enter(call);

@@ -25,15 +25,22 @@ const blocksPerArray = 512;
 
 const none = -1;
 
+/** Some blocks. */
+class BlockArray {
+  readonly bytes = new Uint8Array(blocksPerArray * blockSize);
+  /** The same memory. */
+  readonly words = new Uint32Array(this.bytes.buffer);
+}
+
 /** The memory of all traces: blocks, known by their numbers, each in one trace or free. */
 export class TraceMemory {
-  readonly #arrays: Uint8Array[] = [];
+  readonly #arrays: BlockArray[] = [];
   /** By block: the one that follows it, in its trace or among the free ones. */
   readonly #next: number[] = [];
   #free = none;
 
   /** The array with this block, from `startOf` on. */
-  arrayOf(block: number): Uint8Array {
+  arrayOf(block: number): BlockArray {
     return this.#arrays[Math.trunc(block / blocksPerArray)]!;
   }
 
@@ -50,7 +57,7 @@ export class TraceMemory {
     }
     const count = this.#next.push(none);
     if (count > this.#arrays.length * blocksPerArray) {
-      this.#arrays.push(new Uint8Array(blocksPerArray * blockSize));
+      this.#arrays.push(new BlockArray());
     }
     return count - 1;
   }
@@ -74,7 +81,7 @@ export class TraceMemory {
 }
 
 // What is before each message: whom it came from or went to, its transport and the direction; its length; when (the
-// time's lowest 32 bits). 4 bytes each, high byte first. It is never parted; the message may be.
+// time's lowest 32 bits). A word each, so it starts where a word does. It is never parted; the message may be.
 const headSize = 12;
 
 const transports: readonly TransportName[] = ["UDP", "TCP", "TLS", "WS", "WSS"];
@@ -88,11 +95,11 @@ export class MessageTrace {
   count = 0;
   /** Bytes of these messages. */
   byteCount = 0;
-  readonly #memory: TraceMemory;
-  readonly #first: number;
-  #last: number;
-  /** Bytes of the last block. */
-  #used = 0;
+  /** Where the last block lies, */
+  #array: BlockArray;
+  /** and where in that array what comes next is written, at most up to #end. */
+  #at: number;
+  #end: number;
   /**
    * Whom messages came from or went to. Not the flows: they would keep their sockets. The first two apart, since a call has
    * no more most of the time.
@@ -100,31 +107,39 @@ export class MessageTrace {
   #caller: Endpoint | undefined = undefined;
   #callee: Endpoint | undefined = undefined;
   #others: Endpoint[] | undefined = undefined;
+  readonly #memory: TraceMemory;
+  readonly #first: number;
+  #last: number;
 
   constructor(memory: TraceMemory) {
     this.#memory = memory;
     this.#first = memory.take();
     this.#last = this.#first;
+    this.#array = memory.arrayOf(this.#first);
+    this.#at = memory.startOf(this.#first);
+    this.#end = this.#at + blockSize;
   }
 
   /** Copies the bytes. */
   add(isSent: boolean, { transport, remote }: Flow, bytes: Uint8Array, at: number): void {
     const { length } = bytes;
     const peer = this.#peerNumber(remote);
-    this.#writeHead(peer * 16 + numberOf(transport) * 2 + (isSent ? 1 : 0), length, at);
-    const memory = this.#memory;
+    if (this.#end - this.#at < headSize) this.#grow();
+    const { words } = this.#array;
+    const word = this.#at >>> 2;
+    words[word] = peer * 16 + numberOf(transport) * 2 + (isSent ? 1 : 0);
+    words[word + 1] = length;
+    words[word + 2] = at;
+    this.#at += headSize;
     let from = 0;
-    while (length - from > blockSize - this.#used) {
-      const to = from + blockSize - this.#used;
-      const block = this.#last;
-      memory.arrayOf(block).set(bytes.subarray(from, to), memory.startOf(block) + this.#used);
+    while (length - from > this.#end - this.#at) {
+      const to = from + this.#end - this.#at;
+      this.#array.bytes.set(bytes.subarray(from, to), this.#at);
       from = to;
       this.#grow();
     }
-    const block = this.#last;
-    const rest = from === 0 ? bytes : bytes.subarray(from);
-    memory.arrayOf(block).set(rest, memory.startOf(block) + this.#used);
-    this.#used += length - from;
+    this.#array.bytes.set(from === 0 ? bytes : bytes.subarray(from), this.#at);
+    this.#at = upToWord(this.#at + length - from);
     this.count++;
     this.byteCount += length;
   }
@@ -134,30 +149,28 @@ export class MessageTrace {
     const memory = this.#memory;
     const messages: TracedMessage[] = [];
     let block = this.#first;
-    let used = 0;
+    let at = memory.startOf(block);
+    let end = at + blockSize;
     const nextBlock = () => {
       block = memory.after(block);
-      used = 0;
-    };
-    const take = (length: number) => {
-      const start = memory.startOf(block) + used;
-      used += length;
-      return memory.arrayOf(block).subarray(start, start + length);
+      at = memory.startOf(block);
+      end = at + blockSize;
     };
     while (messages.length < this.count) {
-      if (blockSize - used < headSize) nextBlock();
-      const { buffer, byteOffset } = take(headSize);
-      const head = new DataView(buffer, byteOffset, headSize);
-      const mark = head.getUint32(0);
-      const bytes = new Uint8Array(head.getUint32(4));
-      for (let from = 0; from < bytes.length; ) {
-        if (used === blockSize) nextBlock();
-        const part = take(Math.min(blockSize - used, bytes.length - from));
-        bytes.set(part, from);
-        from += part.length;
+      if (end - at < headSize) nextBlock();
+      const [mark = 0, length = 0, time = 0] = memory.arrayOf(block).words.subarray(at >>> 2);
+      at += headSize;
+      const bytes = new Uint8Array(length);
+      for (let from = 0; from < length; ) {
+        if (at === end) nextBlock();
+        const part = Math.min(end - at, length - from);
+        bytes.set(memory.arrayOf(block).bytes.subarray(at, at + part), from);
+        from += part;
+        at += part;
       }
+      at = upToWord(at);
       messages.push({
-        at: startedAt + ((head.getUint32(8) - startedAt) >>> 0),
+        at: startedAt + ((time - startedAt) >>> 0),
         isSent: (mark & 1) === 1,
         transport: transports[(mark >>> 1) & 7]!,
         remote: this.#endpoint(mark >>> 4),
@@ -192,26 +205,17 @@ export class MessageTrace {
     return (number === 0 ? this.#caller : number === 1 ? this.#callee : this.#others?.[number - 2])!;
   }
 
-  #writeHead(mark: number, length: number, time: number): void {
-    if (blockSize - this.#used < headSize) this.#grow();
-    const memory = this.#memory;
-    const bytes = memory.arrayOf(this.#last);
-    const at = memory.startOf(this.#last) + this.#used;
-    writeNumber(bytes, at, mark);
-    writeNumber(bytes, at + 4, length);
-    writeNumber(bytes, at + 8, time | 0);
-    this.#used += headSize;
-  }
-
   #grow(): void {
-    this.#last = this.#memory.takeAfter(this.#last);
-    this.#used = 0;
+    const memory = this.#memory;
+    const block = memory.takeAfter(this.#last);
+    this.#last = block;
+    this.#array = memory.arrayOf(block);
+    this.#at = memory.startOf(block);
+    this.#end = this.#at + blockSize;
   }
 }
 
-function writeNumber(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
+/** The first place from there on where a word can start. */
+function upToWord(at: number): number {
+  return (at + 3) & ~3;
 }

@@ -55,6 +55,11 @@ export interface Layout {
   readonly to: NameAddrParts;
 }
 
+/** Where something is found by a Call-ID, written in these bytes, which is its key. */
+export interface CallIdTable<T extends { readonly key: string }> {
+  getWritten(bytes: Uint8Array, start: number, end: number): T | undefined;
+}
+
 const emptyBody = new Uint8Array(0);
 
 /** What requests and responses have in common. */
@@ -162,6 +167,14 @@ abstract class Message {
   get callId(): string {
     this.#callId ??= decodeAscii(this.bytes, this.layout.callIdStart, this.layout.callIdEnd);
     return this.#callId;
+  }
+
+  /** What a table has under the Call-ID. Makes no string: from then on that of what was found is ours too. */
+  findByCallId<T extends { readonly key: string }>(table: CallIdTable<T>): T | undefined {
+    const { callIdStart, callIdEnd } = this.layout;
+    const found = table.getWritten(this.bytes, callIdStart, callIdEnd);
+    if (found !== undefined) this.#callId = found.key;
+    return found;
   }
 
   get cSeq(): CSeq {

@@ -29,10 +29,14 @@ for (const [title, random] of sources) {
             assert.equal(table.delete(key), expected.delete(key));
           }
           assert.equal(table.size, expected.size);
-          for (const [known, value] of expected) assert.equal(table.get(known)?.step, value);
+          for (const [known, value] of expected) {
+            assert.equal(table.get(known)?.step, value);
+            assert.equal(table.getWritten(Buffer.from(`d${known}d`), 1, 1 + known.length)?.step, value);
+          }
         });
         assert.equal([...table.values()].length, expected.size);
         assert.equal(table.get("never"), undefined);
+        assert.equal(table.getWritten(Buffer.from("never"), 0, 5), undefined);
       }),
     );
   });

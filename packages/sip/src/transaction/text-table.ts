@@ -32,6 +32,17 @@ export class TextHash {
     }
     return hash;
   }
+
+  /** The same of a text whose characters, each below 256, are these bytes. */
+  ofBytes(bytes: Uint8Array, start: number, end: number): number {
+    let hash = this.#seed;
+    const factor = this.#factor;
+    for (let i = start; i < end; i++) {
+      hash = Math.imul(hash ^ bytes[i]!, factor);
+      hash ^= hash >>> 15;
+    }
+    return hash;
+  }
 }
 
 /** Slots at first; doubled whenever half of them are taken. A power of two. */
@@ -60,6 +71,20 @@ export class TextTable<T extends Keyed> {
   get(key: string, hash = this.#hash.of(key)): T | undefined {
     const at = this.#find(key, hash || 1);
     return this.#hashes[at] === 0 ? undefined : this.#entries[at];
+  }
+
+  /** What `get` finds under the text whose characters are these bytes. */
+  getWritten(bytes: Uint8Array, start: number, end: number): T | undefined {
+    const hash = this.#hash.ofBytes(bytes, start, end) || 1;
+    const hashes = this.#hashes;
+    const mask = hashes.length - 1;
+    let at = hash & mask;
+    for (let other = hashes[at]; other !== 0; other = hashes[at]) {
+      const entry = this.#entries[at]!;
+      if (other === hash && isWritten(entry.key, bytes, start, end)) return entry;
+      at = (at + 1) & mask;
+    }
+    return undefined;
   }
 
   /** Adds an entry, in the place of one with the same key. */
@@ -126,4 +151,10 @@ export class TextTable<T extends Keyed> {
     this.#hashes = hashes;
     this.#entries = entries;
   }
+}
+
+function isWritten(text: string, bytes: Uint8Array, start: number, end: number): boolean {
+  if (text.length !== end - start) return false;
+  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
+  return true;
 }
