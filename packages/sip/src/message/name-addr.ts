@@ -37,11 +37,17 @@ export interface FromTo extends NameAddr {
   readonly tag?: string;
 }
 
+/** A display name of ASCII without escapes and folds, the quotes apart. */
+export const AS_IT_IS = 0;
+const TOKENS = 1;
+const QUOTED = 2;
+
 /** Where the parts of an address with its parameters are; -1 for a part that is not there. */
 export interface NameAddrParts {
   displayStart: number;
   displayEnd: number;
-  isQuoted: boolean;
+  /** `AS_IT_IS`, `TOKENS` or `QUOTED`: how the display name is read. */
+  displayForm: number;
   paramsStart: number;
   paramsEnd: number;
   tagStart: number;
@@ -54,7 +60,7 @@ export function newNameAddrParts(): NameAddrParts {
   return {
     displayStart: -1,
     displayEnd: -1,
-    isQuoted: false,
+    displayForm: AS_IT_IS,
     paramsStart: 0,
     paramsEnd: 0,
     tagStart: -1,
@@ -116,7 +122,7 @@ function scanAddress(
     if (after < 0) throw refusal(field, "a quoted string does not end", p);
     parts.displayStart = p + 1;
     parts.displayEnd = after - 1;
-    parts.isQuoted = true;
+    parts.displayForm = QUOTED;
     p = skipWhite(bytes, after, end);
     if (p >= end || bytes[p] !== LESS) {
       throw refusal(field, "no address in angle brackets after the display name", p);
@@ -130,7 +136,7 @@ function scanAddress(
       if (displayEnd > start) {
         parts.displayStart = start;
         parts.displayEnd = displayEnd;
-        parts.isQuoted = false;
+        parts.displayForm = TOKENS;
       }
     } else {
       return scanBareAddress(bytes, start, end, field, parts);
@@ -159,11 +165,13 @@ function scanBareAddress(
 }
 
 function decodeDisplayName(bytes: Uint8Array, parts: NameAddrParts): string | undefined {
-  const { displayStart, displayEnd } = parts;
+  const { displayStart, displayEnd, displayForm } = parts;
   if (displayStart < 0 || displayEnd === displayStart) return undefined;
-  const text = parts.isQuoted
-    ? decodeQuoted(bytes, displayStart, displayEnd)
-    : decodeText(bytes, displayStart, displayEnd);
+  if (displayForm === AS_IT_IS) return cutAscii(bytes, displayStart, displayEnd);
+  const text =
+    displayForm === QUOTED
+      ? decodeQuoted(bytes, displayStart, displayEnd)
+      : decodeText(bytes, displayStart, displayEnd);
   return text === "" ? undefined : text;
 }
 

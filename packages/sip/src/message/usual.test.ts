@@ -7,7 +7,7 @@ import { newCSeqParts, scanCSeq } from "./header/cseq.ts";
 import { newViaParts, scanVia } from "./header/via.ts";
 import { headerEntries, headerIdAt, nameSpellings } from "./header-table.ts";
 import { parseMessage } from "./index.ts";
-import { newNameAddrParts, scanNameAddr } from "./name-addr.ts";
+import { AS_IT_IS, newNameAddrParts, scanNameAddr } from "./name-addr.ts";
 import { newUriParts, scanUri } from "./uri.ts";
 import { scanUsualCSeq, scanUsualFromTo, scanUsualUri, scanUsualVia } from "./usual.ts";
 import { fillWindow, findControl, findInvisible, spanAt } from "./window.ts";
@@ -132,7 +132,10 @@ const readings: [string, (pick: Pick) => string, Reading, Reading][] = [
     },
     (bytes, start, end) => {
       const parts = newNameAddrParts();
-      return scanNameAddr(bytes, start, end, "From", false, parts) === end ? parts : undefined;
+      const stop = scanNameAddr(bytes, start, end, "From", false, parts);
+      // The grammar does not look whether a display name has anything to be undone.
+      parts.displayForm = AS_IT_IS;
+      return stop === end ? parts : undefined;
     },
   ],
   [

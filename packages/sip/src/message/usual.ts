@@ -19,7 +19,6 @@ const {
   COLON,
   classes,
   DIGIT,
-  DISPLAY,
   DOT,
   EQUALS,
   GREATER,
@@ -106,23 +105,24 @@ export function scanUsualVia(start: number, parts: ViaParts): number {
   return p;
 }
 
-/** From or To: a display name or none, a URI in angle brackets, and a tag or nothing. */
+/** From or To: a display name of ASCII or none, a URI in angle brackets, and a tag or nothing. */
 export function scanUsualFromTo(start: number, parts: NameAddrParts): number {
   let p = start | 0;
   if (window[p] === QUOTE) {
     p++;
     parts.displayStart = p;
-    parts.isQuoted = true;
-    while (window[p] !== QUOTE) {
-      if (window[p]! < SPACE || window[p] === BACKSLASH) return -1;
+    let c = window[p]!;
+    while (c !== QUOTE) {
+      if (c < SPACE || c > 126 || c === BACKSLASH) return -1;
       p++;
+      c = window[p]!;
     }
     parts.displayEnd = p;
     p++;
     if (window[p] === SPACE) p++;
   } else if (window[p] !== LESS) {
     parts.displayStart = p;
-    while ((classes[window[p]!]! & DISPLAY) !== 0) p++;
+    while ((classes[window[p]!]! & TOKEN) !== 0) p++;
     if (p === parts.displayStart || window[p] !== SPACE) return -1;
     parts.displayEnd = p;
     p++;
