@@ -30,6 +30,7 @@ import {
   digitsEnd,
   scanUsualCSeq,
   scanUsualFromTo,
+  scanUsualRoute,
   scanUsualUri,
   scanUsualVia,
   usualMethodAt,
@@ -219,7 +220,7 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
   const end = bytes.length;
   const { headerCount, lineLength } = limits;
   let contentLength = -1;
-  // Core fields that are not written as usual: a bit for each.
+  // Checked fields that are not written as usual: a bit for each.
   let unusual = 0;
   let id = 0;
   let p = layout.headersStart;
@@ -332,7 +333,7 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
         break;
       case ROUTE:
         layout.hasRoute = true;
-        checkRoute(bytes, valueStart, valueEnd);
+        if ((unusual & (1 << ROUTE)) !== 0) checkRoute(bytes, valueStart, valueEnd);
         break;
     }
   }
@@ -374,6 +375,8 @@ function scanUsual(start: number, id: number, layout: Layout): number {
     case MAX_FORWARDS:
     case CONTENT_LENGTH:
       return digitsEnd(start);
+    case ROUTE:
+      return scanUsualRoute(start, routeParts.uri);
     default:
       return -1;
   }

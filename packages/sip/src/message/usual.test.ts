@@ -220,7 +220,11 @@ test("a message, means the same or is refused for the same whether its fields ar
       ["To", fromTo(pick)],
       ["Call-ID", mostly(pick, callIds, oddCallIds)],
       ["CSeq", cSeq(pick)],
-      ["Max-Forwards", "70"],
+      [
+        "Route",
+        mostly(pick, [`<${uri(pick)}>`], [uri(pick), fromTo(pick), `<${uri(pick)}>, <${uri(pick)}>`, ""]),
+      ],
+      ["Max-Forwards", mostly(pick, ["70", "007"], ["256", "", "7a", "7 "])],
       ["Content-Length", "0"],
     ];
     // One more of them, or one less, now and then; and in another order.

@@ -143,6 +143,13 @@ export function scanUsualFromTo(start: number, parts: NameAddrParts): number {
   return p;
 }
 
+/** One route: a URI in angle brackets and nothing else. */
+export function scanUsualRoute(start: number, parts: UriParts): number {
+  if (window[start] !== LESS) return -1;
+  const stop = scanUsualUri(start + 1, parts);
+  return stop < 0 || window[stop] !== GREATER ? -1 : stop + 1;
+}
+
 /** A SIP URI without password, escapes and headers. */
 export function scanUsualUri(start: number, parts: UriParts): number {
   let p = start | 0;
