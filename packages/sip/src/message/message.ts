@@ -177,6 +177,11 @@ abstract class Message {
     return found;
   }
 
+  /** The Call-ID, if it has been asked for before. */
+  get callIdAtHand(): string | undefined {
+    return this.#callId;
+  }
+
   get cSeq(): CSeq {
     if (this.#cSeq === undefined) {
       const { methodId, cSeqNumber, cSeqStart, cSeqEnd } = this.layout;

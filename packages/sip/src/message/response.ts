@@ -23,7 +23,7 @@ import { encodeText } from "./text.ts";
 export interface OutgoingResponse {
   readonly statusCode: number;
   /** If they are at hand, for whoever looks on: Call-ID, and the number of the method in CSeq as in method.ts. */
-  readonly callId?: string;
+  readonly callId?: string | undefined;
   readonly methodId?: number;
   readonly bytes: Uint8Array;
 }
@@ -81,7 +81,7 @@ export function printResponse(
   const bytes = responseBytes(request, statusCode, options, toTag);
   // The copied parts were checked when the request came: only these headers can be wrong, or be there twice.
   if (options.headers !== undefined && hasChecked(options.headers)) parsed(bytes);
-  return { statusCode, callId: request.callId, methodId: request.methodId, bytes };
+  return { statusCode, callId: request.callIdAtHand, methodId: request.methodId, bytes };
 }
 
 const noOptions: ResponseOptions = {};
