@@ -121,3 +121,13 @@ test("what cannot be kept is said: too long, or a key that bytes cannot hold", (
   assert.equal(add("k\u4e00", "x", 1), false);
   assert.equal(settled.size, 0);
 });
+
+test("who comes now and then, when all others are gone, takes no memory for good", () => {
+  const { settled, add } = setUp();
+  for (let n = 0; n < 1000; n++) {
+    add(`k${n}`, "x".repeat(600), n);
+    settled.expire(n);
+    assert.equal(settled.size, 0);
+  }
+  assert.equal(settled.memory, 65_536);
+});

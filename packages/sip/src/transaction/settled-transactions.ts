@@ -83,6 +83,11 @@ export class SettledTransactions {
     return this.#count;
   }
 
+  /** Bytes that it has for texts and responses. */
+  get memory(): number {
+    return this.#chunks.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** When the oldest one goes, Infinity if there is none. */
   get deadline(): number {
     return this.#count === 0 ? Number.POSITIVE_INFINITY : this.#doubles[this.#first * DOUBLES + UNTIL]!;
@@ -151,7 +156,10 @@ export class SettledTransactions {
       const isLast = this.#count === 0 || this.#words[this.#first * WORDS + CHUNK_INDEX] !== chunkIndex;
       if (isLast && chunkIndex !== this.#chunkIndex) this.#giveBack(chunkIndex);
     }
-    if (this.#count === 0 && this.#capacity > FIRST_CAPACITY) this.#shrink();
+    if (this.#count > 0) return;
+    if (this.#capacity > FIRST_CAPACITY) this.#shrink();
+    // Nothing is in the chunk in hand: if it were left for the next one, nobody would give it back.
+    else if (this.#chunkIndex >= 0) this.#used = 0;
   }
 
   #takeChunk(): void {
