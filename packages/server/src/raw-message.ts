@@ -28,10 +28,15 @@ export function statusCodeOf(bytes: Uint8Array): number {
   return (bytes[8]! - 48) * 100 + (bytes[9]! - 48) * 10 + (bytes[10]! - 48);
 }
 
+/** Registered reason phrases by status code, as far as they were asked for. */
+const phrases: string[] = new Array(700).fill("");
+
 /** The reason phrase of a response. */
 export function reasonPhraseOf(bytes: Uint8Array): string {
   // Nearly always the registered one, which need not be made again.
-  const registered = reasonPhrase(statusCodeOf(bytes));
+  const status = statusCodeOf(bytes);
+  const registered = phrases[status] || reasonPhrase(status);
+  if (status < phrases.length) phrases[status] = registered;
   if (startsWith(bytes, 12, registered) && bytes[12 + registered.length] === CR) return registered;
   return view(bytes).toString("utf8", 12, Math.max(12, bytes.indexOf(CR)));
 }
