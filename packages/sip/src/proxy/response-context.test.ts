@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { TransportError } from "../errors.ts";
 import { makeResponse, SipRequest } from "../message/index.ts";
 import type { RouteProgram } from "./route.ts";
+import type { ProxyTarget } from "./targets.ts";
 import { find, header, names, request, type Sent, Testbed } from "./testbed.test.kit.ts";
 
 /** bob has a device at 10.0.0.2, 10.0.0.3, … with these q values. */
@@ -582,6 +583,27 @@ test("a program that throws: 500, reported", () => {
   assert.deepEqual(toAlice(bed.take()), [500]);
   assert.equal(bed.errors.length, 1);
 });
+
+const unwritable: readonly [title: string, target: ProxyTarget][] = [
+  [
+    "a Request-URI with a space",
+    {
+      uri: "sip:bob @10.0.0.2",
+      addresses: [{ transport: "UDP", address: "10.0.0.2", port: 5060 }],
+    },
+  ],
+  ["a path with a line break", { uri: "sip:bob@10.0.0.2:5060", path: ["<sip:10.0.0.3;lr>\r\nX: y"] }],
+];
+for (const [title, target] of unwritable) {
+  test(`a target that cannot be written, ${title}, after one that is busy: 486, and nothing waits`, () => {
+    const bed = new Testbed({
+      route: (_request, context) =>
+        void context.addTargets([{ uri: "sip:bob@10.0.0.4:5060" }, target], "in order"),
+    });
+    bed.receive("10.0.0.9:5060", request("INVITE"));
+    assert.deepEqual(toAlice(bed.respond(branchesOf(bed.take())[0] as Sent, 486)), [486]);
+  });
+}
 
 test("§21.4.1, a program that stumbles over a header field: 400, not our fault, not reported", () => {
   const bed = new Testbed({

@@ -2,7 +2,7 @@
 // RFC 5393 §5.3.3 (breadth), RFC 5626 §5.3.1 (another flow).
 
 import { secondsOf } from "../core/index.ts";
-import { ParseError, TransportError } from "../errors.ts";
+import { ArgumentError, ParseError, TransportError } from "../errors.ts";
 import {
   draftForward,
   type HeaderInit,
@@ -316,14 +316,22 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
         branch.ringTimer = clock.schedule(target.ringTime, () => branch.cancel());
       }
     }
-    branch.client = stack.request(draftForward(request, plan.edits, plan.requestUri), {
-      user: branch,
-      flow: plan.flow,
-      targets: plan.addresses,
-      uri: plan.nextHop,
-      listener: plan.listener,
-      branchSuffix: this.#loopMark,
-    });
+    try {
+      branch.client = stack.request(draftForward(request, plan.edits, plan.requestUri), {
+        user: branch,
+        flow: plan.flow,
+        targets: plan.addresses,
+        uri: plan.nextHop,
+        listener: plan.listener,
+        branchSuffix: this.#loopMark,
+      });
+    } catch (error) {
+      this.#end(branch);
+      if (!(error instanceof ArgumentError)) throw error;
+      // A route program gave what cannot be written, such as a line break in a header field.
+      this.#anyBest().addStatus(500);
+      return;
+    }
     if (this.#isInvite && branch.client.state === "locating") this.#expireWhileLocating(branch);
   }
 
