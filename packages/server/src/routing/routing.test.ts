@@ -359,6 +359,14 @@ test("directory, without accounts every name is a user; aliases still count", as
   town.close();
 });
 
+test("directory, without accounts: a name with # is the same user, escaped or not", async () => {
+  const town = new Town({ password: false }, { accounts: undefined });
+  town.register("door%237", "sip:door@10.0.0.2:5060");
+  assert.deepEqual(await town.try(stranger, "sip:door%237@example.com"), [rings]);
+  assert.deepEqual(await town.try(stranger, "sip:door#7@example.com"), [rings]);
+  town.close();
+});
+
 test("§10.3 step 5, addressOfRecord: one key per user, whatever host and name", () => {
   const book = new AccountDirectory({
     domains,

@@ -7,6 +7,7 @@ export const LF = 10;
 export const CR = 13;
 export const SPACE = 32;
 export const QUOTE = 34;
+export const HASH = 35;
 export const PERCENT = 37;
 export const AMPERSAND = 38;
 export const STAR = 42;

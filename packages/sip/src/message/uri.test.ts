@@ -243,6 +243,7 @@ const written: [string, boolean][] = [
   ["<sips:alice@atlanta.com>", false],
   ["<sip:alice:secret@atlanta.com>", false],
   ["<sip:al%69ce@atlanta.com>", false],
+  ["<sip:*21#@atlanta.com>", false],
   ["<sip:alice@[2001:DB8::1]>", false],
   ["<sip:alice@[2001:db8::1]>", false],
   ["<tel:+1-212>", false],

@@ -16,6 +16,7 @@ const {
   DIGIT,
   EQUALS,
   GREATER,
+  HASH,
   PASSWORD,
   PERCENT,
   QUESTION,
@@ -299,8 +300,10 @@ export function uriOfParts(bytes: Uint8Array, parts: UriParts): Uri {
  * letter; undefined if it has to be worked out.
  */
 export function writtenAor(bytes: Uint8Array, parts: UriParts): string | undefined {
-  const { scheme, start, hostEnd, passwordStart, isEscaped, isHostPlain } = parts;
+  const { scheme, start, userStart, userEnd, hostEnd, passwordStart, isEscaped, isHostPlain } = parts;
   if (scheme !== SIP || passwordStart >= 0 || isEscaped || !isHostPlain) return undefined;
+  // Let through where it is read, but printed with an escape.
+  for (let i = userStart; i < userEnd; i++) if (bytes[i] === HASH) return undefined;
   // "SIP:" is as good.
   const isLower = bytes[start] === 115 && bytes[start + 1] === 105 && bytes[start + 2] === 112;
   return isLower ? decodeAscii(bytes, start, hostEnd) : undefined;
