@@ -19,6 +19,7 @@ const configurations: readonly [name: string, yaml: string][] = [
   ["nobody from outside", "relay: { inbound: deny }"],
   ["in maintenance", "overload: { maintenance: true }"],
   ["a log", "log: { file: offhook.log, level: debug }"],
+  ["long registrations only", "registrar: { minExpires: 1800 }"],
   ["two domains", "domains: [example.com, example.org]\naliases: { sales: [bob, alice] }"],
 ];
 

@@ -94,6 +94,8 @@ function rehearsalConfig(config: Config): Config {
     tls: { verify: true },
     aliases: {},
     store: { ...config.store, kind: "memory", durable: false },
+    // The phone does not ask for longer because of a 423.
+    registrar: { ...config.registrar, minExpires: Math.min(config.registrar.minExpires, 60) },
     relay: { inbound: "allow", peers: [] },
     http: false,
     trace: { ...config.trace, calls: Math.min(config.trace.calls, 100) },
