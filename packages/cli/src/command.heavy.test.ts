@@ -89,6 +89,30 @@ test("the reader of a phone that waits goes: the phone ends with the next thing 
   await call.ended;
 });
 
+for (const [signal, outcome] of [
+  ["SIGHUP", "does nothing"],
+  ["SIGTERM", "ends it"],
+] as const) {
+  // When a process has a handler is told by Linux alone.
+  test(`serve: while it rehearses, ${signal} ${outcome}`, {
+    skip: process.platform !== "linux",
+  }, async (t) => {
+    writeFileSync(
+      join(folder, "rehearses.yaml"),
+      "listeners: [{ transport: udp, port: 0 }]\nhttp: false\nstore: { kind: memory }\n",
+    );
+    const server = new Run(["serve", "--config", "rehearses.yaml"]);
+    t.after(() => server.stop("SIGKILL"));
+    const caught = /^SigCgt:\s*\w*[13579bdf]$/m;
+    while (!caught.test(readFileSync(`/proc/${server.child.pid}/status`, "utf8"))) await setTimeout(5);
+    assert.equal(server.out, "");
+    server.child.kill(signal);
+    if (signal === "SIGHUP") await server.says(/listening/);
+    assert.equal(await server.stop(), signal === "SIGHUP" ? 0 : 143);
+    if (signal === "SIGTERM") assert.equal(server.out, "");
+  });
+}
+
 const mistakes: [args: string[], status: number, line: RegExp][] = [
   [["fly"], 2, /^offhook: unknown command 'fly'\n\(offhook --help/],
   [["serve", "--config", "missing.yaml"], 2, /^offhook: missing\.yaml: there is no such file\n$/],

@@ -57,10 +57,12 @@ function splitListen(text: string): [host: string, port: number] {
 
 async function serve(options: ServerOptions): Promise<void> {
   tuneForServer();
+  let server: OffhookServer | undefined;
+  // Now: as the first process of a container we would hear of no signal that nobody waits for.
+  obeySignals(() => server);
   // Two phones want to talk at once, and will not notice.
   if (options.config.rehearsal && options.isDemo !== true) await rehearseFor(options);
-  const server = await OffhookServer.start(options);
-  stopOnSignal(server);
+  server = await OffhookServer.start(options);
   greet(server, options);
 }
 
@@ -151,15 +153,16 @@ function hasTerminal(): boolean {
   }
 }
 
-function stopOnSignal(server: OffhookServer): void {
+/** Stops the server, or the process before there is one. */
+function obeySignals(started: () => OffhookServer | undefined): void {
   const startedInTerminal = process.stdout.isTTY === true;
   let first: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
     const now = performance.now();
-    if (first !== undefined) {
-      if (now - first > sameSignal) process.exit(signal === "SIGINT" ? 130 : 143);
-      return;
-    }
+    const server = started();
+    const isAgain = first !== undefined && now - first > sameSignal;
+    if (server === undefined || isAgain) process.exit(signal === "SIGINT" ? 130 : 143);
+    if (first !== undefined) return;
     first = now;
     if (process.stderr.isTTY)
       console.error("stopping: answering what is under way (once more to stop at once)");
@@ -176,6 +179,9 @@ function stopOnSignal(server: OffhookServer): void {
   process.on("SIGHUP", (signal) => {
     // The terminal that we run in was closed; otherwise somebody wants files read again.
     if (startedInTerminal && !hasTerminal()) return stop(signal);
+    // Before the start they are yet to be read.
+    const server = started();
+    if (server === undefined) return;
     const problems = server.reloadCertificates();
     for (const { message } of problems) console.error(`offhook: ${message}; what is in use stays`);
     if (problems.length === 0) console.error("offhook: certificates were read again");
