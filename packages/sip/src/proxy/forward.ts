@@ -2,6 +2,7 @@
 // RFC 3327 §5.2 and §5.4, RFC 5658. Via and branch are the stack's work, and so is the way to an address (step 7).
 
 import { optionTags } from "../core/index.ts";
+import { ParseError } from "../errors.ts";
 import type { HashKey } from "../keyed-hash.ts";
 import { CONTENT_LENGTH, headerIdOf } from "../message/header-table.ts";
 import {
@@ -14,6 +15,7 @@ import {
   parseUri,
   printNameAddr,
   printUri,
+  type SipHeaders,
   type SipRequest,
   type Uri,
 } from "../message/index.ts";
@@ -349,14 +351,27 @@ function consumeCredentials(
   edits: Writable<ForwardEdits>,
 ): void {
   const lines = request.headers.rawAll("Proxy-Authorization");
-  const others = lines.filter((line) => {
-    const realm = /[\s,]realm\s*=\s*"([^"]*)"/i.exec(line)?.[1];
-    return realm === undefined || !settings.isOurRealm(realm);
+  const credentials = readCredentials(request);
+  const others = lines.filter((_, i) => {
+    const one = credentials[i];
+    return (
+      one === undefined || one.realmStart < 0 || !settings.isOurRealm(one.text(one.realmStart, one.realmEnd))
+    );
   });
   if (others.length === lines.length) return;
   edits.remove = [...(edits.remove ?? []), "Proxy-Authorization"];
   const kept = others.map((line): HeaderInit => ["Proxy-Authorization", line]);
   if (kept.length > 0) edits.add = [...(edits.add ?? []), ...kept];
+}
+
+/** By line; of those that cannot be read nobody lets anybody in. */
+function readCredentials({ headers }: SipRequest): ReturnType<SipHeaders["digestCredentials"]> {
+  try {
+    return headers.digestCredentials("Proxy-Authorization");
+  } catch (error) {
+    if (error instanceof ParseError) return [];
+    throw error;
+  }
 }
 
 /** RFC 3327 §5.2: whether the sender of a REGISTER knows Path. */

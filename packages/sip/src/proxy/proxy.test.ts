@@ -92,6 +92,9 @@ test("§22.3, credentials for our realm end here, those for others go on", () =>
   assert.deepEqual(copyOf([ours]), []);
   assert.deepEqual(copyOf([ours, `Proxy-Authorization: ${theirs}`]), [theirs]);
   assert.deepEqual(copyOf([ours, "Max-Breadth: 90", "Proxy-Authorization: Other x"]), ["Other x"]);
+  // As they are checked, so they are told: however the realm is written.
+  assert.deepEqual(copyOf([ours.replace('"example.com"', "example.com")]), []);
+  assert.deepEqual(copyOf([ours.replace("example", "ex\\ample")]), []);
 });
 
 test("§16.6 step 4, recordRoute: false", () => {
