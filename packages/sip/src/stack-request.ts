@@ -102,8 +102,19 @@ export class OutgoingRequest implements ClientRequest, ClientTransactionUser, Ti
       // §8.1.2: the topmost Route, if there is one, else the Request-URI.
       const uri = options.uri ?? draft.topRoute ?? draft.requestUri;
       this.#host.locate(uri, (result, then) => this.#located(result, then), now);
+      if (this.state === "locating") this.#checkDraft(draft);
     }
     this.#isStarting = false;
+  }
+
+  /** What cannot be written is said while the caller listens, not when the addresses are there. */
+  #checkDraft(draft: RequestDraft): void {
+    try {
+      draft.withVia("");
+    } catch (error) {
+      this.state = "done";
+      throw error;
+    }
   }
 
   cancel(headers?: readonly HeaderInit[]): void {

@@ -593,6 +593,10 @@ const unwritable: readonly [title: string, target: ProxyTarget][] = [
     },
   ],
   ["a path with a line break", { uri: "sip:bob@10.0.0.2:5060", path: ["<sip:10.0.0.3;lr>\r\nX: y"] }],
+  [
+    "a path that holds NUL, by way of a name",
+    { uri: "sip:bob@10.0.0.2:5060", path: ['"\0" <sip:edge.example;lr>'] },
+  ],
 ];
 for (const [title, target] of unwritable) {
   test(`a target that cannot be written, ${title}, after one that is busy: 486, and nothing waits`, () => {
