@@ -117,7 +117,10 @@ export async function serveSipp(
     await scriptNamed(name, keys),
   );
   // Looked up, not tried: a try would take the port away from SIPp for a moment.
-  const place = new RegExp(`^ *\\d+: [0-9A-F]{8}:${port.toString(16).toUpperCase().padStart(4, "0")} `, "m");
+  // 0A is LISTEN, which no UDP socket is: a connection of that port would not do.
+  const state = transport === "udp" ? "" : "[0-9A-F]{8}:0000 0A ";
+  const number = port.toString(16).toUpperCase().padStart(4, "0");
+  const place = new RegExp(`^ *\\d+: [0-9A-F]{8}:${number} ${state}`, "m");
   await until(`sipp to listen on ${transport} ${host}:${port}`, async () =>
     place.test(await readFile(`/proc/net/${transport}`, "utf8")),
   );
