@@ -28,6 +28,7 @@ import {
   type SipMessage,
   splice,
 } from "./index.ts";
+import { random } from "./random.test.kit.ts";
 
 const folder = new URL("../../../../test/fixtures/torture/", import.meta.url);
 const torture = readdirSync(folder, { recursive: true })
@@ -72,17 +73,6 @@ function meaning(message: SipMessage): unknown {
     }),
     entries: [...message.headers.entries()],
     body: [...message.body],
-  };
-}
-
-/** A small generator of random numbers, so that a failure can be repeated. */
-function random(seed: number): (below: number) => number {
-  let state = seed | 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
   };
 }
 

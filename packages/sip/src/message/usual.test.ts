@@ -8,22 +8,12 @@ import { newViaParts, scanVia } from "./header/via.ts";
 import { headerEntries, headerIdAt, nameSpellings } from "./header-table.ts";
 import { parseMessage } from "./index.ts";
 import { AS_IT_IS, newNameAddrParts, scanNameAddr } from "./name-addr.ts";
+import { random } from "./random.test.kit.ts";
 import { newUriParts, scanUri } from "./uri.ts";
 import { scanUsualCSeq, scanUsualFromTo, scanUsualUri, scanUsualVia } from "./usual.ts";
 import { fillWindow, findControl, findInvisible, spanAt } from "./window.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
-
-/** A small generator of random numbers, so that a failure can be repeated. */
-function random(seed: number): (below: number) => number {
-  let state = seed | 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 type Pick = (below: number) => number;
 const one = (pick: Pick, texts: readonly string[]): string => texts[pick(texts.length)]!;
