@@ -2,7 +2,6 @@
 // Settings of the whole process, so for programs only.
 
 import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 
 /** V8 14 has these names; another version would complain about those that it does not know. */
 const version = 14;
@@ -20,11 +19,4 @@ export function tuneForServer(): void {
   setFlagsFromString("--minimum-invocations-after-ic-update=100");
   setFlagsFromString("--incremental-marking-soft-trigger=20");
   setFlagsFromString("--incremental-marking-hard-trigger=50");
-}
-
-/** Collects what the start has left behind, before there is anybody to wait for it. */
-export function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-  setFlagsFromString("--no-expose-gc");
 }

@@ -2,8 +2,9 @@
 
 import type { Clock, Timer } from "@offhook/sip";
 
-/** Milliseconds between two looks. */
-const interval = 100;
+/** Milliseconds between two looks, at least and at most: each wakes a server that has nothing to do. */
+const shortest = 100;
+const longest = 250;
 
 export interface OverloadOptions {
   readonly clock: Clock;
@@ -20,12 +21,14 @@ export interface OverloadOptions {
  */
 export class OverloadWatch {
   readonly #options: OverloadOptions;
+  readonly #interval: number;
   #timer: Timer;
   #due = 0;
   #lateLooks = 0;
 
   constructor(options: OverloadOptions) {
     this.#options = options;
+    this.#interval = Math.min(Math.max(shortest, Math.floor(options.limit / 4)), longest);
     this.#timer = this.#schedule();
   }
 
@@ -35,8 +38,8 @@ export class OverloadWatch {
 
   #schedule(): Timer {
     const { clock } = this.#options;
-    this.#due = clock.now() + interval;
-    return clock.schedule(interval, () => this.#look());
+    this.#due = clock.now() + this.#interval;
+    return clock.schedule(this.#interval, () => this.#look());
   }
 
   #look(): void {

@@ -85,7 +85,8 @@ export class RehearsalPhone {
    * @returns how many were whole
    */
   async play(rounds: number, limit: number): Promise<number> {
-    this.#wanted = rounds;
+    const played = this.#played;
+    this.#wanted += rounds;
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       this.#done = resolve;
@@ -93,7 +94,7 @@ export class RehearsalPhone {
       for (let i = 0; i < concurrent; i++) this.#begin();
     });
     clearTimeout(timer);
-    return this.#played;
+    return this.#played - played;
   }
 
   close(): void {

@@ -13,7 +13,7 @@ import {
 } from "@offhook/server";
 import { Command } from "commander";
 import { CliError } from "../cli-error.ts";
-import { collectGarbage, tuneForServer } from "../v8-settings.ts";
+import { tuneForServer } from "../v8-settings.ts";
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -70,7 +70,6 @@ async function serve(options: ServerOptions): Promise<void> {
 async function rehearseFor(options: ServerOptions): Promise<void> {
   try {
     await rehearse(options);
-    collectGarbage();
   } catch (error) {
     console.error(`offhook: starting without rehearsal: ${(error as Error).message}`);
   }
