@@ -79,6 +79,14 @@ const listenerKeys = z.strictObject({
     .describe(
       "UDP: whether datagrams are read and sent in batches, which takes less CPU (`@offhook/udp-batch`, Linux). `auto`: where it is compiled; `on` refuses to start where it is not",
     ),
+  gather: z
+    .int()
+    .min(0)
+    .max(20)
+    .default(4)
+    .describe(
+      "UDP in batches: milliseconds that datagrams may wait so that more are read at once. None wait below a thousand in a second; 0: never",
+    ),
 });
 
 const listener = listenerKeys.transform((keys) => ({
@@ -370,8 +378,8 @@ export const configSchema = z.strictObject({
     .array(listener)
     .min(1)
     .default([
-      { transport: "udp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto" },
-      { transport: "tcp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto" },
+      { transport: "udp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto", gather: 4 },
+      { transport: "tcp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto", gather: 4 },
     ])
     .describe("Sockets that SIP comes in by; default: UDP and TCP 127.0.0.1:5060"),
   tls: outboundTls.prefault({}).describe("TLS connections that we open"),

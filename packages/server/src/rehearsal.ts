@@ -102,7 +102,7 @@ function rehearsalConfig(config: Config): Config {
   return {
     ...config,
     domains: [domain],
-    listeners: [{ transport: "udp", host: "127.0.0.1", port: 0, bufferSize, batch }],
+    listeners: [{ transport: "udp", host: "127.0.0.1", port: 0, bufferSize, batch, gather: 0 }],
     tls: { verify: true },
     aliases: {},
     store: { ...config.store, kind: "memory", durable: false },

@@ -331,14 +331,14 @@ export class OffhookServer {
   }
 
   async #listenOn(options: Config["listeners"][number]): Promise<void> {
-    const { transport, host, port, advertise, bufferSize, batch, tls } = options;
+    const { transport, host, port, advertise, bufferSize, batch, gather, tls } = options;
     if (transport === "ws" || transport === "wss") {
       const server = await this.#webServers.serve(makeUpgradeApp(), host, port, tls);
       this.#webServers.takeWebSockets(server, tls !== undefined, advertise);
       return;
     }
     const listener = await this.#driver.listen({
-      ...{ transport: transport.toUpperCase() as TransportName, address: host, port, bufferSize },
+      ...{ transport: transport.toUpperCase() as TransportName, address: host, port, bufferSize, gather },
       ...(batch === "auto" ? {} : { batch: batch === "on" }),
       ...(advertise === undefined ? {} : { advertise }),
       ...(tls === undefined ? {} : { tls: tlsOptions(tls, this.#folder) }),

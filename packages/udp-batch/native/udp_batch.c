@@ -23,7 +23,7 @@
 #include <uv.h>
 
 // Raised with every change of what JavaScript and C share: a build of another version is not used.
-#define INTERFACE_VERSION 1
+#define INTERFACE_VERSION 2
 
 enum {
   BATCH = 64,    // datagrams received at once
@@ -32,6 +32,11 @@ enum {
   SLOT = 65536 + 1088,
   AREA = 1 << 20,  // bytes of the datagrams that wait to be sent
   ADDRESS = 7,     // words of an address: a sockaddr_in or sockaddr_in6 as the kernel has it
+  // Gathering. A batch that is expected to be half full leaves room for what comes at once, here and in a receive buffer
+  // of the system's default size; one of fewer than four datagrams is not worth waiting for.
+  ENOUGH = BATCH / 2,
+  WORTHWHILE = 4,
+  PERIOD = 16,  // milliseconds over which arrivals are counted
 };
 
 // Words of `control`.
@@ -62,14 +67,24 @@ struct batch_socket {
   int fd;
   bool is_closed;
   bool is_calling;
-  bool wants_writable;
   bool is_ipv6;
   int open_handles;
+  // What `poll` watches for.
+  int events;
+  // Milliseconds that datagrams may wait so that more are read at once; 0: none do.
+  unsigned gather;
+  // Datagrams since `counted_from` (the loop's milliseconds), and how many came in each one before that.
+  unsigned arrived;
+  uint64_t counted_from;
+  double rate;
+  // Not the socket but `timer` says when to read.
+  bool is_gathering;
   napi_env env;
   napi_ref callback;
   napi_async_cleanup_hook_handle hook;
   uv_poll_t poll;
   uv_prepare_t prepare;
+  uv_timer_t timer;
   struct shared* shared;
   unsigned filled;  // entries of `incoming` that the kernel has written to
   struct mmsghdr incoming[BATCH];
@@ -230,14 +245,18 @@ static void call_javascript(struct batch_socket* self) {
 
 static void on_poll(uv_poll_t* handle, int status, int events);
 
-// Waits for room in the system's buffer while something is queued; else only for datagrams.
+// Waits for datagrams, unless the timer does, and for room in the system's buffer while something is queued.
 static void watch(struct batch_socket* self) {
   if (self->is_closed) return;
   const uint32_t* control = self->shared->control;
   bool wants_writable = control[QUEUED] > 0 || control[FAILED] > 0;
-  if (wants_writable == self->wants_writable) return;
-  self->wants_writable = wants_writable;
-  uv_poll_start(&self->poll, wants_writable ? UV_READABLE | UV_WRITABLE : UV_READABLE, on_poll);
+  int events = (self->is_gathering ? 0 : UV_READABLE) | (wants_writable ? UV_WRITABLE : 0);
+  if (events == self->events) return;
+  self->events = events;
+  if (events == 0)
+    uv_poll_stop(&self->poll);
+  else
+    uv_poll_start(&self->poll, events, on_poll);
 }
 
 // Sends what is queued, and tells JavaScript what could not be sent. Its answer to that may be to send something
@@ -251,7 +270,8 @@ static void settle(struct batch_socket* self) {
   watch(self);
 }
 
-static void receive(struct batch_socket* self) {
+// Returns how many datagrams there were.
+static unsigned receive(struct batch_socket* self) {
   struct shared* shared = self->shared;
   socklen_t size = address_size(self);
   for (unsigned i = 0; i < self->filled; i++) self->incoming[i].msg_hdr.msg_namelen = size;
@@ -264,22 +284,54 @@ static void receive(struct batch_socket* self) {
   } else if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
     shared->control[SOCKET_ERROR] = errno;
   } else {
-    return;
+    return 0;
   }
   call_javascript(self);
   shared->control[RECEIVED] = shared->control[SOCKET_ERROR] = 0;
+  return count > 0 ? count : 0;
+}
+
+static void on_timer(uv_timer_t* handle);
+
+// Decides when to read again: at once when the next datagram comes, or, while many come, after as long as it takes until
+// enough of them wait. Each time that a process is woken for one costs it as much as handling several.
+static void schedule(struct batch_socket* self, unsigned count) {
+  if (self->gather == 0 || self->is_closed) return;
+  uint64_t now = uv_now(self->timer.loop), elapsed = now - self->counted_from;
+  self->arrived += count;
+  if (elapsed >= PERIOD) {
+    self->rate = (double)self->arrived / elapsed;
+    self->counted_from = now;
+    self->arrived = 0;
+  }
+  unsigned wait = 0;
+  if (self->rate * self->gather >= WORTHWHILE) {
+    double enough = ENOUGH / self->rate;
+    wait = enough < self->gather ? (unsigned)enough : self->gather;
+  }
+  self->is_gathering = wait > 0;
+  // After a full batch there is more already, but not before others had their turn.
+  if (self->is_gathering) uv_timer_start(&self->timer, on_timer, count == BATCH ? 0 : wait, 0);
 }
 
 static void on_poll(uv_poll_t* handle, int status, int events) {
   struct batch_socket* self = handle->data;
   // A loop that somebody runs within the callback must not overwrite the datagrams in hand.
   if (self->is_closed || self->is_calling) return;
-  if (status < 0) {
-    // libuv has stopped watching: the socket has an error, which reading it brings to light.
-    self->wants_writable = false;
-    uv_poll_start(&self->poll, UV_READABLE, on_poll);
+  // libuv has stopped watching: the socket has an error, which reading it brings to light.
+  if (status < 0) self->events = 0;
+  if (status < 0 || (events & UV_READABLE) != 0) schedule(self, receive(self));
+  settle(self);
+}
+
+static void on_timer(uv_timer_t* handle) {
+  struct batch_socket* self = handle->data;
+  if (self->is_closed) return;
+  if (self->is_calling) {
+    uv_timer_start(handle, on_timer, 1, 0);
+    return;
   }
-  if (status < 0 || (events & UV_READABLE) != 0) receive(self);
+  schedule(self, receive(self));
   settle(self);
 }
 
@@ -287,7 +339,8 @@ static void on_poll(uv_poll_t* handle, int status, int events) {
 static void on_prepare(uv_prepare_t* handle) {
   struct batch_socket* self = handle->data;
   const uint32_t* control = self->shared->control;
-  if ((control[QUEUED] > 0 || control[FAILED] > 0) && !self->wants_writable && !self->is_calling) settle(self);
+  bool waits_for_room = (self->events & UV_WRITABLE) != 0;
+  if ((control[QUEUED] > 0 || control[FAILED] > 0) && !waits_for_room && !self->is_calling) settle(self);
 }
 
 // --- Closing ----------------------------------------------------------------------------------------------------
@@ -305,6 +358,7 @@ static void close_socket(struct batch_socket* self) {
   self->is_closed = true;
   uv_close((uv_handle_t*)&self->poll, on_handle_closed);
   uv_close((uv_handle_t*)&self->prepare, on_handle_closed);
+  uv_close((uv_handle_t*)&self->timer, on_handle_closed);
   close(self->fd);
   napi_delete_reference(self->env, self->callback);
 }
@@ -419,32 +473,34 @@ static struct batch_socket* make_socket(napi_env env, bool is_ipv6) {
 static int start(struct batch_socket* self, uv_loop_t* loop) {
   int error = uv_poll_init(loop, &self->poll, self->fd);
   if (error != 0) return error;
-  self->poll.data = self->prepare.data = self;
+  self->poll.data = self->prepare.data = self->timer.data = self;
   uv_prepare_init(loop, &self->prepare);
   uv_unref((uv_handle_t*)&self->prepare);
-  self->references += 2;
-  self->open_handles = 2;
+  uv_timer_init(loop, &self->timer);
+  self->references += 3;
+  self->open_handles = 3;
   uv_prepare_start(&self->prepare, on_prepare);
-  uv_poll_start(&self->poll, UV_READABLE, on_poll);
+  watch(self);
   return 0;
 }
 
-// open(isIpv6, address, port, receiveBufferSize, sendBufferSize, callback): a socket, or the system's error as a
+// open(isIpv6, address, port, receiveBufferSize, sendBufferSize, gather, callback): a socket, or the system's error as a
 // negative number. Its local address is in the scratch words.
 static napi_value open_socket(napi_env env, napi_callback_info info) {
-  napi_value values[6], object, buffer;
+  napi_value values[7], object, buffer;
   bool is_ipv6;
   char text[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
-  uint32_t port, receive_size, send_size, address[ADDRESS];
+  uint32_t port, receive_size, send_size, gather, address[ADDRESS];
   napi_valuetype type;
-  if (!arguments(env, info, 6, values)) return NULL;
+  if (!arguments(env, info, 7, values)) return NULL;
   if (napi_get_value_bool(env, values[0], &is_ipv6) != napi_ok ||
       napi_get_value_string_utf8(env, values[1], text, sizeof text, NULL) != napi_ok ||
       napi_get_value_uint32(env, values[2], &port) != napi_ok ||
       napi_get_value_uint32(env, values[3], &receive_size) != napi_ok ||
       napi_get_value_uint32(env, values[4], &send_size) != napi_ok ||
-      napi_typeof(env, values[5], &type) != napi_ok || type != napi_function)
-    return throw_argument_error(env, "open: isIpv6, address, port, two sizes and a function are needed");
+      napi_get_value_uint32(env, values[5], &gather) != napi_ok ||
+      napi_typeof(env, values[6], &type) != napi_ok || type != napi_function)
+    return throw_argument_error(env, "open: isIpv6, address, port, two sizes, a time and a function are needed");
   if (!parse_address(is_ipv6, text, port, address)) return integer(env, -EINVAL);
   uv_loop_t* loop;
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return throw_argument_error(env, "no event loop");
@@ -457,6 +513,7 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
     return integer(env, -ENOMEM);
   }
   self->fd = fd;
+  self->gather = gather;
   socklen_t size = address_size(self);
   getsockname(fd, (struct sockaddr*)&self->shared->control[SCRATCH], &size);
 
@@ -472,7 +529,7 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
             napi_set_named_property(env, object, "sendBufferSize", integer(env, granted(fd, SO_SNDBUF))) == napi_ok &&
             napi_wrap(env, object, self, on_object_finalized, NULL, NULL) == napi_ok;
   if (is_made) self->references++;
-  is_made = is_made && napi_create_reference(env, values[5], 1, &self->callback) == napi_ok;
+  is_made = is_made && napi_create_reference(env, values[6], 1, &self->callback) == napi_ok;
   int error = is_made ? start(self, loop) : -ENOTSUP;
   if (error == 0) {
     napi_add_async_cleanup_hook(env, on_teardown, self, &self->hook);

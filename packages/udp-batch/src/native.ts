@@ -34,6 +34,7 @@ export interface Native {
     port: number,
     receiveBufferSize: number,
     sendBufferSize: number,
+    gather: number,
     callback: () => void,
   ): NativeSocket | number;
   flush(socket: NativeSocket): void;
@@ -42,7 +43,7 @@ export interface Native {
   printAddress(socket: NativeSocket, word: number): string;
 }
 
-const interfaceVersion = 1;
+const interfaceVersion = 2;
 
 /** Why there are no batch sockets here; undefined if there are. */
 export let unavailable: string | undefined;

@@ -401,6 +401,61 @@ test("worker threads: sockets of their own, that end with them", { skip }, async
   for (const port of ports) new Noting({ port });
 });
 
+/** Two datagrams each millisecond, so many in all; resolves when the last one was sent. */
+async function stream(from: Noting, to: Noting, count: number): Promise<void> {
+  for (let i = 0; i < count; i += 2) {
+    from.send(`${i}`, to.socket);
+    from.send(`${i + 1}`, to.socket);
+    await setTimeout(1);
+  }
+}
+
+test("gathering: many are read at once while many come, the last of them too", { skip }, async () => {
+  const near = new Noting();
+  const far = new Noting({ gather: 50 });
+  await stream(near, far, 600);
+  await until(() => far.received.length === 600);
+  assert.deepEqual(far.received, numbered(600));
+  // A batch each millisecond would be 300.
+  assert.ok(far.batches.length < 150, `${far.batches.length} batches`);
+});
+
+test("gathering: nothing waits where little comes", { skip }, async () => {
+  const near = new Noting();
+  const far = new Noting({ gather: 60_000 });
+  for (const content of ["first", "second"]) {
+    near.send(content, far.socket);
+    await until(() => far.received.at(-1) === content);
+  }
+});
+
+test("gathering: what is sent does not wait, nor what the system refuses", { skip }, async () => {
+  const near = new Noting({ gather: 200 });
+  const far = new Noting();
+  let sent = 0;
+  near.react = (texts) => {
+    for (const content of texts) near.send(content, far.socket);
+    sent += texts.length;
+  };
+  await stream(far, near, 100);
+  await until(() => sent === 100 && far.received.length === 100);
+  near.send(new Uint8Array(70_000), far.socket);
+  await until(() => near.failures.length === 1);
+});
+
+test("gathering: closed while datagrams wait", { skip }, async () => {
+  const near = new Noting();
+  const far = new Noting({ gather: 60_000 });
+  far.react = () => {
+    if (far.received.length >= 60) far.socket.close();
+  };
+  await stream(near, far, 100);
+  await until(() => far.socket.isClosed);
+  const count = far.received.length;
+  await stream(near, far, 10);
+  assert.equal(far.received.length, count);
+});
+
 test("the compiled half trusts neither arguments nor what stands in the shared memory", {
   skip,
 }, async () => {
@@ -412,10 +467,10 @@ test("the compiled half trusts neither arguments nor what stands in the shared m
     assert.throws(() => close(value), wrong);
     assert.throws(() => parseAddress(value, "127.0.0.1", 1), wrong);
     assert.throws(() => printAddress(value, 1), wrong);
-    assert.throws(() => open(value, value, value, value, value, value), wrong);
+    assert.throws(() => open(value, value, value, value, value, value, value), wrong);
   }
   assert.throws(() => (open as unknown as () => void)(), wrong);
-  const socket = open(false, "127.0.0.1", 0, 0, 0, () => {});
+  const socket = open(false, "127.0.0.1", 0, 0, 0, 0, () => {});
   assert.ok(typeof socket === "object");
   cleanups.push(() => close(socket));
   const port = new DataView(socket.buffer, 8 * 4, 4).getUint16(2);

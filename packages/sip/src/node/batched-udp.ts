@@ -31,6 +31,7 @@ export interface BatchModule {
     readonly port: number;
     readonly receiveBufferSize: number;
     readonly sendBufferSize: number;
+    readonly gather: number;
     onBatch(count: number): void;
     onSendFailed(peer: Peer, error: Error): void;
     onError(error: Error): void;
@@ -66,7 +67,7 @@ export class BatchedUdpSocket implements ListenerSocket {
     { BatchSocket }: BatchModule,
     host: SocketHost,
     id: number,
-    options: ListenOptions & { bufferSize: number },
+    options: ListenOptions & { bufferSize: number; gather: number },
   ) {
     this.#host = host;
     this.#stack = host.stack;
@@ -75,6 +76,7 @@ export class BatchedUdpSocket implements ListenerSocket {
       port: options.port ?? 0,
       receiveBufferSize: options.bufferSize,
       sendBufferSize: options.bufferSize,
+      gather: options.gather,
       onBatch: (count) => this.#receive(count),
       onSendFailed: (peer, error) => this.#failed(this.#flowOf(peer, host.clock.now()), error),
       onError: (error) => host.report(error),

@@ -36,6 +36,11 @@ export interface ListenOptions {
    * installed and runs here. `true` rejects with the reason if not; `false` is node:dgram in any case.
    */
   batch?: boolean;
+  /**
+   * UDP in batches: milliseconds that datagrams may wait, while a thousand and more come in a second, so that more are
+   * read at once; it halves what they cost. Default 4; 0: none wait.
+   */
+  gather?: number;
 }
 
 /** A connection's socket, kept in its flow's `handle`. */

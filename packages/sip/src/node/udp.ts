@@ -14,6 +14,8 @@ import {
 } from "./host.ts";
 
 const BUFFER_SIZE = 4 * 1024 * 1024;
+/** Milliseconds: of no weight beside what a network adds, and under load a batch of a dozen. */
+const GATHER = 4;
 
 /**
  * Milliseconds between two sends to one peer whose outcome is asked for. Each such send costs a callback and a turn of
@@ -36,10 +38,10 @@ export async function openUdp(
   id: number,
   options: ListenOptions,
 ): Promise<UdpSocket | BatchedUdpSocket> {
-  const { batch, bufferSize = BUFFER_SIZE } = options;
+  const { batch, bufferSize = BUFFER_SIZE, gather = GATHER } = options;
   const sized = { ...options, bufferSize };
   const module = batch === false ? "not wanted" : await loadBatchModule();
-  if (typeof module !== "string") return new BatchedUdpSocket(module, host, id, sized);
+  if (typeof module !== "string") return new BatchedUdpSocket(module, host, id, { ...sized, gather });
   if (batch === true) throw new TransportError(`UDP in batches is not possible: ${module}`);
   return UdpSocket.open(host, id, sized);
 }
