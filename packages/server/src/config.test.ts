@@ -13,7 +13,7 @@ const mistakes: [title: string, yaml: string, message: string | RegExp][] = [
   [
     "unknown key of a listener",
     "listeners:\n  - transport: udp\n    prot: 5060\n",
-    "c.yaml:3: listeners[0].prot: is not known here; allowed: transport, host, port, advertise, tls, bufferSize, batch",
+    "c.yaml:3: listeners[0].prot: is not known here; allowed: transport, host, port, advertise, tls, bufferSize, batch, gather",
   ],
   [
     "unknown transport",
