@@ -1,5 +1,5 @@
 // The phone of a rehearsal: it registers, asks what the server can do, and calls itself, again and again, in plain text
-// over a UDP socket. It is not made of the stack that it warms up: V8 would compile what both use for both.
+// over UDP: from one socket, and at another, as if they were two. It is not made of the stack that it warms up: V8 would compile what both use for both.
 
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -31,8 +31,8 @@ export interface RehearsalPhoneOptions {
   readonly server: number;
 }
 
-/** Rounds under way at the same time. */
-const concurrent = 16;
+/** Rounds under way at the same time: enough that the server's tables have to grow. */
+const concurrent = 48;
 
 const sdp = [
   ..."v=0|o=- 53655765 2353687637 IN IP4 127.0.0.1|s=-|c=IN IP4 127.0.0.1|t=0 0".split("|"),
@@ -53,30 +53,40 @@ const shortNames: Readonly<Record<string, string>> = {
 };
 
 export class RehearsalPhone {
-  readonly #socket: Socket;
+  readonly #calling: Socket;
+  readonly #called: Socket;
   readonly #options: RehearsalPhoneOptions;
-  readonly #port: number;
   #begun = 0;
   #ended = 0;
   #played = 0;
   #wanted = 0;
   #done: (() => void) | undefined;
 
-  private constructor(socket: Socket, options: RehearsalPhoneOptions) {
-    this.#socket = socket;
+  private constructor(calling: Socket, called: Socket, options: RehearsalPhoneOptions) {
+    this.#calling = calling;
+    this.#called = called;
     this.#options = options;
-    this.#port = socket.address().port;
-    socket.on("message", (bytes) => this.#receive(bytes.toString("latin1")));
-    // Whatever does not arrive ends the rehearsal by its limit.
-    socket.on("error", () => {});
+    for (const socket of [calling, called]) {
+      socket.on("message", (bytes) => this.#receive(bytes.toString("latin1")));
+      // Whatever does not arrive ends the rehearsal by its limit.
+      socket.on("error", () => {});
+    }
   }
 
   /** @throws {Error} the system's, where no UDP socket can be had on 127.0.0.1 */
   static async open(options: RehearsalPhoneOptions): Promise<RehearsalPhone> {
-    const socket = createSocket("udp4");
-    socket.connect(options.server, "127.0.0.1");
-    await once(socket, "connect");
-    return new RehearsalPhone(socket, options);
+    const [calling, called] = [createSocket("udp4"), createSocket("udp4")];
+    try {
+      for (const socket of [calling, called]) {
+        socket.connect(options.server, "127.0.0.1");
+        await once(socket, "connect");
+      }
+    } catch (error) {
+      calling.close();
+      called.close();
+      throw error;
+    }
+    return new RehearsalPhone(calling, called, options);
   }
 
   /**
@@ -98,7 +108,8 @@ export class RehearsalPhone {
   }
 
   close(): void {
-    this.#socket.close();
+    this.#calling.close();
+    this.#called.close();
   }
 
   #begin(): void {
@@ -146,24 +157,26 @@ export class RehearsalPhone {
   #request(method: string, sequence: number, round: number, answered?: string, challenge?: string): void {
     const { manner, user, domain } = this.#options;
     const own = `sip:${user}@${domain}`;
-    const here = `sip:${user}@127.0.0.1:${this.#port};transport=udp`;
+    const { port } = this.#calling.address();
+    const here = `sip:${user}@127.0.0.1:${this.#called.address().port};transport=udp`;
     const routes = answered === undefined ? [] : valuesOf(answered, "Record-Route").reverse();
     const contact =
       answered === undefined ? undefined : valuesOf(answered, "Contact|m")[0]?.match(/<(.*)>/)?.[1];
     const target = contact ?? (method === "INVITE" ? own : `sip:${domain}`);
     const body = method === "INVITE" ? sdp : "";
     this.#send(
+      this.#calling,
       `${method} ${target} SIP/2.0`,
       [
         [
           "Via",
-          `SIP/2.0/UDP 127.0.0.1:${this.#port};branch=z9hG4bK-${round}-${sequence}-${method}${manner.rport ? ";rport" : ""}`,
+          `SIP/2.0/UDP 127.0.0.1:${port};branch=z9hG4bK-${round}-${sequence}-${method}${manner.rport ? ";rport" : ""}`,
         ],
         ...routes.map((route) => ["Route", route] as const),
         ["Max-Forwards", "70"],
         ["From", `${manner.displayName}<${own}>;tag=${round}f`],
         ["To", answered === undefined ? `<${own}>` : (valuesOf(answered, "To|t")[0] ?? "")],
-        ["Call-ID", `${round}-${this.#port}@127.0.0.1`],
+        ["Call-ID", `${round}-${port}@127.0.0.1`],
         ["CSeq", `${sequence} ${method}`],
         ...(challenge === undefined ? [] : [this.#credentials(method, target, challenge)]),
         ...(method === "ACK" || method === "BYE"
@@ -179,8 +192,9 @@ export class RehearsalPhone {
     const { manner, user } = this.#options;
     const vias = valuesOf(request, "Via|v");
     const to = valuesOf(request, "To|t")[0] ?? "";
-    const here = `sip:${user}@127.0.0.1:${this.#port};transport=udp`;
+    const here = `sip:${user}@127.0.0.1:${this.#called.address().port};transport=udp`;
     this.#send(
+      this.#called,
       `SIP/2.0 ${status}`,
       [
         ...(manner.joinsVia ? [vias.join(", ")] : vias).map((via) => ["Via", via] as const),
@@ -195,7 +209,12 @@ export class RehearsalPhone {
     );
   }
 
-  #send(start: string, fields: readonly (readonly [name: string, value: string])[], body: string): void {
+  #send(
+    socket: Socket,
+    start: string,
+    fields: readonly (readonly [name: string, value: string])[],
+    body: string,
+  ): void {
     const { isTerse, headers } = this.#options.manner;
     const all = [
       ...fields,
@@ -203,7 +222,7 @@ export class RehearsalPhone {
       ["Content-Length", String(body.length)] as const,
     ];
     const lines = all.map(([name, value]) => `${(isTerse ? shortNames[name] : undefined) ?? name}: ${value}`);
-    this.#socket.send(Buffer.from([start, ...lines, ...headers, "", body].join("\r\n"), "latin1"));
+    socket.send(Buffer.from([start, ...lines, ...headers, "", body].join("\r\n"), "latin1"));
   }
 
   /** RFC 7616 §3.4, for the first challenge. */
