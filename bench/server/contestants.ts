@@ -137,13 +137,13 @@ export class Contestant {
     return memory(this.#child.pid!);
   }
 
-  /** Bytes alive in its heap, and how late its event loop was since the last time (heap-hook.ts). */
-  async ask(): Promise<{ heap: number; delay: number }> {
+  /** Bytes in its heap, collected if that is asked, and how late its event loop was since the last time (heap-hook.ts). */
+  async ask(what: "heap" | "delay" = "heap"): Promise<{ heap: number; delay: number }> {
     const answer = new Promise<{ heap: number; delay: number }>((resolve, reject) => {
       this.#child.once("message", (message) => resolve(message as { heap: number; delay: number }));
       this.#child.once("exit", () => reject(new Error("the server has ended")));
     });
-    this.#child.send("heap");
+    this.#child.send(what);
     return await answer;
   }
 

@@ -15,11 +15,11 @@ export async function peak(rate: number, seconds: number): Promise<boolean> {
     async (server) =>
       await withBob({ cores }, async () => {
         await call(server, { rate: 1000, seconds: 5, cores });
-        await server.ask();
+        await server.ask("delay");
         const { succeeded, failed, retransmitted, times, cpu } = await call(server, {
           ...{ rate, seconds, cores, isTimed: true },
         });
-        const { delay } = await server.ask();
+        const { delay } = await server.ask("delay");
         const p99 = quantile(times, 0.99);
         console.log(
           [
