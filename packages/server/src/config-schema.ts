@@ -83,7 +83,7 @@ const listenerKeys = z.strictObject({
     .int()
     .min(0)
     .max(20)
-    .default(4)
+    .default(8)
     .describe(
       "UDP in batches: milliseconds that datagrams may wait so that more are read at once. None wait below a thousand in a second; 0: never",
     ),
@@ -378,8 +378,8 @@ export const configSchema = z.strictObject({
     .array(listener)
     .min(1)
     .default([
-      { transport: "udp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto", gather: 4 },
-      { transport: "tcp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto", gather: 4 },
+      { transport: "udp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto", gather: 8 },
+      { transport: "tcp", host: "127.0.0.1", port: 5060, bufferSize: 4_194_304, batch: "auto", gather: 8 },
     ])
     .describe("Sockets that SIP comes in by; default: UDP and TCP 127.0.0.1:5060"),
   tls: outboundTls.prefault({}).describe("TLS connections that we open"),

@@ -33,9 +33,9 @@ enum {
   AREA = 1 << 20,  // bytes of the datagrams that wait to be sent
   ADDRESS = 7,     // words of an address: a sockaddr_in or sockaddr_in6 as the kernel has it
   // Gathering. A batch that is expected to be half full leaves room for what comes at once, here and in a receive buffer
-  // of the system's default size; one of fewer than four datagrams is not worth waiting for.
+  // of the system's default size; one of fewer than eight datagrams is not worth waiting for.
   ENOUGH = BATCH / 2,
-  WORTHWHILE = 4,
+  WORTHWHILE = 8,
   PERIOD = 16,  // milliseconds over which arrivals are counted
 };
 

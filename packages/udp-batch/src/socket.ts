@@ -16,7 +16,7 @@ export interface BatchSocketOptions<Data = unknown> {
   readonly sendBufferSize?: number;
   /**
    * Milliseconds that datagrams may wait, while many come, so that more are read at once: waking up costs as much as
-   * handling several. Only until half a batch is expected, and only where that makes it at least four: below that, and
+   * handling several. Only until half a batch is expected, and only where that makes it at least eight: below that, and
    * above 32 datagrams a millisecond, they are read as they come. Default 0: always.
    */
   readonly gather?: number;

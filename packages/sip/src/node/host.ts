@@ -38,7 +38,7 @@ export interface ListenOptions {
   batch?: boolean;
   /**
    * UDP in batches: milliseconds that datagrams may wait, while a thousand and more come in a second, so that more are
-   * read at once; it halves what they cost. Default 4; 0: none wait.
+   * read at once; it halves what they cost. Default 8; 0: none wait.
    */
   gather?: number;
 }

@@ -33,7 +33,7 @@ export interface UdpTransportOptions extends TransportOptions {
   batch?: boolean;
   /**
    * In batches: milliseconds that datagrams may wait, while a thousand and more come in a second, so that more are read at
-   * once. Default 4; 0: none wait.
+   * once. Default 8; 0: none wait.
    */
   gather?: number;
 }

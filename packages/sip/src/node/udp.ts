@@ -14,8 +14,8 @@ import {
 } from "./host.ts";
 
 const BUFFER_SIZE = 4 * 1024 * 1024;
-/** Milliseconds: of no weight beside what a network adds, and under load a batch of a dozen. */
-const GATHER = 4;
+/** Milliseconds: of no weight in a call that takes seconds to answer, and a batch of eight at the least. */
+const GATHER = 8;
 
 /**
  * Milliseconds between two sends to one peer whose outcome is asked for. Each such send costs a callback and a turn of
