@@ -85,7 +85,7 @@ const listenerKeys = z.strictObject({
     .max(20)
     .default(8)
     .describe(
-      "UDP in batches: milliseconds that datagrams may wait so that more are read at once. None wait below a thousand in a second; 0: never",
+      "UDP in batches: milliseconds that datagrams may wait so that more are read at once. None wait where fewer than eight would come in that time; 0: never",
     ),
 });
 

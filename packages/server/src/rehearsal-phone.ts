@@ -56,6 +56,8 @@ export class RehearsalPhone {
   readonly #calling: Socket;
   readonly #called: Socket;
   readonly #options: RehearsalPhoneOptions;
+  /** Rounds under way. */
+  readonly #open = new Set<number>();
   #begun = 0;
   #ended = 0;
   #played = 0;
@@ -113,7 +115,9 @@ export class RehearsalPhone {
   }
 
   #begin(): void {
-    if (this.#begun < this.#wanted) this.#request("REGISTER", 1, this.#begun++);
+    if (this.#begun >= this.#wanted) return;
+    this.#open.add(this.#begun);
+    this.#request("REGISTER", 1, this.#begun++);
   }
 
   #receive(text: string): void {
@@ -137,14 +141,16 @@ export class RehearsalPhone {
     const round = Number(/^(?:Call-ID|i) *: *(\d+)/im.exec(text)?.[1]);
     if (method === "INVITE") this.#request("ACK", Number(sequence), round, text);
     if ((status === 401 || status === 407) && next === 2) this.#request(method, next, round, undefined, text);
-    else if (status >= 300) this.#end(false);
+    else if (status >= 300) this.#end(round, false);
     else if (method === "REGISTER") this.#request("OPTIONS", 1, round);
     else if (method === "OPTIONS") this.#request("INVITE", 1, round);
     else if (method === "INVITE") this.#request("BYE", next, round, text);
-    else this.#end(true);
+    else this.#end(round, true);
   }
 
-  #end(isWhole: boolean): void {
+  /** Once only: what was sent again is answered again. */
+  #end(round: number, isWhole: boolean): void {
+    if (!this.#open.delete(round)) return;
     if (isWhole) this.#played++;
     if (++this.#ended === this.#wanted) this.#done?.();
     this.#begin();

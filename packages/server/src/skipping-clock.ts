@@ -36,7 +36,7 @@ export class SkippingClock implements Clock {
     return { cancel };
   }
 
-  /** Lets so many milliseconds pass: what becomes due by that happens before this returns, in its order. */
+  /** Lets so many milliseconds pass: what waits and becomes due by that happens before this returns, in its order. */
   skip(milliseconds: number): void {
     this.#skipped += milliseconds;
     const due = [...this.#waiting].filter((waiting) => waiting.due <= this.now());

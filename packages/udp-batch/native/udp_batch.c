@@ -37,6 +37,8 @@ enum {
   ENOUGH = BATCH / 2,
   WORTHWHILE = 8,
   PERIOD = 16,  // milliseconds over which arrivals are counted
+  ROUND = 64,   // periods, in the first of which nothing waits
+  LONGEST_GATHER = 20,
 };
 
 // Words of `control`.
@@ -73,10 +75,16 @@ struct batch_socket {
   int events;
   // Milliseconds that datagrams may wait so that more are read at once; 0: none do.
   unsigned gather;
-  // Datagrams since `counted_from` (the loop's milliseconds), and how many came in each one before that.
+  // Datagrams since `counted_from` (the loop's milliseconds); which period of its round that is.
   unsigned arrived;
   uint64_t counted_from;
+  unsigned period;
+  // Datagrams in a millisecond: of the last period, of the first of the round, of the last that waited (0: none did).
   double rate;
+  double unhindered;
+  double gathered;
+  // For the rest of the round nothing waits.
+  bool is_held;
   // Not the socket but `timer` says when to read.
   bool is_gathering;
   napi_env env;
@@ -293,6 +301,21 @@ static unsigned receive(struct batch_socket* self) {
 
 static void on_timer(uv_timer_t* handle);
 
+// Peers that wait for our answers before they send more are slowed down if we wait for more of them to send. So once in
+// a round nothing waits: if twice as many come then, nothing does for the rest of it.
+static void end_period(struct batch_socket* self, double rate) {
+  if (self->period == 0) {
+    self->unhindered = rate;
+    self->is_held = self->gathered > 0 && rate > 2 * self->gathered;
+    self->gathered = 0;
+  } else if (self->is_gathering) {
+    self->gathered = rate;
+    if (self->unhindered > 2 * rate) self->is_held = true;
+  }
+  self->period = (self->period + 1) % ROUND;
+  self->rate = rate;
+}
+
 // Decides when to read again: at once when the next datagram comes, or, while many come, after as long as it takes until
 // enough of them wait. Each time that a process is woken for one costs it as much as handling several.
 static void schedule(struct batch_socket* self, unsigned count) {
@@ -300,26 +323,27 @@ static void schedule(struct batch_socket* self, unsigned count) {
   uint64_t now = uv_now(self->timer.loop), elapsed = now - self->counted_from;
   self->arrived += count;
   if (elapsed >= PERIOD) {
-    self->rate = (double)self->arrived / elapsed;
+    end_period(self, (double)self->arrived / elapsed);
     self->counted_from = now;
     self->arrived = 0;
   }
   unsigned wait = 0;
-  if (self->rate * self->gather >= WORTHWHILE) {
+  // After a full batch there may be more already: the socket says so in the loop's next turn.
+  if (self->period > 0 && !self->is_held && count < BATCH && self->rate * self->gather >= WORTHWHILE) {
     double enough = ENOUGH / self->rate;
     wait = enough < self->gather ? (unsigned)enough : self->gather;
   }
   self->is_gathering = wait > 0;
-  // After a full batch there is more already, but not before others had their turn.
-  if (self->is_gathering) uv_timer_start(&self->timer, on_timer, count == BATCH ? 0 : wait, 0);
+  if (self->is_gathering) uv_timer_start(&self->timer, on_timer, wait, 0);
 }
 
 static void on_poll(uv_poll_t* handle, int status, int events) {
   struct batch_socket* self = handle->data;
-  // A loop that somebody runs within the callback must not overwrite the datagrams in hand.
-  if (self->is_closed || self->is_calling) return;
+  if (self->is_closed) return;
   // libuv has stopped watching: the socket has an error, which reading it brings to light.
   if (status < 0) self->events = 0;
+  // A loop that somebody runs within the callback must not overwrite the datagrams in hand.
+  if (self->is_calling) return;
   if (status < 0 || (events & UV_READABLE) != 0) schedule(self, receive(self));
   settle(self);
 }
@@ -477,6 +501,7 @@ static int start(struct batch_socket* self, uv_loop_t* loop) {
   uv_prepare_init(loop, &self->prepare);
   uv_unref((uv_handle_t*)&self->prepare);
   uv_timer_init(loop, &self->timer);
+  self->counted_from = uv_now(loop);
   self->references += 3;
   self->open_handles = 3;
   uv_prepare_start(&self->prepare, on_prepare);
@@ -513,7 +538,7 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
     return integer(env, -ENOMEM);
   }
   self->fd = fd;
-  self->gather = gather;
+  self->gather = gather > LONGEST_GATHER ? LONGEST_GATHER : gather;
   socklen_t size = address_size(self);
   getsockname(fd, (struct sockaddr*)&self->shared->control[SCRATCH], &size);
 

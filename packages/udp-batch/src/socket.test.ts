@@ -412,7 +412,7 @@ async function stream(from: Noting, to: Noting, count: number): Promise<void> {
 
 test("gathering: many are read at once while many come, the last of them too", { skip }, async () => {
   const near = new Noting();
-  const far = new Noting({ gather: 50 });
+  const far = new Noting({ gather: 20 });
   await stream(near, far, 600);
   await until(() => far.received.length === 600);
   assert.deepEqual(far.received, numbered(600));
@@ -422,15 +422,40 @@ test("gathering: many are read at once while many come, the last of them too", {
 
 test("gathering: nothing waits where little comes", { skip }, async () => {
   const near = new Noting();
-  const far = new Noting({ gather: 60_000 });
-  for (const content of ["first", "second"]) {
+  const far = new Noting({ gather: 8 });
+  for (const content of numbered(30)) {
     near.send(content, far.socket);
     await until(() => far.received.at(-1) === content);
+    await setTimeout(3);
   }
+  assert.equal(far.batches.length, 30);
+});
+
+test("gathering: whoever waits for answers is not kept waiting", { skip }, async () => {
+  const peer = new Noting();
+  const echo = new Noting({ gather: 20 });
+  // So that gathering has begun. Then sixteen are under way: half a batch never comes before the answers are there.
+  await stream(peer, echo, 100);
+  echo.react = (texts) => {
+    for (const content of texts) echo.send(content, peer.socket);
+  };
+  let answers = 0;
+  peer.react = (texts) => {
+    answers += texts.length;
+    for (const content of texts) peer.send(content, echo.socket);
+  };
+  for (const content of numbered(16)) peer.send(content, echo.socket);
+  // By waiting 20 ms for each sixteen it would be 800 in a second.
+  await until(() => answers > 40_000);
+});
+
+test("gathering: a time that is none is refused", { skip }, () => {
+  for (const gather of [-1, 0.5, 21, Number.NaN, Number.POSITIVE_INFINITY])
+    assert.throws(() => new Noting({ gather }), RangeError);
 });
 
 test("gathering: what is sent does not wait, nor what the system refuses", { skip }, async () => {
-  const near = new Noting({ gather: 200 });
+  const near = new Noting({ gather: 20 });
   const far = new Noting();
   let sent = 0;
   near.react = (texts) => {
@@ -445,7 +470,7 @@ test("gathering: what is sent does not wait, nor what the system refuses", { ski
 
 test("gathering: closed while datagrams wait", { skip }, async () => {
   const near = new Noting();
-  const far = new Noting({ gather: 60_000 });
+  const far = new Noting({ gather: 20 });
   far.react = () => {
     if (far.received.length >= 60) far.socket.close();
   };

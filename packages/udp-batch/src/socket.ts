@@ -16,8 +16,9 @@ export interface BatchSocketOptions<Data = unknown> {
   readonly sendBufferSize?: number;
   /**
    * Milliseconds that datagrams may wait, while many come, so that more are read at once: waking up costs as much as
-   * handling several. Only until half a batch is expected, and only where that makes it at least eight: below that, and
-   * above 32 datagrams a millisecond, they are read as they come. Default 0: always.
+   * handling several. Only until half a batch is expected, and only where that makes it at least eight: where less comes,
+   * above 32 datagrams a millisecond, and for a second at a time where peers wait for our answers before they send more,
+   * they are read as they come. At most 20. Default 0: always.
    */
   readonly gather?: number;
   /**
@@ -93,12 +94,15 @@ export class BatchSocket<Data = unknown> {
 
   /**
    * Binds.
+   * @throws {RangeError} for a time to gather that is none
    * @throws {SystemError} EADDRINUSE, EACCES, EADDRNOTAVAIL …
    * @throws {Error} where batch sockets are not available
    */
   constructor(options: BatchSocketOptions<Data>) {
     if (native === undefined) throw new Error(`no batch sockets: ${unavailable}`);
     const { address, port, receiveBufferSize = 0, sendBufferSize = 0, gather = 0 } = options;
+    if (!Number.isInteger(gather) || gather < 0 || gather > 20)
+      throw new RangeError("gather: a whole number of milliseconds from 0 to 20 is needed");
     const ipv6 = isIPv6(address);
     const socket = native.open(ipv6, address, port, receiveBufferSize, sendBufferSize, gather, () =>
       this.#onEvent(),

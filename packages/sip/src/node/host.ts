@@ -37,8 +37,8 @@ export interface ListenOptions {
    */
   batch?: boolean;
   /**
-   * UDP in batches: milliseconds that datagrams may wait, while a thousand and more come in a second, so that more are
-   * read at once; it halves what they cost. Default 8; 0: none wait.
+   * UDP in batches: milliseconds that datagrams may wait so that more are read at once, where at least eight are expected
+   * in that time. Default 8; 0: none wait.
    */
   gather?: number;
 }

@@ -32,8 +32,8 @@ export interface UdpTransportOptions extends TransportOptions {
    */
   batch?: boolean;
   /**
-   * In batches: milliseconds that datagrams may wait, while a thousand and more come in a second, so that more are read at
-   * once. Default 8; 0: none wait.
+   * In batches: milliseconds that datagrams may wait so that more are read at once, where at least eight are expected in
+   * that time. Default 8; 0: none wait.
    */
   gather?: number;
 }
