@@ -36,8 +36,8 @@ enum {
   // of the system's default size; one of fewer than eight datagrams is not worth waiting for.
   ENOUGH = BATCH / 2,
   WORTHWHILE = 8,
-  PERIOD = 16,  // milliseconds over which arrivals are counted
-  ROUND = 64,   // periods, in the first of which nothing waits
+  PERIOD = 64,  // milliseconds over which arrivals are counted: less, and chance would decide
+  ROUND = 16,   // periods, in the first of which nothing waits
   LONGEST_GATHER = 20,
 };
 

@@ -413,11 +413,11 @@ async function stream(from: Noting, to: Noting, count: number): Promise<void> {
 test("gathering: many are read at once while many come, the last of them too", { skip }, async () => {
   const near = new Noting();
   const far = new Noting({ gather: 20 });
-  await stream(near, far, 600);
-  await until(() => far.received.length === 600);
-  assert.deepEqual(far.received, numbered(600));
-  // A batch each millisecond would be 300.
-  assert.ok(far.batches.length < 150, `${far.batches.length} batches`);
+  await stream(near, far, 1200);
+  await until(() => far.received.length === 1200);
+  assert.deepEqual(far.received, numbered(1200));
+  // A batch each millisecond would be 600.
+  assert.ok(far.batches.length < 400, `${far.batches.length} batches`);
 });
 
 test("gathering: nothing waits where little comes", { skip }, async () => {
@@ -435,7 +435,7 @@ test("gathering: whoever waits for answers is not kept waiting", { skip }, async
   const peer = new Noting();
   const echo = new Noting({ gather: 20 });
   // So that gathering has begun. Then sixteen are under way: half a batch never comes before the answers are there.
-  await stream(peer, echo, 100);
+  await stream(peer, echo, 400);
   echo.react = (texts) => {
     for (const content of texts) echo.send(content, peer.socket);
   };
@@ -462,8 +462,8 @@ test("gathering: what is sent does not wait, nor what the system refuses", { ski
     for (const content of texts) near.send(content, far.socket);
     sent += texts.length;
   };
-  await stream(far, near, 100);
-  await until(() => sent === 100 && far.received.length === 100);
+  await stream(far, near, 400);
+  await until(() => sent === 400 && far.received.length === 400);
   near.send(new Uint8Array(70_000), far.socket);
   await until(() => near.failures.length === 1);
 });
@@ -472,9 +472,9 @@ test("gathering: closed while datagrams wait", { skip }, async () => {
   const near = new Noting();
   const far = new Noting({ gather: 20 });
   far.react = () => {
-    if (far.received.length >= 60) far.socket.close();
+    if (far.received.length >= 360) far.socket.close();
   };
-  await stream(near, far, 100);
+  await stream(near, far, 400);
   await until(() => far.socket.isClosed);
   const count = far.received.length;
   await stream(near, far, 10);
