@@ -1,5 +1,6 @@
 // The phone of a rehearsal: it registers, asks what the server can do, and calls itself, again and again, in plain text
-// over UDP: from one socket, and at another, as if they were two. It is not made of the stack that it warms up: V8 would compile what both use for both.
+// over UDP: from one socket, and at another, as if they were two. It is not made of the stack that it warms up: V8 would
+// compile what both use for both.
 
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
