@@ -139,12 +139,19 @@ export class Contestant {
 
   /** Bytes in its heap, collected if that is asked, and how late its event loop was since the last time (heap-hook.ts). */
   async ask(what: "heap" | "delay" = "heap"): Promise<{ heap: number; delay: number }> {
-    const answer = new Promise<{ heap: number; delay: number }>((resolve, reject) => {
-      this.#child.once("message", (message) => resolve(message as { heap: number; delay: number }));
-      this.#child.once("exit", () => reject(new Error("the server has ended")));
+    const child = this.#child;
+    return await new Promise((resolve, reject) => {
+      // Neither listens any longer than that: a long run asks often.
+      const ended = () => {
+        child.off("message", answered);
+        reject(new Error("the server has ended"));
+      };
+      const answered = (message: unknown) => {
+        child.off("exit", ended);
+        resolve(message as { heap: number; delay: number });
+      };
+      child.once("exit", ended).once("message", answered).send(what);
     });
-    this.#child.send(what);
-    return await answer;
   }
 
   async stop(): Promise<void> {
