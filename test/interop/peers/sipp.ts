@@ -13,6 +13,24 @@ export interface SippResult {
   failed: number;
   retransmissions: number;
   output: string;
+  /** Why it is no success, for a script that is played once. */
+  failure: string | undefined;
+  /** This machine did not let it run for half a second: its watchdog says so. */
+  stoodStill: boolean;
+}
+
+/**
+ * The failure of a script that is played once; undefined if it has none. It is played again, three times in all, if SIPp
+ * stood still meanwhile: for as long as T1 (RFC 3261 §17.1.1.1), so its peer has sent again what it did not answer. That
+ * is right, but no script can foresee where it happens.
+ */
+export async function failureOf(
+  play: (attempt: number) => Promise<{ readonly failure: unknown; readonly stoodStill: boolean }>,
+): Promise<unknown> {
+  for (let attempt = 1; ; attempt++) {
+    const { failure, stoodStill } = await play(attempt);
+    if (failure === undefined || !stoodStill || attempt === 3) return failure;
+  }
 }
 
 /** Starts SIPp; `-nostdin`, statistics and the working folder are added. `scenario` is a script's text. */
@@ -56,12 +74,16 @@ export async function startSipp(
       const last = rows.at(-1) ?? [];
       const value = (name: string) => Number(last[rows[0]?.indexOf(name) ?? -1] ?? Number.NaN);
       await rm(folder, { recursive: true, force: true });
+      const successful = value("SuccessfulCall(C)");
+      const output = `${program.output.slice(-2000)}\n${errors.slice(-4000)}\n${messages.slice(-8000)}`;
       return {
         exitCode,
-        successful: value("SuccessfulCall(C)"),
+        successful,
         failed: value("FailedCall(C)"),
         retransmissions: value("Retransmissions(C)"),
-        output: `${program.output.slice(-2000)}\n${errors.slice(-4000)}\n${messages.slice(-8000)}`,
+        output,
+        failure: exitCode === 0 && successful === 1 ? undefined : `exit code ${exitCode}\n${output}`,
+        stoodStill: /watchdog timer/i.test(program.output + errors),
       };
     },
   };
