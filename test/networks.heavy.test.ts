@@ -1,207 +1,28 @@
 // Large and odd networks: a server in a process of its own on IPv4 and IPv6, on many sockets, behind a forwarded port,
-// among peers that are half there, slow, too many, or restart. RFC 3261 §16.6, §18; RFC 5658; RFC 5626 §4.4.1.
+// among peers that are half there, slow, or restart. RFC 3261 §16.6, §18; RFC 5658; RFC 5626 §4.4.1.
+
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { type Socket as Connection, connect, createServer } from "node:net";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { Rejected } from "@offhook/sip";
-import type { SipMessage } from "@offhook/sip/message";
-import { makeCertificate, tcp, tls, udp } from "@offhook/sip/node";
-import { UserAgent } from "@offhook/sip/user-agent";
 import { freePort } from "./free-port.ts";
 import { until } from "./interop/peers/program.ts";
 import { OffhookServer } from "./interop/peers/server.ts";
-
-type Protocol = "udp" | "tcp" | "tls";
-/** Where a phone sits and which socket of the server it uses. */
-interface Place {
-  readonly protocol: Protocol;
-  /** Its own address. */
-  readonly own: string;
-  /** The server's, brackets included, with port. */
-  readonly server: string;
-}
-
-const sdp =
-  "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n";
-const authority = makeCertificate({ names: [], commonName: "Test Root", isAuthority: true });
-const secure = makeCertificate({ names: ["127.0.0.1", "::1"], issuer: authority });
-
-/** A phone and what it has received, with the address and port that each message came from. */
-class Phone {
-  readonly agent: UserAgent;
-  readonly received: { message: SipMessage; from: string }[] = [];
-
-  constructor(
-    user: string,
-    { protocol, own, server }: Place,
-    { port, contact }: { port?: number; contact?: string } = {},
-  ) {
-    const options = { address: own, ...(port === undefined ? {} : { port }) };
-    const transport =
-      protocol === "udp"
-        ? udp(options)
-        : protocol === "tcp"
-          ? tcp(options)
-          : tls({ ...options, ca: authority.certificate, certificate: secure.certificate, key: secure.key });
-    this.agent = new UserAgent({
-      aor: `sip:${user}@offhook.test`,
-      transports: [transport],
-      ...(contact === undefined ? {} : { contact }),
-      outboundProxy: `sip:${server}${protocol === "udp" ? "" : `;transport=${protocol}`};lr`,
-      observer: {
-        received: (message, flow) => {
-          const { address, port: remotePort } = flow.remote;
-          this.received.push({ message: message.detach(), from: printed(address, remotePort) });
-        },
-      },
-    });
-    open.push(this);
-  }
-
-  /** Requests of a method that have come. */
-  requests(method: string) {
-    return this.received.filter(({ message }) => message.kind === "request" && message.method === method);
-  }
-
-  /** Answers calls; each answered call. */
-  answers(): { next(): Promise<Awaited<ReturnType<UserAgent["invite"]>>> } {
-    const waiting: Awaited<ReturnType<UserAgent["invite"]>>[] = [];
-    this.agent.onInvite(async (call) => {
-      await call.answer(sdp);
-      waiting.push(call);
-    });
-    return { next: () => until("the answered call", () => waiting.shift()) };
-  }
-}
-
-const open: Phone[] = [];
-const printed = (address: string, port: number) =>
-  address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-
-/** Calls, and both sides hang up once: requests inside the call go both ways. */
-async function callBothWays(caller: Phone, callee: Phone, user: string): Promise<void> {
-  const answered = callee.answers();
-  for (const hangsUp of ["caller", "callee"] as const) {
-    const outgoing = await caller.agent.invite(`sip:${user}@offhook.test`, { sdp });
-    const incoming = await answered.next();
-    const [ending, other] = hangsUp === "caller" ? [outgoing, incoming] : [incoming, outgoing];
-    await ending.hangUp();
-    await other.ended;
-  }
-}
-
-/** What a container's or cloud's port forwarding does: clients see the outer address, the server the forwarder's. */
-async function forwardPort(outer: string, port: number, inner: string, innerPort: number) {
-  const flows = new Map<string, ReturnType<typeof createSocket>>();
-  const front = createSocket("udp4");
-  front.on("message", (bytes, from) => {
-    const key = printed(from.address, from.port);
-    let back = flows.get(key);
-    if (back === undefined) {
-      back = createSocket("udp4");
-      back.on("message", (answer) => front.send(answer, from.port, from.address));
-      back.bind(0, outer);
-      flows.set(key, back);
-    }
-    back.send(bytes, innerPort, inner);
-  });
-  front.bind(port, outer);
-  await once(front, "listening");
-  const connections = new Set<Connection>();
-  const server = createServer((client) => {
-    const upstream = connect({ host: inner, port: innerPort, localAddress: outer });
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      connections.add(from);
-      from.on("error", () => to.destroy());
-      from.on("close", () => to.destroy());
-      from.pipe(to);
-    }
-  });
-  server.listen(port, outer);
-  await once(server, "listening");
-  return () => {
-    for (const connection of connections) connection.destroy();
-    for (const socket of flows.values()) socket.close();
-    front.close();
-    server.close();
-  };
-}
-
-const crlf = (lines: string[]) => `${lines.join("\r\n")}\r\n\r\n`;
-let counter = 0;
-const request = (method: string, uri: string, host: string, user = "somebody", more: string[] = []) =>
-  crlf([
-    `${method} ${uri} SIP/2.0`,
-    `Via: SIP/2.0/TCP ${host};branch=z9hG4bK-net-${++counter}`,
-    "Max-Forwards: 70",
-    `From: <sip:${user}@offhook.test>;tag=${counter}`,
-    `To: <sip:${user}@offhook.test>`,
-    `Call-ID: networks-${counter}`,
-    `CSeq: 1 ${method}`,
-    ...more,
-    "Content-Length: 0",
-  ]);
-
-async function connected(port: number, host = "127.0.0.1", localAddress?: string): Promise<Connection> {
-  const connection = connect({ host, port, ...(localAddress === undefined ? {} : { localAddress }) });
-  connection.on("error", () => {});
-  await once(connection, "connect", { signal: AbortSignal.timeout(5000) });
-  return connection;
-}
-
-/** Collects what a connection brings. */
-function reading(connection: Connection): { text: string; closed: boolean } {
-  const seen = { text: "", closed: false };
-  connection.on("data", (chunk) => {
-    seen.text += chunk;
-  });
-  connection.on("close", () => {
-    seen.closed = true;
-  });
-  return seen;
-}
-
-/** A program that listens on TCP and was stopped: its kernel takes connections until the queue is full, nobody answers. */
-class FrozenPeer {
-  readonly port: number;
-  readonly #process: ChildProcess;
-
-  private constructor(process: ChildProcess, port: number) {
-    this.#process = process;
-    this.port = port;
-  }
-
-  static async start(): Promise<FrozenPeer> {
-    const program = `const server = require("node:net").createServer().listen({ host: "127.0.0.1", port: 0, backlog: 1 },
-      () => process.stdout.write(server.address().port + "\\n", () => process.kill(process.pid, "SIGSTOP")))`;
-    const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
-    const [port] = await once(child.stdout!, "data", { signal: AbortSignal.timeout(10_000) });
-    const peer = new FrozenPeer(child, Number(port));
-    await until("it to be stopped", async () => {
-      const stat = await readFile(`/proc/${child.pid}/stat`, "latin1").catch(() => ") T");
-      return stat.slice(stat.lastIndexOf(")")).startsWith(") T");
-    });
-    return peer;
-  }
-
-  end(): void {
-    this.#process.kill("SIGKILL");
-  }
-}
-
-async function metric(httpPort: number, name: string): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${httpPort}/metrics`)).text();
-  return Number(text.match(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, "m"))?.[1] ?? Number.NaN);
-}
+import { connected, FrozenPeer, forwardPort, metric, reading, request } from "./networks/connections.ts";
+import {
+  authority,
+  callBothWays,
+  open,
+  Phone,
+  type Place,
+  type Protocol,
+  printed,
+  sdp,
+  secure,
+} from "./networks/phone.ts";
 
 describe("a server on many sockets", () => {
   /** The port on 127.0.0.1 and ::1, its TLS port, and those of the further sockets. */
@@ -506,105 +327,4 @@ http: { port: ${httpPort} }
     const keeper = new Phone(user, place("udp", "127.0.0.1"), { contact });
     await keeper.agent.register();
   }
-});
-
-describe("a server with narrow limits", () => {
-  let port: number;
-  let server: OffhookServer;
-  const host = "127.0.0.1";
-
-  before(async () => {
-    port = await freePort(host);
-    server = await OffhookServer.start(
-      `domains: [offhook.test]
-accounts: any
-auth: { enabled: false }
-store: { kind: memory }
-listeners:
-  - { transport: udp, host: ${host}, port: ${port} }
-  - { transport: tcp, host: ${host}, port: ${port} }
-http: false
-limits: { connections: 10, connectionsPerSource: 4, idleConnection: 2 }
-`,
-    );
-  });
-
-  afterEach(async () => {
-    await Promise.all(open.splice(0).map(({ agent }) => agent.stop(1000)));
-  });
-
-  after(async () => {
-    assert.equal(await server?.close(), 0, server?.program.output.slice(-2000));
-  });
-
-  const options = (connection: Connection) =>
-    connection.write(
-      request("OPTIONS", "sip:offhook.test", `${connection.localAddress}:${connection.localPort}`),
-    );
-
-  /** A connection that has had an answer, and so need not make room for others. */
-  async function talker(from: string): Promise<{ connection: Connection; seen: ReturnType<typeof reading> }> {
-    const connection = connect({ port, host, localAddress: from }).on("error", () => {});
-    const seen = reading(connection);
-    connection.on("connect", () => options(connection));
-    await until("an answer, or the end", () => seen.closed || seen.text.startsWith("SIP/2.0 200"));
-    return { connection, seen };
-  }
-
-  /** A talker that was let in: the connections of the test before may not have been noticed to be gone. */
-  const admitted = (from: string) =>
-    until("a place", async () => {
-      const next = await talker(from);
-      return next.seen.closed ? undefined : next;
-    });
-
-  test("limits.connectionsPerSource: one more is reset, other sources are not affected, and a place given up is free", async () => {
-    const four = await Promise.all([1, 2, 3, 4].map(() => talker("127.0.0.11")));
-    assert.ok(four.every(({ seen }) => !seen.closed));
-    assert.ok((await talker("127.0.0.11")).seen.closed);
-    const other = await talker("127.0.0.12");
-    assert.ok(!other.seen.closed);
-    const left = four.pop();
-    left?.connection.destroy();
-    const again = await admitted("127.0.0.11");
-    for (const { connection } of [...four, other, again]) connection.destroy();
-  });
-
-  test("limits.connections: silent ones make room, those who have spoken stay; then one more is reset, and UDP goes on", async () => {
-    const silent = await Promise.all([21, 21, 22].map((last) => connected(port, host, `127.0.0.${last}`)));
-    const ended = silent.map(reading);
-    const ten: Awaited<ReturnType<typeof talker>>[] = [];
-    for (let i = 0; i < 10; i++) ten.push(await admitted(`127.0.0.${31 + (i % 5)}`));
-    await until("the silent ones to make room", () => ended.every(({ closed }) => closed));
-    assert.ok((await talker("127.0.0.40")).seen.closed);
-    assert.ok(ten.every(({ seen }) => !seen.closed));
-    const phone = new Phone("alice", { protocol: "udp", own: host, server: `${host}:${port}` });
-    await phone.agent.register();
-    for (const { connection } of ten) connection.destroy();
-  });
-
-  test("limits.idleConnection: closed after that time; keep-alives (RFC 5626 §4.4.1) keep a connection", async () => {
-    const idle = await admitted("127.0.0.51");
-    const since = Date.now();
-    const alive = await admitted("127.0.0.52");
-    const pinging = setInterval(() => alive.connection.write("\r\n\r\n"), 200);
-    try {
-      await until("the idle one to be closed", () => idle.seen.closed);
-      const lasted = Date.now() - since;
-      assert.ok(lasted > 1500, `closed after ${lasted} ms`);
-      const pings = alive.seen.text.length;
-      await until("another pong", () => alive.seen.text.length > pings);
-    } finally {
-      clearInterval(pinging);
-    }
-    assert.ok(!alive.seen.closed);
-    alive.connection.destroy();
-  });
-
-  test("§10, limits.idleConnection: a phone whose connection was closed so registers again by another", async () => {
-    const phone = new Phone("bob", { protocol: "tcp", own: host, server: `${host}:${port}` });
-    const registration = await phone.agent.register();
-    await until("the connection to be lost", () => registration.state === "waiting");
-    await until("to be registered again", () => registration.state === "registered");
-  });
 });

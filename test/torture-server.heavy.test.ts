@@ -1,5 +1,5 @@
 // The torture messages sent to the whole server, as a stranger would: what comes back, and that nothing falls over.
-// RFC 4475, RFC 5118; the column `stack` of torture-table.ts says what to expect.
+// RFC 4475, RFC 5118; the column `stack` of torture/table.ts says what to expect.
 import assert from "node:assert/strict";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -8,7 +8,7 @@ import { Writable } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import { OffhookServer, parseConfig } from "@offhook/server";
 import { needs, until } from "./interop/peers/program.ts";
-import { tortureTable } from "./torture-table.ts";
+import { tortureTable } from "./torture/table.ts";
 
 const host = "127.0.0.1";
 /** RFC 3261 §18.2.2: answers go to the port in the topmost Via, whatever port the request came from. */

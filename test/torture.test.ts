@@ -10,7 +10,8 @@ import {
   printMessage,
   type SipMessage,
 } from "@offhook/sip/message";
-import { type TortureRow, tortureTable } from "./torture-table.ts";
+import type { TortureRow } from "./torture/row.ts";
+import { tortureTable } from "./torture/table.ts";
 
 const folder = new URL("./fixtures/torture/", import.meta.url);
 

@@ -15,6 +15,7 @@ import { Stack } from "../stack.ts";
 import type { Flow, Listener, Target, TransportName } from "../transport/flow.ts";
 import type { ResolveQuery, TransportSink } from "../transport/transport.ts";
 import { type ProxyOptions, ProxyServer } from "./proxy.ts";
+import type { RouteProgram } from "./route.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -256,3 +257,43 @@ export function request(
 export function header(sent: Sent, name: string): string[] {
   return sent.message.headers.rawAll(name);
 }
+
+// --- Bob's phones -----------------------------------------------------------------------------------------
+
+export const bob = "10.0.0.2:5060";
+export const toBob: RouteProgram = (_request, context) =>
+  void context.addTargets([{ uri: "sip:bob@10.0.0.2:5060;ob" }]);
+
+/** bob has a device at 10.0.0.2, 10.0.0.3, … with these q values. */
+export function forkTo(...qs: number[]): RouteProgram {
+  return (_request, context) => {
+    context.addTargets(qs.map((q, i) => ({ uri: `sip:bob@10.0.0.${i + 2}:5060`, q })));
+  };
+}
+
+/** The copies of a request. */
+export function branchesOf(sent: readonly Sent[], method = "INVITE"): Sent[] {
+  return sent.filter((one) => one.message.kind === "request" && one.message.method === method);
+}
+
+/** What alice got, without the 100. */
+export function toAlice(sent: readonly Sent[]): number[] {
+  return sent.flatMap(({ to, message }) =>
+    to === "10.0.0.9:5060" && message.kind === "response" && message.statusCode > 100
+      ? [message.statusCode]
+      : [],
+  );
+}
+
+/** Alice calls bob; returns the INVITE as bob got it and the Record-Route set. */
+export function call(bed: Testbed, options: Parameters<typeof request>[1] = {}) {
+  bed.receive("10.0.0.9:5060", request("INVITE", { callId: "dialog-1", fromTag: "a", ...options }));
+  const invite = find(bed.take(), "INVITE");
+  return { invite, recorded: header(invite, "Record-Route") };
+}
+
+/** For requests of that call. */
+export const inDialog = { callId: "dialog-1", fromTag: "a", toTag: "b", uri: "sip:bob@10.0.0.2:5060;ob" };
+export const routes = (recorded: readonly string[]) => ({
+  headers: recorded.map((route) => `Route: ${route}`),
+});

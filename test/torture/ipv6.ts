@@ -1,0 +1,133 @@
+// RFC 5118: IPv6.
+import { byParser, policy, request, sip, type TortureRow, vias } from "./row.ts";
+
+export const ipv6Rows: readonly TortureRow[] = [
+  {
+    file: "rfc5118/ipv6-good.dat",
+    section: "RFC 5118 §4.1",
+    title: "valid message with an IPv6 reference",
+    kind: "request",
+    verdict: "accept",
+    stack: policy,
+    reads: (m) => [
+      [sip(request(m).requestUri).host, "2001:db8::10"],
+      [m.topVia.host, "2001:db8::9:1"],
+    ],
+  },
+  {
+    file: "rfc5118/ipv6-bad.dat",
+    section: "RFC 5118 §4.2",
+    title: "IPv6 address without brackets in the Request-URI",
+    kind: "request",
+    verdict: "refuse",
+    status: 400,
+    reason: "Request-URI: ",
+    stack: byParser(400),
+  },
+  {
+    file: "rfc5118/port-ambiguous.dat",
+    section: "RFC 5118 §4.3",
+    title: "port ambiguous in a SIP URI",
+    kind: "request",
+    verdict: "accept",
+    stack: policy,
+    reads: (m) => [
+      [sip(request(m).requestUri).host, "2001:db8::10:5070"],
+      [sip(request(m).requestUri).port, undefined],
+    ],
+  },
+  {
+    file: "rfc5118/port-unambiguous.dat",
+    section: "RFC 5118 §4.4",
+    title: "port unambiguous in a SIP URI",
+    kind: "request",
+    verdict: "accept",
+    stack: policy,
+    reads: (m) => [
+      [sip(request(m).requestUri).host, "2001:db8::10"],
+      [sip(request(m).requestUri).port, 5070],
+    ],
+  },
+  {
+    file: "rfc5118/via-received-param-with-delim.dat",
+    section: "RFC 5118 §4.5",
+    title: "received with brackets",
+    kind: "request",
+    verdict: "accept",
+    stack: { by: "stack", status: "policy", why: "a BYE outside any dialog" },
+    reads: (m) => [[m.topVia.received, "2001:db8::9:255"]],
+  },
+  {
+    file: "rfc5118/via-received-param-no-delim.dat",
+    section: "RFC 5118 §4.5",
+    title: "received without brackets",
+    kind: "request",
+    verdict: "accept",
+    stack: policy,
+    reads: (m) => [[m.topVia.received, "2001:db8::9:255"]],
+  },
+  {
+    file: "rfc5118/ipv6-in-sdp.dat",
+    section: "RFC 5118 §4.6",
+    title: "IPv6 addresses in SDP",
+    kind: "request",
+    verdict: "accept",
+    stack: policy,
+    reads: (m) => [[m.body.length, 251]],
+  },
+  {
+    file: "rfc5118/mult-ip-in-header.dat",
+    section: "RFC 5118 §4.7",
+    title: "several IP addresses in header fields",
+    kind: "request",
+    verdict: "accept",
+    stack: { by: "stack", status: "policy", why: "a BYE outside any dialog" },
+    reads: (m) => [
+      [
+        vias(m)
+          .map((via) => via.host)
+          .join(" "),
+        "2001:db8::9:1 192.0.2.1 2001:db8::9:255",
+      ],
+    ],
+  },
+  {
+    file: "rfc5118/mult-ip-in-sdp.dat",
+    section: "RFC 5118 §4.8",
+    title: "several IP addresses in SDP",
+    kind: "request",
+    verdict: "accept",
+    stack: policy,
+    reads: (m) => [[m.body.length, 189]],
+  },
+  {
+    file: "rfc5118/ipv4-mapped-ipv6.dat",
+    section: "RFC 5118 §4.9",
+    title: "IPv4-mapped IPv6 addresses",
+    kind: "request",
+    verdict: "accept",
+    stack: policy,
+    reads: (m) => [
+      [m.topVia.host, "::ffff:192.0.2.10"],
+      [m.topVia.port, 19823],
+    ],
+  },
+  {
+    file: "rfc5118/ipv6-bug-abnf-3-colons.dat",
+    section: "RFC 5118 §4.10",
+    title: "three colons, as RFC 3261's grammar wrote it",
+    kind: "request",
+    verdict: "accept",
+    stack: policy,
+    reads: (m) => [[sip(request(m).requestUri).host, "2001:db8::192.0.2.1"]],
+  },
+  {
+    file: "rfc5118/ipv6-correct-abnf-2-colons.dat",
+    section: "RFC 5118 §4.10",
+    title: "two colons, as it should be",
+    kind: "request",
+    verdict: "accept",
+    stack: policy,
+    reads: (m) => [[sip(request(m).requestUri).host, "2001:db8::192.0.2.1"]],
+  },
+];
