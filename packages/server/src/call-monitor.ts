@@ -140,12 +140,12 @@ export class CallMonitor {
   }
 
   #begin(invite: SipRequest, now: number): Call {
-    // A call outlives the message: strings that share its memory (these and Call-ID do not) must not keep it.
+    // A call outlives the message: strings that share its memory (these do not) must not keep it.
     const caller = invite.writtenFromAor ?? own(addressOf(invite.from.uri));
     const callee = invite.writtenToAor ?? own(addressOf(invite.to.uri));
     const number = ++this.#lastNumber;
     const id = `${this.#series}-${number}`;
-    const call = new Call(id, number, invite.callId, caller, callee, invite.fromTag, now);
+    const call = new Call(id, number, invite.ownCallId, caller, callee, invite.fromTag, now);
     call.hash = this.#hash.of(call.callId);
     call.sequence = invite.cSeqNumber;
     if (this.#options.calls > 0) call.trace = new MessageTrace(this.#memory);

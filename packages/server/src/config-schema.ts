@@ -264,7 +264,7 @@ const limits = z.strictObject({
     .min(1024)
     .max(1_048_576)
     .default(65_536)
-    .describe("Bytes of one message; above it 513"),
+    .describe("Bytes of one message; above it 513, and so with a header of more than 64 KiB"),
   bodySize: z
     .int()
     .min(0)

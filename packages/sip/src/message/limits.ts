@@ -5,7 +5,7 @@
  * 413 for the body, 513 for the rest.
  */
 export interface Limits {
-  /** A whole message, head and body. */
+  /** A whole message, head and body. The head ends within 64 KiB in any case. */
   readonly messageSize: number;
   /** The body of a request. Default: no bound but that of the whole message. */
   readonly bodySize?: number;

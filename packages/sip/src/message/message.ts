@@ -6,10 +6,11 @@ import { decodeCSeq } from "./header/cseq.ts";
 import { type Via, type ViaParts, viaOfParts } from "./header/via.ts";
 import { ROUTE } from "./header-table.ts";
 import { firstField, hasFieldBehind, SipHeaders, valueEnd, valueStart } from "./headers.ts";
-import { decodeHost } from "./host.ts";
+import { hostOf } from "./host.ts";
 import { methodNames } from "./method.ts";
 import { type FromTo, fromToOfParts, type NameAddrParts } from "./name-addr.ts";
-import { decodeAscii, decodeUtf8, readFrom, readFromCopy } from "./text.ts";
+import { detachText } from "./own-text.ts";
+import { cutAscii, decodeAscii, decodeUtf8, readFrom, readFromCopy } from "./text.ts";
 import { SIPS, type Uri, type UriParts, uriOfParts, writtenAor } from "./uri.ts";
 
 const { SEMICOLON, SPACE } = characters;
@@ -25,7 +26,7 @@ export interface Layout {
   /** The position behind the empty line. */
   bodyStart: number;
   bodyEnd: number;
-  /** The position behind From, To and the first Via, wherever they stand. */
+  /** The position behind From, To, Call-ID and the first Via, wherever they stand. */
   coreEnd: number;
   /** The method's number: of the request, or of CSeq in a response; 0 if unknown. */
   methodId: number;
@@ -150,8 +151,8 @@ abstract class Message {
 
   /** The host of the SIP URI in From; undefined for other URIs. Makes no URI. */
   get fromHost(): string | undefined {
-    const { scheme, hostStart, hostEnd, isHostPlain } = this.layout.from.uri;
-    return scheme > SIPS ? undefined : decodeHost(this.bytes, hostStart, hostEnd, isHostPlain);
+    const { uri } = this.layout.from;
+    return uri.scheme > SIPS ? undefined : hostOf(this.bytes, uri);
   }
 
   /** `aorOf` of From in a string of its own, if it stands there as it is. Makes no URI. */
@@ -165,7 +166,19 @@ abstract class Message {
   }
 
   get callId(): string {
-    this.#callId ??= decodeAscii(this.bytes, this.layout.callIdStart, this.layout.callIdEnd);
+    if (this.#callId === undefined) {
+      const { callIdStart, callIdEnd, coreEnd } = this.layout;
+      readFrom(this.bytes, coreEnd);
+      this.#callId = cutAscii(this.bytes, callIdStart, callIdEnd);
+    }
+    return this.#callId;
+  }
+
+  /** The Call-ID for keeping: a string that keeps no message alive, as a piece of its text would. */
+  get ownCallId(): string {
+    if (this.#callId !== undefined) return detachText(this.#callId);
+    const { callIdStart, callIdEnd } = this.layout;
+    this.#callId = decodeAscii(this.bytes, callIdStart, callIdEnd);
     return this.#callId;
   }
 
@@ -209,8 +222,7 @@ abstract class Message {
 
   /** The host of `topSentBy`. */
   get topHost(): string {
-    const { hostStart, hostEnd, isHostPlain } = this.layout.via;
-    return decodeHost(this.bytes, hostStart, hostEnd, isHostPlain);
+    return hostOf(this.bytes, this.layout.via);
   }
 
   /** The port of `topSentBy`; -1 if there is none. */
@@ -226,9 +238,8 @@ abstract class Message {
 
   /** The sent-by of the top Via without the rest of it. */
   get topSentBy(): { readonly host: string; readonly port: number | undefined } {
-    const { hostStart, hostEnd, isHostPlain, port } = this.layout.via;
-    const host = decodeHost(this.bytes, hostStart, hostEnd, isHostPlain);
-    return { host, port: port < 0 ? undefined : port };
+    const { via } = this.layout;
+    return { host: hostOf(this.bytes, via), port: via.port < 0 ? undefined : via.port };
   }
 
   /** True if the top Via is this one as far as its first parameter, letter by letter. Makes no string. */

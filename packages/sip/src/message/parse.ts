@@ -34,12 +34,14 @@ import {
   scanUsualUri,
   scanUsualVia,
   usualMethodAt,
+  usualNumber,
 } from "./usual.ts";
 import * as view from "./window.ts";
 import { endsLine, fillWindow, findControl, findInvisible, fourAt, fourOf, spanAt } from "./window.ts";
 
 const { COLON, CR, classes, DIGIT, LESS, LF, SLASH, SPACE, TAB, TOKEN } = characters;
 const { window } = view;
+const names = nameSpellings;
 
 const MAGIC_COOKIE = spelling("z9hG4bK");
 
@@ -55,7 +57,7 @@ export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits):
   const filled = fillWindow(bytes);
   let start = 0;
   // §7.5: empty lines before the start line are ignored.
-  while (bytes[start] === CR && bytes[start + 1] === LF) start += 2;
+  while (window[start] === CR && window[start + 1] === LF) start += 2;
   // No method holds a slash, so "SIP/" begins a status line.
   const isResponse = beginsWithSip(bytes, start);
   const layout: Layout = {
@@ -88,7 +90,7 @@ export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits):
     to: newNameAddrParts(),
   };
   if (isResponse) scanStatusLine(bytes, layout, limits);
-  else scanRequestLine(bytes, layout, layout.requestUri!, limits);
+  else scanRequestLine(bytes, layout, layout.requestUri!, limits, filled);
   const index = scanHeaders(bytes, layout, limits, filled);
   const message = layout.bodyEnd === bytes.length ? bytes : bytes.subarray(0, layout.bodyEnd);
   return isResponse ? new SipResponse(message, layout, index) : new SipRequest(message, layout, index);
@@ -135,7 +137,13 @@ function startLineEnd(bytes: Uint8Array, start: number, limits: Limits): number 
 }
 
 /** Request-Line = Method SP Request-URI SP SIP-Version CRLF. */
-function scanRequestLine(bytes: Uint8Array, layout: Layout, uri: UriParts, limits: Limits): void {
+function scanRequestLine(
+  bytes: Uint8Array,
+  layout: Layout,
+  uri: UriParts,
+  limits: Limits,
+  filled: number,
+): void {
   const start = layout.startLineStart;
   const end = bytes.length;
   let p = start;
@@ -150,7 +158,7 @@ function scanRequestLine(bytes: Uint8Array, layout: Layout, uri: UriParts, limit
   }
   layout.methodEnd = p;
   const uriStart = ++p;
-  const stop = scanUsualUri(uriStart, uri);
+  const stop = uriStart < filled ? scanUsualUri(uriStart, uri) : -1;
   if (stop >= 0 && stop - uriStart <= limits.uriLength && endsRequestLine(stop)) {
     layout.headersStart = stop + 10;
     return;
@@ -217,57 +225,66 @@ const mostBytes = 0x7fffff;
 function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: number): number[] {
   const index = scratch;
   let size = 0;
-  const end = bytes.length;
-  const { headerCount, lineLength } = limits;
+  // As integers: V8 would compare fractions if one of them may be Infinity.
+  const headerCount = Math.min(limits.headerCount, mostBytes) | 0;
+  const lineLength = Math.min(limits.lineLength, mostBytes) | 0;
   let contentLength = -1;
   // Checked fields that are not written as usual: a bit for each.
   let unusual = 0;
   let id = 0;
-  let p = layout.headersStart;
+  let p = layout.headersStart | 0;
+  if (p > filled) throw refuseField(bytes, filled, p, layout.startLineStart, "no empty line ends the header");
   while (true) {
-    if (p >= end) throw refusal("message", "no empty line ends the header", p);
-    if (bytes[p] === CR) {
-      if (bytes[p + 1] !== LF) throw refusal("message", "a stray CR", p);
-      break;
-    }
     const nameStart = p;
     let nameEnd = p;
-    const guess = successors[id]!;
-    const span = p < filled ? spanAt(p, nameSpellings, guess) : 0;
+    const guess = successors[id << 1]!;
+    const otherGuess = successors[(id << 1) + 1]!;
+    const span = spanAt(p, names, guess);
+    const otherSpan = span > 0 ? 0 : spanAt(p, names, otherGuess);
     if (span > 0) {
       id = guess;
       p += span;
+    } else if (otherSpan > 0) {
+      id = otherGuess;
+      p += otherSpan;
     } else {
-      while (p < end && bytes[p]! > SPACE && bytes[p] !== COLON) p++;
+      if (p >= filled) throw refuseField(bytes, filled, p, p, "no empty line ends the header");
+      if (window[p] === CR) {
+        if (window[p + 1] !== LF) throw refuseField(bytes, filled, p + 1, p, "a stray CR");
+        break;
+      }
+      while (window[p]! > SPACE && window[p] !== COLON) p++;
       nameEnd = p;
       // HCOLON = *( SP / HTAB ) ":" SWS
-      while (p < end && (bytes[p] === SPACE || bytes[p] === TAB)) p++;
-      if (nameEnd === nameStart || p >= end || bytes[p] !== COLON) {
-        throw refusal("message", "a line that is no header field", nameStart);
+      while (window[p] === SPACE || window[p] === TAB) p++;
+      if (nameEnd === nameStart || p >= filled || window[p] !== COLON) {
+        throw refuseField(bytes, filled, p, nameStart, "a line that is no header field");
       }
       p++;
       const previous = id;
-      id = headerIdAt(bytes, nameStart, nameEnd);
-      successors[previous] = id;
+      id = headerIdAt(window, nameStart, nameEnd);
+      successors[(previous << 1) + 1] = guess;
+      successors[previous << 1] = id;
     }
     const afterColon = p;
+    // Of several Via values the first is ours to check.
+    const isChecked = id > 0 && id <= LAST_CHECKED && (id !== VIA || layout.viaStart < 0);
     // What is written as usual is read at once, to the end of the line.
     let valueStart = p + 1;
     let valueEnd = -1;
-    if (id > 0 && id <= LAST_CHECKED && p < filled && window[p] === SPACE) {
+    if (isChecked && window[p] === SPACE) {
       valueEnd = scanUsual(valueStart, id, layout);
       if (valueEnd === valueStart || !endsLine(valueEnd)) valueEnd = -1;
     }
     if (valueEnd < 0) {
       // To the CR LF that no white space follows; a CR or LF anywhere else is an attempt to smuggle.
       while (true) {
-        if (p < filled) p = findControl(p);
-        if (p >= end) throw refusal("message", "no empty line ends the header", nameStart);
-        const c = bytes[p]!;
+        p = findControl(p);
+        if (p >= filled) throw refuseField(bytes, filled, p, nameStart, "no empty line ends the header");
+        const c = window[p]!;
         if (c === CR) {
-          if (bytes[p + 1] !== LF) throw refusal("message", "a stray CR", p);
-          const next = bytes[p + 2];
-          if (next !== SPACE && next !== TAB) break;
+          if (window[p + 1] !== LF) throw refuseField(bytes, filled, p + 1, p, "a stray CR");
+          if (endsLine(p)) break;
           p += 3;
         } else if (c === LF) {
           throw refusal("message", "a stray LF", p);
@@ -288,18 +305,16 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
     index[size++] = indexEntry(nameStart, id);
     const lineEnd = p;
     p += 2;
-    if (id === 0 || id > LAST_CHECKED) continue;
+    if (!isChecked) continue;
     if (valueEnd < 0) {
       valueEnd = trimmedEnd(bytes, afterColon, lineEnd);
       valueStart = skipWhite(bytes, afterColon, valueEnd);
-      if (id !== VIA || layout.viaStart < 0) unusual |= 1 << id;
+      unusual |= 1 << id;
     }
     switch (id) {
       case VIA:
-        if (layout.viaStart < 0) {
-          layout.viaStart = valueStart;
-          layout.viaEnd = valueEnd;
-        }
+        layout.viaStart = valueStart;
+        layout.viaEnd = valueEnd;
         break;
       case FROM:
         if (layout.fromStart >= 0) throw second("From", nameStart);
@@ -324,12 +339,15 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
       case MAX_FORWARDS:
         if (layout.maxForwards >= 0) throw second("Max-Forwards", nameStart);
         // §20.22: 0 … 255.
-        layout.maxForwards = parseDigits(bytes, valueStart, valueEnd, "Max-Forwards", 255);
+        layout.maxForwards = usualNumber(valueStart, valueEnd);
+        if (layout.maxForwards < 0 || layout.maxForwards > 255)
+          layout.maxForwards = parseDigits(bytes, valueStart, valueEnd, "Max-Forwards", 255);
         break;
       case CONTENT_LENGTH:
         // Stricter than the RFC: two of them are refused even if equal (request smuggling). RFC 4475 §3.3.9.
         if (contentLength >= 0) throw second("Content-Length", nameStart);
-        contentLength = parseDigits(bytes, valueStart, valueEnd, "Content-Length");
+        contentLength = usualNumber(valueStart, valueEnd);
+        if (contentLength < 0) contentLength = parseDigits(bytes, valueStart, valueEnd, "Content-Length");
         break;
       case ROUTE:
         layout.hasRoute = true;
@@ -338,6 +356,7 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
     }
   }
   index[size++] = indexEntry(p, 0);
+  const end = bytes.length;
   layout.bodyStart = p + 2;
   layout.bodyEnd = end;
   if (contentLength >= 0) {
@@ -356,14 +375,30 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
   return index.slice(0, size);
 }
 
-/** The number of the field that came last after the one with each number: senders keep to an order. */
-const successors = new Uint8Array(LAST_ID + 1);
+/** What is wrong at `at`, in the field at `start`: the size, if the message goes on where it is not looked at any more. */
+function refuseField(
+  bytes: Uint8Array,
+  filled: number,
+  at: number,
+  start: number,
+  reason: string,
+): ParseError {
+  if (at >= filled && filled < bytes.length)
+    return tooLarge("message", `a header of more than ${filled} bytes`, start);
+  return refusal("message", reason, start);
+}
+
+/**
+ * The numbers of two fields that came after the one with each number, the last one first: senders keep to an order. Two,
+ * since several Via values are usual.
+ */
+const successors = new Uint8Array(2 * (LAST_ID + 1));
 
 /** Where the value of a checked field ends if it is written as usual; -1 if it is not. */
 function scanUsual(start: number, id: number, layout: Layout): number {
   switch (id) {
     case VIA:
-      return layout.viaStart < 0 ? scanUsualVia(start, layout.via) : -1;
+      return scanUsualVia(start, layout.via);
     case FROM:
       return scanUsualFromTo(start, layout.from);
     case TO:
@@ -440,7 +475,7 @@ function checkCore(bytes: Uint8Array, layout: Layout, unusual: number): void {
     scanNameAddr(bytes, layout.toStart, layout.toEnd, "To", false, layout.to);
   }
   if ((unusual & (1 << CALL_ID)) !== 0) checkWord(bytes, layout.callIdStart, layout.callIdEnd);
-  layout.coreEnd = Math.max(layout.viaEnd, layout.fromEnd, layout.toEnd);
+  layout.coreEnd = Math.max(layout.viaEnd, layout.fromEnd, layout.toEnd, layout.callIdEnd);
   if ((unusual & (1 << CSEQ)) !== 0) {
     scanCSeq(bytes, layout.cSeqStart, layout.cSeqEnd, "CSeq", cSeqParts);
   }

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.ts";
 import * as characters from "./characters.ts";
 import { isEscape, parseDigits, refusal, skipClass, spelling, spells } from "./grammar.ts";
-import { decodeHost, isHostPlain, printHostPort, skipHost } from "./host.ts";
+import { type HostParts, hostOf, isHostPlain, printHostPort, skipHost } from "./host.ts";
 import { initialOf, LazyParams, noParams, type Params } from "./params.ts";
 import { checkTelUri, parseTelUri, printTelUri, type TelUri } from "./tel-uri.ts";
 import { cutAscii, decodeAscii, decodeEscaped, encodeText, escapeUri, readText, textBytes } from "./text.ts";
@@ -68,7 +68,7 @@ const TEL_SCHEME = spelling("tel");
 const OTHER = 4;
 
 /** Where the parts of a URI are; -1 for a part that is not there. Positions mean something for SIP and SIPS only. */
-export interface UriParts {
+export interface UriParts extends HostParts {
   scheme: number;
   start: number;
   end: number;
@@ -78,10 +78,6 @@ export interface UriParts {
   passwordEnd: number;
   /** There is an escape in user or password. */
   isEscaped: boolean;
-  hostStart: number;
-  hostEnd: number;
-  /** The host is written as it is kept. */
-  isHostPlain: boolean;
   port: number;
   paramsStart: number;
   headersStart: number;
@@ -101,6 +97,7 @@ export function newUriParts(): UriParts {
     hostStart: 0,
     hostEnd: 0,
     isHostPlain: false,
+    host: undefined,
     port: -1,
     paramsStart: 0,
     headersStart: -1,
@@ -223,6 +220,7 @@ function scanSipUri(
   p = skipHost(bytes, p, end, field);
   parts.hostEnd = p;
   parts.isHostPlain = isHostPlain();
+  parts.host = undefined;
   parts.port = -1;
   if (p < end && bytes[p] === COLON) {
     const portEnd = skipClass(bytes, p + 1, end, DIGIT);
@@ -288,7 +286,7 @@ export function uriOfParts(bytes: Uint8Array, parts: UriParts): Uri {
     scheme: scheme === SIPS ? "sips" : "sip",
     user: userStart < 0 ? undefined : decodePart(bytes, userStart, parts.userEnd, parts.isEscaped),
     password: passwordStart < 0 ? undefined : decodePart(bytes, passwordStart, parts.passwordEnd, true),
-    host: decodeHost(bytes, parts.hostStart, parts.hostEnd, parts.isHostPlain),
+    host: hostOf(bytes, parts),
     port: port < 0 ? undefined : port,
     params: paramsStart === paramsEnd ? noParams : uriParams(bytes, paramsStart, paramsEnd),
     headers: headersStart < 0 ? noParams : decodeUriHeaders(bytes, headersStart, end),

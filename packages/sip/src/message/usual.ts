@@ -5,7 +5,7 @@
 import * as characters from "./characters.ts";
 import type { CSeqParts } from "./header/cseq.ts";
 import type { ViaParts } from "./header/via.ts";
-import { isIpv4 } from "./host.ts";
+import { type HostParts, isIpv4, knownHostAt } from "./host.ts";
 import { methodNames } from "./method.ts";
 import type { NameAddrParts } from "./name-addr.ts";
 import { SIP, type UriParts } from "./uri.ts";
@@ -57,11 +57,8 @@ export function scanUsualVia(start: number, parts: ViaParts): number {
   parts.transportEnd = p;
   if (p === parts.transportStart || window[p] !== SPACE) return -1;
   p++;
-  parts.hostStart = p;
-  p = usualHostEnd(p);
+  p = scanUsualHost(p, parts);
   if (p < 0) return -1;
-  parts.hostEnd = p;
-  parts.isHostPlain = true;
   if (window[p] === COLON) {
     const port = usualPort(p + 1);
     if (port < 0) return -1;
@@ -166,11 +163,8 @@ export function scanUsualUri(start: number, parts: UriParts): number {
   }
   parts.scheme = SIP;
   parts.start = start;
-  parts.hostStart = p;
-  p = usualHostEnd(p);
+  p = scanUsualHost(p, parts);
   if (p < 0) return -1;
-  parts.hostEnd = p;
-  parts.isHostPlain = true;
   if (window[p] === COLON) {
     const port = usualPort(p + 1);
     if (port < 0) return -1;
@@ -232,24 +226,49 @@ export function digitsEnd(start: number): number {
   return p;
 }
 
-/** The end of a host name in lower case or an IPv4 address. */
-function usualHostEnd(start: number): number {
-  let p = start | 0;
-  let kind = classes[window[p]!]!;
+/** The number that the digits in [start, end) make, one to nine of them; -1 if it is something else that stands there. */
+export function usualNumber(start: number, end: number): number {
+  if (end <= start || end - start > 9) return -1;
+  let number = 0;
+  for (let p = start; p < end; p++) {
+    const digit = window[p]! - 48;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number;
+}
+
+/** A host name in lower case or an IPv4 address. */
+function scanUsualHost(start: number, parts: HostParts): number {
+  const host = knownHostAt(start);
+  let end = start | 0;
+  if (host !== undefined) end += host.length;
+  else {
+    while ((classes[window[end]!]! & (HOST | UPPER)) === HOST) end++;
+    if (!isUsualHost(start, end)) return -1;
+  }
+  parts.hostStart = start;
+  parts.hostEnd = end;
+  parts.isHostPlain = true;
+  parts.host = host;
+  return end;
+}
+
+/** True if [start, end), letters of hosts, is one by the rules of `skipHost`. */
+function isUsualHost(start: number, end: number): boolean {
   let last = DOT;
   let seen = 0;
   let pairs = 0;
-  while ((kind & (HOST | UPPER)) === HOST) {
+  for (let p = start | 0; p < end; p++) {
+    const kind = classes[window[p]!]!;
     seen |= kind;
     pairs |= kind & last;
     last = kind;
-    p++;
-    kind = classes[window[p]!]!;
   }
-  // As `skipHost`: no label is empty, no name is of digits only, none begins or ends with "-".
-  if ((pairs & DOT) !== 0 || p === start) return -1;
-  if ((seen & ALPHA) === 0 && !isIpv4(window, start, p)) return -1;
-  return window[start] === HYPHEN || window[p - 1] === HYPHEN ? -1 : p;
+  // No label is empty, no name is of digits only, none begins or ends with "-".
+  if ((pairs & DOT) !== 0 || end === start) return false;
+  if ((seen & ALPHA) === 0 && !isIpv4(window, start, end)) return false;
+  return window[start] !== HYPHEN && window[end - 1] !== HYPHEN;
 }
 
 /** A port of up to five digits, and in the bits above it how many they are. */

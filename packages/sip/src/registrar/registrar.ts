@@ -195,7 +195,7 @@ export class Registrar {
       return;
     }
     const change: BindingChange = {
-      callId: request.callId,
+      callId: request.ownCallId,
       cSeq: request.cSeqNumber,
       contacts: contacts.list,
       path,

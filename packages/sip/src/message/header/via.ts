@@ -1,7 +1,7 @@
 // Via: RFC 3261 §20.42, RFC 3581 (rport), RFC 5118 §4.5 (brackets in received).
 import * as characters from "../characters.ts";
 import { parseDigits, refusal, skipClass, skipToken, skipWhite, spelling, spells } from "../grammar.ts";
-import { decodeHost, isHostPlain, isIpv6, printHostPort, skipHost } from "../host.ts";
+import { type HostParts, hostOf, isHostPlain, isIpv6, printHostPort, skipHost } from "../host.ts";
 import { lazyParams, noParams, type Params, param, printParams, scanParam } from "../params.ts";
 import { cutAscii, encodeText } from "../text.ts";
 
@@ -35,12 +35,9 @@ export interface Via {
 }
 
 /** Where the parts of a Via value are; -1 for a part that is not there. */
-export interface ViaParts {
+export interface ViaParts extends HostParts {
   transportStart: number;
   transportEnd: number;
-  hostStart: number;
-  hostEnd: number;
-  isHostPlain: boolean;
   port: number;
   paramsStart: number;
   paramsEnd: number;
@@ -63,6 +60,7 @@ export function newViaParts(): ViaParts {
     hostStart: 0,
     hostEnd: 0,
     isHostPlain: false,
+    host: undefined,
     port: -1,
     paramsStart: 0,
     paramsEnd: 0,
@@ -106,6 +104,7 @@ export function scanVia(
   p = skipHost(bytes, p, end, field);
   parts.hostEnd = p;
   parts.isHostPlain = isHostPlain();
+  parts.host = undefined;
   parts.port = -1;
   if (bytes[p]! <= SPACE) p = skipWhite(bytes, p, end);
   // sent-by = host [ COLON port ], white space around the colon allowed
@@ -218,7 +217,7 @@ export function viaOfParts(bytes: Uint8Array, parts: ViaParts): Via {
   const { port, paramsStart, paramsEnd, branchStart, receivedStart, rport, maddrStart, ttl } = parts;
   return {
     transport: decodeTransport(bytes, parts.transportStart, parts.transportEnd),
-    host: decodeHost(bytes, parts.hostStart, parts.hostEnd, parts.isHostPlain),
+    host: hostOf(bytes, parts),
     port: port < 0 ? undefined : port,
     branch: branchStart < 0 ? undefined : cutAscii(bytes, branchStart, parts.branchEnd),
     received:
