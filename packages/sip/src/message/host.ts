@@ -148,14 +148,15 @@ function decodeHost(bytes: Uint8Array, start: number, end: number, isPlain: bool
 // made, and sets of hosts find it at once, which a new one with the same letters costs much more. It is found by the
 // twelve bytes that begin with it, so that nobody has to look for its end; as a rule what stands behind a short one is
 // always the same, too. Their letters stand beside them, 64 bytes for each.
-const places = 64;
+const placeBits = 6;
+const places = 1 << placeBits;
 const longest = 64;
 const known: string[] = new Array<string>(places).fill("");
 const knownLetters = new Uint8Array(places * longest);
 const knownView = new DataView(knownLetters.buffer);
 
 function placeOf(first: number, second: number, third: number): number {
-  return Math.imul(first ^ Math.imul(second, 5) ^ Math.imul(third, 17), 0x9e3779b1) >>> 26;
+  return Math.imul(first ^ Math.imul(second, 5) ^ Math.imul(third, 17), 0x9e3779b1) >>> (32 - placeBits);
 }
 
 /** The host of an earlier message that stands at `start` of the window; undefined if it is none that is kept. */
@@ -176,7 +177,7 @@ export function knownHostAt(start: number): string | undefined {
 function keptHost(bytes: Uint8Array, start: number, end: number): string {
   const length = end - start;
   if (length > longest) return decodeAscii(bytes, start, end);
-  const place = placeOf(fourOf(bytes, start), fourOf(bytes, start + 4), fourOf(bytes, start + 8));
+  const place = placeOf(fourIn(bytes, start), fourIn(bytes, start + 4), fourIn(bytes, start + 8));
   const letters = place * longest - start;
   if (known[place]!.length === length) {
     let i = start;
@@ -189,8 +190,8 @@ function keptHost(bytes: Uint8Array, start: number, end: number): string {
   return text;
 }
 
-/** As `fourAt`; zeros behind the end. */
-function fourOf(bytes: Uint8Array, at: number): number {
+/** As `fourAt`, of any bytes; zeros behind their end. */
+function fourIn(bytes: Uint8Array, at: number): number {
   let four = 0;
   for (let i = Math.min(bytes.length, at + 4) - 1; i >= at; i--) four = (four << 8) | bytes[i]!;
   return four;
