@@ -20,6 +20,8 @@ const configurations: readonly [name: string, yaml: string][] = [
   ["in maintenance", "overload: { maintenance: true }"],
   ["a log", "log: { file: offhook.log, level: debug }"],
   ["long registrations only", "registrar: { minExpires: 1800 }"],
+  ["short messages only", "limits: { headerCount: 16, messageSize: 1024, uriLength: 64, bodySize: 0 }"],
+  ["no SIP URIs", "proxy: { uriSchemes: [tel] }"],
   ["two domains", "domains: [example.com, example.org]\naliases: { sales: [bob, alice] }"],
 ];
 

@@ -50,7 +50,8 @@ const domain = "rehearsal.invalid";
 const password = "rehearsal";
 
 /**
- * Plays it on loopback, by the limits and roles of `options`; nothing is written, and nobody else is asked for anything.
+ * Plays it on loopback, by the roles of `options` and its limits as far as they let the phones through; nothing is written,
+ * and nobody else is asked for anything.
  * @returns how many rounds were played whole: fewer than wanted where the time was over, or a limit too low
  * @throws {Error} the system's, where no UDP socket can be had on 127.0.0.1
  */
@@ -120,9 +121,23 @@ function rehearsalConfig(config: Config): Config {
     relay: { inbound: "allow", peers: [] },
     http: false,
     trace: { ...config.trace, calls: Math.min(config.trace.calls, 100) },
-    limits: { ...config.limits, requestsPerSource: 1_000_000 },
+    limits: roomyLimits(config.limits),
+    proxy: { ...config.proxy, uriSchemes: [...config.proxy.uriSchemes, "sip"] },
     overload: { ...config.overload, maintenance: false },
     log: { level: "silent", calls: false },
     ...(typeof config.accounts === "object" ? { accounts: { any: { password } } } : {}),
+  };
+}
+
+/** The limits, but not so low that what the phones say would be refused: what is refused is not rehearsed. */
+function roomyLimits(limits: Config["limits"]): Config["limits"] {
+  const { messageSize, headerCount, uriLength, bodySize } = limits;
+  return {
+    ...limits,
+    messageSize: Math.max(messageSize, 4096),
+    headerCount: Math.max(headerCount, 64),
+    uriLength: Math.max(uriLength, 256),
+    bodySize: bodySize === undefined ? undefined : Math.max(bodySize, 1024),
+    requestsPerSource: 1_000_000,
   };
 }
