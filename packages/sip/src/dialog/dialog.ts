@@ -82,7 +82,7 @@ export class Dialog implements DialogFields {
    */
   static asUac(request: SipRequest, response: SipResponse, isSecureFlow = false): Dialog {
     return new Dialog({
-      callId: request.callId,
+      callId: request.ownCallId,
       localTag: request.from.tag ?? "",
       remoteTag: response.to.tag ?? "",
       localUri: withoutParams(request.from),
@@ -105,7 +105,7 @@ export class Dialog implements DialogFields {
    */
   static asUas(request: SipRequest, localTag: string, state: DialogState, isSecureFlow = false): Dialog {
     return new Dialog({
-      callId: request.callId,
+      callId: request.ownCallId,
       localTag,
       remoteTag: request.from.tag ?? "",
       localUri: withoutParams(request.to),

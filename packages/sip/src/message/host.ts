@@ -164,6 +164,7 @@ export function knownHostAt(start: number): string | undefined {
   const place = placeOf(fourAt(start), fourAt(start + 4), fourAt(start + 8));
   const host = known[place]!;
   const end = start + host.length;
+  // One that goes on is another host: quickly seen.
   if (end === start || (classes[window[end]!]! & HOST) !== 0) return undefined;
   const letters = place * longest - start;
   let p = start;

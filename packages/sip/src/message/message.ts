@@ -165,6 +165,7 @@ abstract class Message {
     return writtenAor(this.bytes, this.layout.to.uri);
   }
 
+  /** The Call-ID; like other texts of a message it may be a piece of it, see `ownCallId`. */
   get callId(): string {
     if (this.#callId === undefined) {
       const { callIdStart, callIdEnd, coreEnd } = this.layout;

@@ -37,10 +37,20 @@ import {
   usualNumber,
 } from "./usual.ts";
 import * as view from "./window.ts";
-import { endsLine, fillWindow, findControl, findInvisible, fourAt, fourOf, spanAt } from "./window.ts";
+import {
+  endsLine,
+  fillWindow,
+  findControl,
+  findInvisible,
+  fourAt,
+  fourOf,
+  spanAt,
+  windowSize,
+} from "./window.ts";
 
 const { COLON, CR, classes, DIGIT, LESS, LF, SLASH, SPACE, TAB, TOKEN } = characters;
 const { window } = view;
+// As `classes`: a constant of this module.
 const names = nameSpellings;
 
 const MAGIC_COOKIE = spelling("z9hG4bK");
@@ -52,12 +62,12 @@ const MAGIC_COOKIE = spelling("z9hG4bK");
  * change while it is used. Throws ParseError only, with the status to answer.
  */
 export function parseMessage(bytes: Uint8Array, limits: Limits = defaultLimits): SipMessage {
-  if (bytes.length > mostBytes) throw tooLarge("message", `more than ${mostBytes} bytes`);
   forgetHead();
   const filled = fillWindow(bytes);
   let start = 0;
   // §7.5: empty lines before the start line are ignored.
   while (window[start] === CR && window[start + 1] === LF) start += 2;
+  if (start >= filled) throw fault(bytes, filled, start, 0, "nothing but empty lines");
   // No method holds a slash, so "SIP/" begins a status line.
   const isResponse = beginsWithSip(bytes, start);
   const layout: Layout = {
@@ -218,22 +228,20 @@ function scanStatusLine(bytes: Uint8Array, layout: Layout, limits: Limits): void
   layout.headersStart = end + 2;
 }
 
-/** What the index can address. */
-const mostBytes = 0x7fffff;
-
 /** Walks over all header fields up to the empty line, building the index, noting the core fields and checking them. */
 function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: number): number[] {
   const index = scratch;
   let size = 0;
   // As integers: V8 would compare fractions if one of them may be Infinity.
-  const headerCount = Math.min(limits.headerCount, mostBytes) | 0;
-  const lineLength = Math.min(limits.lineLength, mostBytes) | 0;
+  const headSize = Math.min(limits.headSize ?? defaultLimits.headSize, windowSize) | 0;
+  const headerCount = Math.min(limits.headerCount, windowSize) | 0;
+  const lineLength = Math.min(limits.lineLength, windowSize) | 0;
   let contentLength = -1;
   // Checked fields that are not written as usual: a bit for each.
   let unusual = 0;
   let id = 0;
   let p = layout.headersStart | 0;
-  if (p > filled) throw refuseField(bytes, filled, p, layout.startLineStart, "no empty line ends the header");
+  if (p > filled) throw fault(bytes, filled, p, layout.startLineStart, "no empty line ends the header");
   while (true) {
     const nameStart = p;
     let nameEnd = p;
@@ -248,17 +256,17 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
       id = otherGuess;
       p += otherSpan;
     } else {
-      if (p >= filled) throw refuseField(bytes, filled, p, p, "no empty line ends the header");
+      if (p >= filled) throw fault(bytes, filled, p, p, "no empty line ends the header");
       if (window[p] === CR) {
-        if (window[p + 1] !== LF) throw refuseField(bytes, filled, p + 1, p, "a stray CR");
+        if (window[p + 1] !== LF) throw fault(bytes, filled, p + 1, p, "a stray CR");
         break;
       }
       while (window[p]! > SPACE && window[p] !== COLON) p++;
       nameEnd = p;
       // HCOLON = *( SP / HTAB ) ":" SWS
       while (window[p] === SPACE || window[p] === TAB) p++;
-      if (nameEnd === nameStart || p >= filled || window[p] !== COLON) {
-        throw refuseField(bytes, filled, p, nameStart, "a line that is no header field");
+      if (nameEnd === nameStart || window[p] !== COLON) {
+        throw fault(bytes, filled, p, nameStart, "a line that is no header field");
       }
       p++;
       const previous = id;
@@ -280,10 +288,10 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
       // To the CR LF that no white space follows; a CR or LF anywhere else is an attempt to smuggle.
       while (true) {
         p = findControl(p);
-        if (p >= filled) throw refuseField(bytes, filled, p, nameStart, "no empty line ends the header");
+        if (p >= filled) throw fault(bytes, filled, p, nameStart, "no empty line ends the header");
         const c = window[p]!;
         if (c === CR) {
-          if (window[p + 1] !== LF) throw refuseField(bytes, filled, p + 1, p, "a stray CR");
+          if (window[p + 1] !== LF) throw fault(bytes, filled, p + 1, p, "a stray CR");
           if (endsLine(p)) break;
           p += 3;
         } else if (c === LF) {
@@ -359,6 +367,7 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
   const end = bytes.length;
   layout.bodyStart = p + 2;
   layout.bodyEnd = end;
+  if (layout.bodyStart > headSize) throw tooLarge("message", `a header of more than ${headSize} bytes`);
   if (contentLength >= 0) {
     // §18.3: over UDP, fewer octets than announced make the message malformed; more are ignored.
     if (layout.bodyStart + contentLength > end) {
@@ -375,22 +384,16 @@ function scanHeaders(bytes: Uint8Array, layout: Layout, limits: Limits, filled: 
   return index.slice(0, size);
 }
 
-/** What is wrong at `at`, in the field at `start`: the size, if the message goes on where it is not looked at any more. */
-function refuseField(
-  bytes: Uint8Array,
-  filled: number,
-  at: number,
-  start: number,
-  reason: string,
-): ParseError {
+/** What is wrong at `at`: the size, if the message goes on where it is not looked at any more. */
+function fault(bytes: Uint8Array, filled: number, at: number, offset: number, reason: string): ParseError {
   if (at >= filled && filled < bytes.length)
-    return tooLarge("message", `a header of more than ${filled} bytes`, start);
-  return refusal("message", reason, start);
+    return tooLarge("message", `a header of more than ${filled} bytes`, offset);
+  return refusal("message", reason, offset);
 }
 
 /**
- * The numbers of two fields that came after the one with each number, the last one first: senders keep to an order. Two,
- * since several Via values are usual.
+ * The numbers of two fields that have come after the one with each number, the newer guess first: senders keep to an order.
+ * Two, since several Via values are usual.
  */
 const successors = new Uint8Array(2 * (LAST_ID + 1));
 

@@ -281,36 +281,57 @@ test("a search by words, finds what one by bytes finds", () => {
   }
 });
 
-test("a message longer than the window, is read if its header ends in there, and refused else", () => {
+test("a head, is taken up to its limit, and up to the end of the window without one", () => {
   const start =
     "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\n";
   const rest = "Call-ID: x@y\r\nCSeq: 1 INVITE\r\n\r\n";
-  const body = "\r\n".repeat(50_000);
-  for (let headerEnd = 65_500; headerEnd < 65_560; headerEnd++) {
-    const padding = "y".repeat(headerEnd - start.length - rest.length - "X: \r\n".length);
-    const bytes = encode(`${start}X: ${padding}\r\n${rest}${body}`);
-    if (headerEnd <= 65_536) {
-      const message = parseMessage(bytes, noLimits);
-      assert.equal(message.callId, "x@y");
-      assert.equal(message.body.length, body.length);
-    } else {
-      assert.throws(() => parseMessage(bytes, noLimits), { name: "ParseError", status: 513 });
+  const body = "\r\n".repeat(5000);
+  const most = { ...noLimits, headSize: 65_536 };
+  for (const [limits, limit] of [[most, 65_536] as const, [noLimits, 131_072] as const]) {
+    for (let headEnd = limit - 40; headEnd < limit + 40; headEnd++) {
+      const padding = "y".repeat(headEnd - start.length - rest.length - "X: \r\n".length);
+      const bytes = encode(`${start}X: ${padding}\r\n${rest}${body}`);
+      if (headEnd <= limit) {
+        const message = parseMessage(bytes, limits);
+        assert.equal(message.callId, "x@y");
+        assert.equal(message.body.length, body.length);
+      } else {
+        assert.throws(() => parseMessage(bytes, limits), { name: "ParseError", status: 513 });
+      }
     }
   }
 });
 
-test("what is longer than the window before any header field, is a ParseError", () => {
-  const long = "y".repeat(70_000);
-  const rest = "Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\n\r\n";
-  for (const start of [
-    `${"\r\n".repeat(35_000)}INVITE sip:a@b SIP/2.0`,
-    `${long} sip:a@b SIP/2.0`,
-    `INVITE sip:${long} SIP/2.0`,
-    `INVITE sip:${long}`,
-    `SIP/2.0 200 ${long}`,
-    long,
-    "",
-  ])
-    for (const whole of [`${start}\r\n${rest}${long}`, `${start}${long}`])
-      assert.throws(() => parseMessage(encode(whole), noLimits), { name: "ParseError" }, start.slice(0, 20));
+test("what is longer than the window before any header field, is refused as too large or for what it is", () => {
+  const long = "y".repeat(140_000);
+  const good =
+    "Via: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n\r\n";
+  const rows: [start: string, status: number][] = [
+    [`${"\r\n".repeat(70_000)}INVITE sip:a@b SIP/2.0\r\n${good}`, 513],
+    [`${long} sip:a@b SIP/2.0\r\n${good}`, 513],
+    [`INVITE sip:${long} SIP/2.0\r\n${good}`, 513],
+    [`SIP/2.0 200 ${long}\r\n${good}`, 513],
+    [`INVITE sip:${long}`, 400],
+    [long, 400],
+  ];
+  for (const [text, status] of rows)
+    assert.throws(
+      () => parseMessage(encode(text), noLimits),
+      { name: "ParseError", status },
+      text.slice(0, 20).trim(),
+    );
+});
+
+test("a message that is cut off, is refused whatever stood there before", () => {
+  const whole = encode(
+    "INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: x\r\nCSeq: 1 INVITE\r\n\r\n",
+  );
+  for (let length = 0; length < whole.length; length++) {
+    parseMessage(whole);
+    assert.throws(
+      () => parseMessage(whole.slice(0, length)),
+      { name: "ParseError", status: 400 },
+      `${length}`,
+    );
+  }
 });

@@ -1,6 +1,6 @@
 // What nearly every message has, written as nearly everyone writes it, in one pass over the window that gives up at the
 // first byte that is not usual. What passes here passes the grammar too (via.ts, name-addr.ts, uri.ts), with the same
-// parts; the rest is left to it, also to say what is wrong. Each function returns where it stopped, which is for the
+// parts; the rest is left to it, also to say what is wrong. Each scan returns where it stopped, which is for the
 // caller to judge, or -1. "| 0" tells V8 that a position is an integer: without, it would look at each step of a loop.
 import * as characters from "./characters.ts";
 import type { CSeqParts } from "./header/cseq.ts";

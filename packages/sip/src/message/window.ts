@@ -5,14 +5,14 @@ import * as characters from "./characters.ts";
 
 const { SPACE, TAB } = characters;
 
-/** How much of a message is copied: all of it, or the head of what is longer than any datagram. */
-const windowSize = 65536;
+/** How much of a message is copied: all of it, or more of its head than is let in, with room for what is added here. */
+export const windowSize = 131_072;
 /** How far behind the message one may look. */
 const margin = 32;
 
 /**
  * The bytes of the message at their positions, and a tab behind them: as it belongs to nothing but white space, it ends
- * all loops, and no line ends before it. NUL ends even white space; behind that stands what an earlier message left.
+ * all loops, and no line ends before it. NUL ends even white space: behind it stands what an earlier message left.
  */
 export const window: Uint8Array = new Uint8Array(windowSize + margin);
 /** The same: of several bytes in a row it makes one look. */

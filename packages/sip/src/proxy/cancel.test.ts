@@ -11,7 +11,9 @@ import {
   request,
   type Sent,
   Testbed,
+  tcp,
   toAlice,
+  toBob,
 } from "./testbed.test.kit.ts";
 
 test("§16.7 step 5, 6xx: the others are cancelled, lower q never tried, the 6xx goes up last", () => {
@@ -99,4 +101,25 @@ test("§16.8, timer C, and not even an answer to the CANCEL: 408", () => {
   bed.respond(find(bed.take(), "INVITE"), 100);
   bed.advance(185_000 + 40_000);
   assert.deepEqual([...new Set(toAlice(bed.take()))], [408]);
+});
+
+test("§16.6, a head of just the size that is let in: what we add to it leaves CANCEL and ACK possible", () => {
+  for (const end of ["486", "CANCEL"]) {
+    const bed = new Testbed({ route: toBob });
+    const alice = bed.accept(tcp, "10.0.0.9");
+    const options = { via: "SIP/2.0/TCP 10.0.0.9:40000", branch: `z9hG4bKbig${end}`, callId: `big-${end}` };
+    const headers = Array.from({ length: 8 }, () => `X: ${"y".repeat(7989)}`);
+    const bare = request("INVITE", { ...options, headers }).length + "X: \r\n".length;
+    headers.push(`X: ${"y".repeat(65_536 - bare)}`);
+    bed.receive(alice, request("INVITE", { ...options, headers }));
+    const invite = find(bed.take(), "INVITE");
+    assert.ok(invite.text.length > 65_536);
+    bed.respond(invite, 180);
+    if (end === "CANCEL") {
+      bed.receive(alice, request("CANCEL", options));
+      assert.deepEqual(names(bed.take()), ["200 tcp 10.0.0.9:40000", `CANCEL ${invite.to}`]);
+    }
+    assert.ok(names(bed.respond(invite, end === "CANCEL" ? 487 : 486)).includes(`ACK ${invite.to}`));
+    assert.deepEqual(bed.errors, []);
+  }
 });

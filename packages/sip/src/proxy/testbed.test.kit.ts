@@ -5,6 +5,7 @@ import {
   type HeaderInit,
   isSipUri,
   makeResponse,
+  noLimits,
   parseMessage,
   SipRequest,
   type SipResponse,
@@ -195,7 +196,7 @@ export class Testbed {
       to: transport === "UDP" ? to : `${transport.toLowerCase()} ${to}`,
       flow,
       text: decoder.decode(copy),
-      message: parseMessage(copy),
+      message: parseMessage(copy, noLimits),
     });
   }
 }

@@ -247,7 +247,7 @@ export interface StackObserver {
   received?(message: SipMessage, flow: Flow, now: number): void;
   /**
    * Bytes were handed to the transport. `callId` and `methodId` (of the CSeq, numbered as in method.ts) are theirs, where
-   * they were at hand; else they have to be read out of them.
+   * they were at hand; else they have to be read out of them. The Call-ID may be a piece of a message's text.
    */
   sent?(bytes: Uint8Array, flow: Flow, now: number, callId?: string, methodId?: number): void;
   malformed?(error: Error, flow: Flow, now: number): void;

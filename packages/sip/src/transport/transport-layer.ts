@@ -97,8 +97,12 @@ export class TransportLayer implements Omit<StackInput, "resolved"> {
     this.#sink = options.sink;
     this.#user = options.user;
     this.#messageLimits = options.messageLimits ?? defaultLimits;
-    const { messageSize, lineLength } = this.#messageLimits;
-    const added = { messageSize: messageSize + longestAddition, lineLength: lineLength + longestAddition };
+    const { messageSize, headSize = defaultLimits.headSize, lineLength } = this.#messageLimits;
+    const added = {
+      messageSize: messageSize + longestAddition,
+      headSize: headSize + longestAddition,
+      lineLength: lineLength + longestAddition,
+    };
     this.#addedLimits = { ...this.#messageLimits, ...added };
     this.#framingLimits = { ...this.#messageLimits, rfc2543: options.rfc2543 ?? false };
     this.#rates = options.rates;
