@@ -23,7 +23,7 @@
 #include <uv.h>
 
 // Raised with every change of what JavaScript and C share: a build of another version is not used.
-#define INTERFACE_VERSION 2
+#define INTERFACE_VERSION 3
 
 enum {
   BATCH = 64,    // datagrams received at once
@@ -32,13 +32,7 @@ enum {
   SLOT = 65536 + 1088,
   AREA = 1 << 20,  // bytes of the datagrams that wait to be sent
   ADDRESS = 7,     // words of an address: a sockaddr_in or sockaddr_in6 as the kernel has it
-  // Gathering. A batch that is expected to be half full leaves room for what comes at once, here and in a receive buffer
-  // of the system's default size; one of fewer than eight datagrams is not worth waiting for.
-  ENOUGH = BATCH / 2,
-  WORTHWHILE = 8,
-  PERIOD = 64,  // milliseconds over which arrivals are counted: less, and chance would decide
-  ROUND = 16,   // periods, in the first of which nothing waits
-  LONGEST_GATHER = 20,
+  LONGEST_WAIT = 1000,
 };
 
 // Words of `control`.
@@ -49,6 +43,8 @@ enum {
   FAILED,        // entries of `failed`
   LOST,          // datagrams that the system had no memory for, since the start
   SOCKET_ERROR,  // C → JavaScript: error of the socket itself, or 0
+  NOW,           // C → JavaScript: the loop's milliseconds, with `received`
+  WAIT,          // JavaScript → C: milliseconds that what comes next may wait, so that more is read at once
   SCRATCH = 8,   // an address, for `parseAddress`
 };
 
@@ -73,18 +69,6 @@ struct batch_socket {
   int open_handles;
   // What `poll` watches for.
   int events;
-  // Milliseconds that datagrams may wait so that more are read at once; 0: none do.
-  unsigned gather;
-  // Datagrams since `counted_from` (the loop's milliseconds); which period of its round that is.
-  unsigned arrived;
-  uint64_t counted_from;
-  unsigned period;
-  // Datagrams in a millisecond: of the last period, of the first of the round, of the last that waited (0: none did).
-  double rate;
-  double unhindered;
-  double gathered;
-  // For the rest of the round nothing waits.
-  bool is_held;
   // Not the socket but `timer` says when to read.
   bool is_gathering;
   napi_env env;
@@ -278,63 +262,34 @@ static void settle(struct batch_socket* self) {
   watch(self);
 }
 
-// Returns how many datagrams there were.
-static unsigned receive(struct batch_socket* self) {
+static void on_timer(uv_timer_t* handle);
+
+// Reads what waits. JavaScript says with it when to read again: as soon as more comes, or after a while.
+static void receive(struct batch_socket* self) {
   struct shared* shared = self->shared;
+  uint32_t* control = shared->control;
   socklen_t size = address_size(self);
+  self->is_gathering = false;
   for (unsigned i = 0; i < self->filled; i++) self->incoming[i].msg_hdr.msg_namelen = size;
   // Once in each turn of the loop: if more waits we are called again at once, after others had theirs.
   int count = recvmmsg(self->fd, self->incoming, BATCH, MSG_DONTWAIT, NULL);
   if (count > 0) {
     self->filled = count;
     for (int i = 0; i < count; i++) shared->received[i][0] = self->incoming[i].msg_len;
-    shared->control[RECEIVED] = count;
+    control[RECEIVED] = count;
   } else if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-    shared->control[SOCKET_ERROR] = errno;
+    control[SOCKET_ERROR] = errno;
   } else {
-    return 0;
+    return;
   }
+  control[NOW] = (uint32_t)uv_now(self->timer.loop);
+  control[WAIT] = 0;
   call_javascript(self);
-  shared->control[RECEIVED] = shared->control[SOCKET_ERROR] = 0;
-  return count > 0 ? count : 0;
-}
-
-static void on_timer(uv_timer_t* handle);
-
-// Peers that wait for our answers before they send more are slowed down if we wait for more of them to send. So once in
-// a round nothing waits: if twice as many come then, nothing does for the rest of it.
-static void end_period(struct batch_socket* self, double rate) {
-  if (self->period == 0) {
-    self->unhindered = rate;
-    self->is_held = self->gathered > 0 && rate > 2 * self->gathered;
-    self->gathered = 0;
-  } else if (self->is_gathering) {
-    self->gathered = rate;
-    if (self->unhindered > 2 * rate) self->is_held = true;
-  }
-  self->period = (self->period + 1) % ROUND;
-  self->rate = rate;
-}
-
-// Decides when to read again: at once when the next datagram comes, or, while many come, after as long as it takes until
-// enough of them wait. Each time that a process is woken for one costs it as much as handling several.
-static void schedule(struct batch_socket* self, unsigned count) {
-  if (self->gather == 0 || self->is_closed) return;
-  uint64_t now = uv_now(self->timer.loop), elapsed = now - self->counted_from;
-  self->arrived += count;
-  if (elapsed >= PERIOD) {
-    end_period(self, (double)self->arrived / elapsed);
-    self->counted_from = now;
-    self->arrived = 0;
-  }
-  unsigned wait = 0;
-  // After a full batch there may be more already: the socket says so in the loop's next turn.
-  if (self->period > 0 && !self->is_held && count < BATCH && self->rate * self->gather >= WORTHWHILE) {
-    double enough = ENOUGH / self->rate;
-    wait = enough < self->gather ? (unsigned)enough : self->gather;
-  }
-  self->is_gathering = wait > 0;
-  if (self->is_gathering) uv_timer_start(&self->timer, on_timer, wait, 0);
+  control[RECEIVED] = control[SOCKET_ERROR] = 0;
+  uint32_t wait = control[WAIT] < LONGEST_WAIT ? control[WAIT] : LONGEST_WAIT;
+  if (wait == 0 || self->is_closed) return;
+  self->is_gathering = true;
+  uv_timer_start(&self->timer, on_timer, wait, 0);
 }
 
 static void on_poll(uv_poll_t* handle, int status, int events) {
@@ -344,7 +299,7 @@ static void on_poll(uv_poll_t* handle, int status, int events) {
   if (status < 0) self->events = 0;
   // A loop that somebody runs within the callback must not overwrite the datagrams in hand.
   if (self->is_calling) return;
-  if (status < 0 || (events & UV_READABLE) != 0) schedule(self, receive(self));
+  if (status < 0 || (events & UV_READABLE) != 0) receive(self);
   settle(self);
 }
 
@@ -355,7 +310,7 @@ static void on_timer(uv_timer_t* handle) {
     uv_timer_start(handle, on_timer, 1, 0);
     return;
   }
-  schedule(self, receive(self));
+  receive(self);
   settle(self);
 }
 
@@ -501,7 +456,6 @@ static int start(struct batch_socket* self, uv_loop_t* loop) {
   uv_prepare_init(loop, &self->prepare);
   uv_unref((uv_handle_t*)&self->prepare);
   uv_timer_init(loop, &self->timer);
-  self->counted_from = uv_now(loop);
   self->references += 3;
   self->open_handles = 3;
   uv_prepare_start(&self->prepare, on_prepare);
@@ -509,23 +463,22 @@ static int start(struct batch_socket* self, uv_loop_t* loop) {
   return 0;
 }
 
-// open(isIpv6, address, port, receiveBufferSize, sendBufferSize, gather, callback): a socket, or the system's error as a
-// negative number. Its local address is in the scratch words.
+// open(isIpv6, address, port, receiveBufferSize, sendBufferSize, callback): a socket, or the system's error as a negative
+// number. Its local address is in the scratch words.
 static napi_value open_socket(napi_env env, napi_callback_info info) {
-  napi_value values[7], object, buffer;
+  napi_value values[6], object, buffer;
   bool is_ipv6;
   char text[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
-  uint32_t port, receive_size, send_size, gather, address[ADDRESS];
+  uint32_t port, receive_size, send_size, address[ADDRESS];
   napi_valuetype type;
-  if (!arguments(env, info, 7, values)) return NULL;
+  if (!arguments(env, info, 6, values)) return NULL;
   if (napi_get_value_bool(env, values[0], &is_ipv6) != napi_ok ||
       napi_get_value_string_utf8(env, values[1], text, sizeof text, NULL) != napi_ok ||
       napi_get_value_uint32(env, values[2], &port) != napi_ok ||
       napi_get_value_uint32(env, values[3], &receive_size) != napi_ok ||
       napi_get_value_uint32(env, values[4], &send_size) != napi_ok ||
-      napi_get_value_uint32(env, values[5], &gather) != napi_ok ||
-      napi_typeof(env, values[6], &type) != napi_ok || type != napi_function)
-    return throw_argument_error(env, "open: isIpv6, address, port, two sizes, a time and a function are needed");
+      napi_typeof(env, values[5], &type) != napi_ok || type != napi_function)
+    return throw_argument_error(env, "open: isIpv6, address, port, two sizes and a function are needed");
   if (!parse_address(is_ipv6, text, port, address)) return integer(env, -EINVAL);
   uv_loop_t* loop;
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return throw_argument_error(env, "no event loop");
@@ -538,7 +491,6 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
     return integer(env, -ENOMEM);
   }
   self->fd = fd;
-  self->gather = gather > LONGEST_GATHER ? LONGEST_GATHER : gather;
   socklen_t size = address_size(self);
   getsockname(fd, (struct sockaddr*)&self->shared->control[SCRATCH], &size);
 
@@ -554,7 +506,7 @@ static napi_value open_socket(napi_env env, napi_callback_info info) {
             napi_set_named_property(env, object, "sendBufferSize", integer(env, granted(fd, SO_SNDBUF))) == napi_ok &&
             napi_wrap(env, object, self, on_object_finalized, NULL, NULL) == napi_ok;
   if (is_made) self->references++;
-  is_made = is_made && napi_create_reference(env, values[6], 1, &self->callback) == napi_ok;
+  is_made = is_made && napi_create_reference(env, values[5], 1, &self->callback) == napi_ok;
   int error = is_made ? start(self, loop) : -ENOTSUP;
   if (error == 0) {
     napi_add_async_cleanup_hook(env, on_teardown, self, &self->hook);

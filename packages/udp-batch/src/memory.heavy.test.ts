@@ -54,6 +54,8 @@ test("where external ArrayBuffers are not allowed it says so when it is loaded",
 });
 
 const testFlags = ["--test", "--test-isolation=none", "--test-reporter=spec"];
+const testsOf = (place: string) =>
+  ["socket", "gathering", "lifetime", "native"].map((name) => join(place, `src/${name}.test.ts`));
 
 test("AddressSanitizer, LeakSanitizer and UBSan have nothing to say", {
   skip: lacking("cc", "--version"),
@@ -69,7 +71,7 @@ test("AddressSanitizer, LeakSanitizer and UBSan have nothing to say", {
     ASAN_OPTIONS: `detect_leaks=1:exitcode=0:log_path=${join(folder, "report")}`,
     UBSAN_OPTIONS: `halt_on_error=1:print_stacktrace=1:log_path=${join(folder, "report")}`,
   };
-  const { stdout } = await run(process.execPath, [...testFlags, join(place, "src/socket.test.ts")], { env });
+  const { stdout } = await run(process.execPath, [...testFlags, ...testsOf(place)], { env });
   assert.match(stdout, /fail 0\n/);
   const reports = readdirSync(folder).filter((name) => name.startsWith("report"));
   // A leak's record ends with an empty line.
@@ -93,10 +95,8 @@ if (process.env["OFFHOOK_VALGRIND"] === "1") {
     const xml = join(folder, "valgrind.xml");
     const args = ["--tool=memcheck", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--xml=yes"];
     args.push(`--xml-file=${xml}`, "--num-callers=30", process.execPath, ...testFlags);
-    // At a fiftieth of the speed too little comes for that.
-    args.push("--test-skip-pattern=gathering: (many|whoever)");
     const env = { ...process.env, NODE_TEST_CONTEXT: "" };
-    const { stdout } = await run("valgrind", [...args, join(place, "src/socket.test.ts")], { env });
+    const { stdout } = await run("valgrind", [...args, ...testsOf(place)], { env });
     assert.match(stdout, /fail 0\n/);
     const errors = readFileSync(xml, "utf8").split("<error>").slice(1);
     assert.deepEqual(

@@ -34,7 +34,6 @@ export interface Native {
     port: number,
     receiveBufferSize: number,
     sendBufferSize: number,
-    gather: number,
     callback: () => void,
   ): NativeSocket | number;
   flush(socket: NativeSocket): void;
@@ -43,7 +42,7 @@ export interface Native {
   printAddress(socket: NativeSocket, word: number): string;
 }
 
-const interfaceVersion = 2;
+const interfaceVersion = 3;
 
 /** Why there are no batch sockets here; undefined if there are. */
 export let unavailable: string | undefined;

@@ -3,6 +3,7 @@
 
 import { isIPv6 } from "node:net";
 import { getSystemErrorName } from "node:util";
+import { Gathering } from "./gathering.ts";
 import { type Native, type NativeSocket, native, unavailable } from "./native.ts";
 import { Peer, PeerTable } from "./peer.ts";
 
@@ -48,6 +49,8 @@ const USED = 2;
 const FAILED = 3;
 const LOST = 4;
 const SOCKET_ERROR = 5;
+const NOW = 6;
+const WAIT = 7;
 const SCRATCH = 8;
 const ADDRESS = 7;
 const EMSGSIZE = 90;
@@ -88,6 +91,7 @@ export class BatchSocket<Data = unknown> {
   /** Where datagrams wait to be sent. */
   readonly #area: Uint8Array;
   readonly #peers: PeerTable<Data>;
+  readonly #gathering: Gathering | undefined;
   #lost = 0;
   #isBlocked = false;
   #isClosed = false;
@@ -101,12 +105,9 @@ export class BatchSocket<Data = unknown> {
   constructor(options: BatchSocketOptions<Data>) {
     if (native === undefined) throw new Error(`no batch sockets: ${unavailable}`);
     const { address, port, receiveBufferSize = 0, sendBufferSize = 0, gather = 0 } = options;
-    if (!Number.isInteger(gather) || gather < 0 || gather > 20)
-      throw new RangeError("gather: a whole number of milliseconds from 0 to 20 is needed");
+    this.#gathering = gather === 0 ? undefined : new Gathering(gather);
     const ipv6 = isIPv6(address);
-    const socket = native.open(ipv6, address, port, receiveBufferSize, sendBufferSize, gather, () =>
-      this.#onEvent(),
-    );
+    const socket = native.open(ipv6, address, port, receiveBufferSize, sendBufferSize, () => this.#onEvent());
     if (typeof socket === "number") throw systemError(socket, "bind", address, port);
     this.#options = options;
     this.#native = native;
@@ -195,7 +196,9 @@ export class BatchSocket<Data = unknown> {
       this.#options.onError?.(systemError(-words[SOCKET_ERROR]!, "recvmmsg", this.address, this.port));
     }
     const count = words[RECEIVED]!;
-    if (count > 0 && !this.#isClosed) this.#options.onBatch(count, this);
+    if (count === 0 || this.#isClosed) return;
+    if (this.#gathering !== undefined) words[WAIT] = this.#gathering.after(count, words[NOW]!);
+    this.#options.onBatch(count, this);
   }
 
   #tellFailures(): void {
