@@ -121,7 +121,7 @@ export default scenario({
     },
     reaction: {
       title: "a branch that has failed keeps its room",
-      file: "packages/sip/src/proxy/response-context.ts",
+      file: "packages/sip/src/proxy/branches.ts",
       find: "    this.#breadthUsed -= branch.breadth;\n",
       replace: "",
     },

@@ -1,43 +1,28 @@
 // The response context: one request, its branches, and when their responses go back. RFC 3261 §16.7 to §16.10,
 // RFC 5393 §5.3.3 (breadth), RFC 5626 §5.3.1 (another flow).
 
-import { secondsOf } from "../core/index.ts";
-import { ArgumentError, ParseError, TransportError } from "../errors.ts";
-import {
-  draftForward,
-  type HeaderInit,
-  type NameAddr,
-  type SipRequest,
-  type SipResponse,
-  type Uri,
-} from "../message/index.ts";
-import type { Clock } from "../ports.ts";
-import type { Stack } from "../stack.ts";
+import { ParseError, TransportError } from "../errors.ts";
+import type { HeaderInit, NameAddr, SipRequest, SipResponse, Uri } from "../message/index.ts";
 import type {
   IncomingRequest,
   RequestFailure,
-  Responder,
   RespondOptions,
-  ResponseUser,
   ServerTransaction,
   ServerUser,
 } from "../transaction/transaction-user.ts";
 import type { Flow } from "../transport/flow.ts";
 import { BestResponse, passUpstream } from "./best-response.ts";
-import { Branch, type BranchOwner } from "./branch.ts";
-import { breadthOf, type ForwardSettings, planForward, wouldDowngrade } from "./forward.ts";
+import type { Branch, BranchOwner } from "./branch.ts";
+import { Branches, type BranchSettings } from "./branches.ts";
+import { breadthOf } from "./forward.ts";
 import type { RouteDecision } from "./preprocess-route.ts";
 import { type Recursion, recursionLimits, recursionOf, sipFormOf } from "./recurse.ts";
 import type { RouteContext } from "./route.ts";
 import { type ProxyTarget, type TargetOrder, TargetSet } from "./targets.ts";
-import type { TimerC } from "./timer-c.ts";
 import { hasLooped, loopMark } from "./validate.ts";
 
 /** What all contexts of a proxy share. */
-export interface ContextSettings extends ForwardSettings {
-  readonly stack: Pick<Stack, "request" | "flowById">;
-  readonly clock: Clock;
-  readonly timerC: TimerC;
+export interface ContextSettings extends BranchSettings {
   /** Follow the contacts of 3xx for our own users (§16.7 step 4). */
   readonly recurse: boolean;
   /** Addresses that no copy is sent to: they would come back here. */
@@ -53,31 +38,6 @@ const completedElsewhere: readonly HeaderInit[] = [
 ];
 
 const nobody: ServerUser = {};
-
-/** The owner of branches whose request has had its failure. */
-const deaf: BranchOwner = { branchAnswered() {}, branchFailed() {}, branchTimedOut() {} };
-
-/** Takes what branches bring after the request was answered by 2xx: §16.7 step 5, further ones are forwarded at once. */
-class FurtherAnswers implements BranchOwner, ResponseUser {
-  readonly #upstream: Responder;
-
-  constructor(upstream: Responder) {
-    this.#upstream = upstream;
-  }
-
-  receiveResponse(response: SipResponse): void {
-    const { statusCode } = response;
-    if (statusCode >= 200 && statusCode < 300) passUpstream(this.#upstream, response);
-  }
-
-  /** Where other branches were still under way when the 2xx came. */
-  branchAnswered(_branch: Branch, response: SipResponse): void {
-    this.receiveResponse(response);
-  }
-
-  branchFailed(): void {}
-  branchTimedOut(): void {}
-}
 
 /** What is neither the next hop's silence nor its absence. */
 function failureOf({ kind, error }: RequestFailure): number | undefined {
@@ -96,16 +56,12 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   readonly #settings: ContextSettings;
   readonly #incoming: IncomingRequest;
   readonly #transaction: ServerTransaction;
-  readonly #decision: RouteDecision;
   /** We are responsible for the Request-URI: targets may be added (§16.5), 3xx may be followed. */
   readonly #isResponsible: boolean;
   readonly #isInvite: boolean;
 
-  readonly #branches: Branch[] = [];
+  readonly #branches: Branches;
   #targets: TargetSet | undefined;
-  #pending = 0;
-  /** Sum of the shares of pending branches. */
-  #breadthUsed = 0;
   /** Undefined: there is none yet. */
   #best: BestResponse | undefined;
   /** The route program's own final response, while branches are being cancelled for it. */
@@ -129,12 +85,12 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     this.#settings = settings;
     this.#incoming = incoming;
     this.#transaction = transaction;
-    this.#decision = decision;
     this.#isResponsible = isResponsible;
     this.#isInvite = transaction.isInvite;
     this.request = incoming.request;
     this.flow = incoming.flow;
     this.receivedAt = incoming.receivedAt;
+    this.#branches = new Branches(settings, incoming, transaction, decision, this);
     transaction.user = this;
   }
 
@@ -173,7 +129,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       targets.length === 1 &&
       first !== undefined &&
       this.#targets === undefined &&
-      this.#branches.length === 0
+      this.#branches.count === 0
     ) {
       // The common case, one target for a request that has none yet, needs no set and cannot fork.
       this.#startOnly(first, breadthOf(this.request));
@@ -195,7 +151,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   #targetSet(): TargetSet {
     if (this.#targets === undefined) {
       this.#targets = new TargetSet();
-      for (const { target } of this.#branches) this.#targets.note(target.uri);
+      for (const { uri } of this.#branches.targets) this.#targets.note(uri);
     }
     return this.#targets;
   }
@@ -208,7 +164,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     while (targets !== undefined && !this.#isClosed && this.#decided === undefined) {
       if (targets.readyCount === 0) {
         // §16.6: lower q, and the next in order, only when all before have failed.
-        if (this.#pending > 0 || !targets.openGroup()) break;
+        if (this.#branches.pendingCount > 0 || !targets.openGroup()) break;
         continue;
       }
       const share = this.#nextShare(targets.readyCount);
@@ -217,23 +173,11 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       if (target !== undefined) this.#start(target, share);
     }
     this.#isStarting = false;
-    if (this.#pending > 0) return;
+    if (this.#branches.pendingCount > 0) return;
     if (!this.#isFinal) this.#exhausted();
-    if (this.#isFinal) this.#letGo();
-  }
-
-  /**
-   * All is said, except that more 2xx of an INVITE may come. Transactions live on for half a minute to absorb
-   * retransmissions: what they hold on to then must not be the request and all that belongs to it.
-   */
-  #letGo(): void {
-    this.#transaction.user = nobody;
-    if (this.#branches.length === 0) return;
-    const isAccepted = this.#isInvite && this.#transaction.statusCode < 300;
-    const further = isAccepted ? new FurtherAnswers(this.#transaction.further) : undefined;
-    for (const branch of this.#branches) {
-      branch.owner = further ?? deaf;
-      branch.further = further;
+    if (this.#isFinal) {
+      this.#transaction.user = nobody;
+      this.#branches.letGo();
     }
   }
 
@@ -243,7 +187,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   }
 
   searched(): Promise<number> {
-    const isBusy = this.#pending > 0 || (this.#targets?.waitingCount ?? 0) > 0;
+    const isBusy = this.#branches.pendingCount > 0 || (this.#targets?.waitingCount ?? 0) > 0;
     if (!isBusy || this.#isFinal) {
       return Promise.resolve(this.#isFinal ? this.#transaction.statusCode : this.#bestStatus);
     }
@@ -258,11 +202,11 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
    * is free is shared among the targets that could start now; 0 means wait for a branch to end.
    */
   #nextShare(ready: number): number {
-    if (this.#branches.length >= this.#settings.maxBranches) {
+    if (this.#branches.count >= this.#settings.maxBranches) {
       this.#targets?.clear();
       return 0;
     }
-    const free = breadthOf(this.request) - this.#breadthUsed;
+    const free = this.#branches.freeBreadth;
     if (free < ready && this.#settings.onBreadth === "reject") {
       this.#targets?.clear();
       this.answer(440);
@@ -284,75 +228,9 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     return false;
   }
 
-  /** §16.6 for one target. */
   #start(target: ProxyTarget, share: number | undefined): void {
-    const { request } = this;
-    const { stack, timerC, clock } = this.#settings;
-    if (wouldDowngrade(request, target)) {
-      this.#anyBest().addStatus(480);
-      return;
-    }
-    let plan: ReturnType<typeof planForward>;
-    let branch: Branch;
-    try {
-      plan = planForward(this.#settings, request, this.flow, this.#decision, target, share);
-      branch = new Branch(this, target, share ?? 0);
-    } catch (error) {
-      if (!(error instanceof ParseError)) throw error;
-      // A target that is no URI can come from a route program only.
-      this.#anyBest().addStatus(500);
-      return;
-    }
-    // §17.2.1: whether the callee rings within 200 ms is not ours to know.
-    if (this.#isInvite && this.#branches.length === 0 && this.#transaction.statusCode === 0) {
-      this.#incoming.respond(100);
-    }
-    this.#branches.push(branch);
-    this.#pending++;
-    this.#breadthUsed += branch.breadth;
-    if (this.#isInvite) {
-      timerC.set(branch);
-      if (target.ringTime !== undefined) {
-        branch.ringTimer = clock.schedule(target.ringTime, () => branch.cancel());
-      }
-    }
-    try {
-      branch.client = stack.request(draftForward(request, plan.edits, plan.requestUri), {
-        user: branch,
-        flow: plan.flow,
-        targets: plan.addresses,
-        uri: plan.nextHop,
-        listener: plan.listener,
-        branchSuffix: this.#loopMark,
-      });
-    } catch (error) {
-      this.#end(branch);
-      if (!(error instanceof ArgumentError)) throw error;
-      // A route program gave what cannot be written, such as a line break in a header field.
-      this.#anyBest().addStatus(500);
-      return;
-    }
-    if (this.#isInvite && branch.client.state === "locating") this.#expireWhileLocating(branch);
-  }
-
-  /** §21.5.5, §21.4.9: nobody has the INVITE yet who could mind its Expires, so we do. */
-  #expireWhileLocating(branch: Branch): void {
-    const seconds = secondsOf(this.request.headers.raw("Expires"));
-    if (seconds === undefined || branch.ringTimer !== undefined) return;
-    branch.ringTimer = this.#settings.clock.schedule(seconds * 1000, () => {
-      if (branch.client?.state === "locating") branch.cancel();
-    });
-  }
-
-  /** A branch has its final response: its timers stop, its breadth is free. False if that was so before. */
-  #end(branch: Branch): boolean {
-    if (!branch.isPending) return false;
-    branch.isPending = false;
-    this.#settings.timerC.clear(branch);
-    branch.ringTimer?.cancel();
-    this.#pending--;
-    this.#breadthUsed -= branch.breadth;
-    return true;
+    const status = this.#branches.start(target, share, this.#loopMark);
+    if (status !== 0) this.#anyBest().addStatus(status);
   }
 
   // --- What branches bring ---------------------------------------------------------------------------------
@@ -362,11 +240,11 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     if (statusCode < 200) {
       // §16.7 step 2: anything but 100 restarts timer C; step 5: 100 stays here.
       if (statusCode === 100) return;
-      if (this.#isInvite && branch.isPending) this.#settings.timerC.set(branch);
+      this.#branches.restartTimerC(branch);
       if (!this.#isFinal && this.#isInvite) passUpstream(this.#transaction, response);
       return;
     }
-    const isFirst = this.#end(branch);
+    const isFirst = this.#branches.end(branch);
     if (statusCode < 300) {
       // Exactly one non-2xx, or 2xx only (step 5): this one crossed a failure that went up.
       if (this.#isFinal && this.#transaction.statusCode >= 300) return;
@@ -380,7 +258,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     if (statusCode >= 600) {
       // Step 5: a 6xx speaks for the callee: no new branches, and the others are told to stop.
       this.#close();
-      this.#cancelPending([["Reason", `SIP;cause=${statusCode}`]]);
+      this.#branches.cancel([["Reason", `SIP;cause=${statusCode}`]]);
     } else if (this.#tryOtherFlow(branch, statusCode)) {
       return;
     } else if (this.#recurse(branch, response)) {
@@ -392,7 +270,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   }
 
   branchFailed(branch: Branch, failure: RequestFailure): void {
-    if (!this.#end(branch) || this.#isFinal) return;
+    if (!this.#branches.end(branch) || this.#isFinal) return;
     // §16.6 step 7: no answer counts as 408; §16.9: an address that cannot be reached, as 503.
     const statusCode = failure.kind === "timeout" || failure.kind === "canceled" ? 408 : 503;
     if (this.#tryOtherFlow(branch, statusCode === 503 ? 430 : 408)) return;
@@ -404,7 +282,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   branchTimedOut(branch: Branch): void {
     const isProceeding = branch.client?.state === "proceeding";
     branch.cancel();
-    if (isProceeding || !this.#end(branch)) return;
+    if (isProceeding || !this.#branches.end(branch)) return;
     this.#anyBest().addStatus(408);
     this.#goOn();
   }
@@ -454,7 +332,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   /** Takes a final response of 300 and above into the running. */
   #collect(response: SipResponse): void {
     const isLast =
-      this.#pending === 0 &&
+      this.#branches.pendingCount === 0 &&
       this.#bestStatus === 0 &&
       this.#decided === undefined &&
       !this.#isProgramRunning &&
@@ -480,7 +358,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     else if (this.#bestStatus !== 0) this.#anyBest().forward(this.#incoming);
     else if (this.isCanceled) this.#incoming.respond(487);
     // §16.5: an empty target set. (Without a best after branches, nobody may be told: RFC 4320.)
-    else if (this.#branches.length === 0) this.#incoming.respond(480);
+    else if (this.#branches.count === 0) this.#incoming.respond(480);
   }
 
   /** A 2xx went up. */
@@ -489,7 +367,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     this.#isFinal = true;
     this.#close();
     // Step 10: the others need not ring any longer.
-    this.#cancelPending(completedElsewhere);
+    this.#branches.cancel(completedElsewhere);
     this.#wake(this.#transaction.statusCode);
   }
 
@@ -505,11 +383,6 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     this.#targets?.clear();
   }
 
-  #cancelPending(headers?: readonly HeaderInit[]): void {
-    if (this.#pending === 0) return;
-    for (const branch of this.#branches) branch.cancel(headers);
-  }
-
   // --- The server transaction's side -----------------------------------------------------------------------
 
   /** §16.10: every pending branch is cancelled, with the caller's reason (RFC 3326 §2); the 487 comes from them. */
@@ -517,7 +390,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     this.isCanceled = true;
     this.#close();
     const reasons = cancel.headers.rawAll("Reason");
-    this.#cancelPending(reasons.map((reason) => ["Reason", reason] as const));
+    this.#branches.cancel(reasons.map((reason) => ["Reason", reason] as const));
     this.#goOn();
   }
 
@@ -532,16 +405,16 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   answer(statusCode: number, options?: RespondOptions): boolean {
     if (this.#isFinal || this.#decided !== undefined || statusCode < 200) return false;
     this.#targets?.clear();
-    if (this.#pending > 0 && this.#isInvite && statusCode >= 300) {
+    if (this.#branches.pendingCount > 0 && this.#isInvite && statusCode >= 300) {
       // As with a 6xx: a 2xx that is already on its way must not follow a failure.
       this.#decided = { statusCode, options };
-      this.#cancelPending();
+      this.#branches.cancel();
       return true;
     }
     this.#isFinal = true;
     this.#close();
     const sent = this.#incoming.respond(statusCode, options);
-    this.#cancelPending();
+    this.#branches.cancel();
     this.#wake(statusCode);
     this.#goOn();
     return sent;
@@ -564,6 +437,6 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   }
 
   cancelBranches(): void {
-    this.#cancelPending();
+    this.#branches.cancel();
   }
 }
