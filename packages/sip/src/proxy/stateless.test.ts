@@ -13,6 +13,20 @@ test("an ACK for a user of ours without Route goes to every device: only one kno
   assert.deepEqual(names(bed.take()), ["ACK 10.0.0.2:5060", "ACK 10.0.0.3:5060"]);
 });
 
+test("§16.11, an ACK that is sent again is the same further on, another is not", () => {
+  const bed = new Testbed({ route: toBob });
+  const forwarded = (branch: string) => {
+    bed.receive("10.0.0.9:5060", request("ACK", { branch, callId: "acked", toTag: "b" }));
+    const { text } = bed.takeOne();
+    return text;
+  };
+  const first = forwarded("z9hG4bKone");
+  assert.equal(forwarded("z9hG4bKone"), first);
+  assert.notEqual(forwarded("z9hG4bKtwo"), first);
+  // RFC 2543: what tells one from the other is not in the branch.
+  assert.notEqual(forwarded("1"), forwarded("1"));
+});
+
 test("a BYE for a user of ours without Route is forked, and the device that knows it answers", () => {
   const bed = new Testbed({
     route: (_r, context) =>

@@ -12,7 +12,7 @@ import {
   type Uri,
   type Via,
 } from "../message/index.ts";
-import type { Stack } from "../stack.ts";
+import { magicCookie, type Stack } from "../stack.ts";
 import type { IncomingRequest, StatelessOptions } from "../transaction/transaction-user.ts";
 import type { Flow } from "../transport/flow.ts";
 import { type ForwardSettings, planForward } from "./forward.ts";
@@ -24,10 +24,7 @@ export interface StatelessSettings extends ForwardSettings {
   readonly stack: Pick<Stack, "sendStateless" | "sendStatelessResponse">;
 }
 
-/**
- * Sends one copy to one target and forgets it. Only CANCEL gets a branch that is always the same (§16.11); an ACK has
- * no response that would have to find its way back.
- */
+/** Sends one copy to one target and forgets it. What comes again is sent again with the same branch (§16.11). */
 export function forwardStatelessly(
   settings: StatelessSettings,
   request: SipRequest,
@@ -41,7 +38,8 @@ export function forwardStatelessly(
     targets: plan.addresses,
     uri: plan.nextHop,
     listener: plan.listener,
-    branch: request.method === "CANCEL" ? statelessBranch(settings.key, request.topVia, request) : undefined,
+    branch:
+      request.method === "ACK" ? ackBranch(request) : statelessBranch(settings.key, request.topVia, request),
   };
   settings.stack.sendStateless(draftForward(request, plan.edits, plan.requestUri), options);
 }
@@ -74,6 +72,14 @@ function statelessBranch(key: HashKey, via: Via, message: SipRequest | SipRespon
     branchStart +
     keyedHash(key, `${via.branch ?? ""}\n${sender}\n${callId}\n${cSeq.sequence}\n${fromTag ?? ""}`)
   );
+}
+
+/**
+ * An ACK gets no response that would have to be known again, so its sender's branch will do: with something behind it, which
+ * no transaction of ours has. Undefined where that is not unique (RFC 2543).
+ */
+function ackBranch({ topBranch }: SipRequest): string | undefined {
+  return topBranch?.startsWith(magicCookie) === true ? `${topBranch}.ack` : undefined;
 }
 
 /**
