@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import type { ServerCertificates } from "@offhook/sip/node";
 import { Hono } from "hono";
-import type { Registry } from "prom-client";
+import type { Metrics } from "./metrics.ts";
 
 /** What `/health` tells; anything but "ok" is answered with 503, so that load balancers go elsewhere. */
 export interface Health {
@@ -17,11 +17,11 @@ export interface Health {
   readonly activeCalls: number;
 }
 
-export function makeHttpApp(registry: Registry, health: () => Health): Hono {
+export function makeHttpApp(metrics: Metrics, health: () => Health): Hono {
   const app = new Hono();
   app.get("/metrics", async (context) => {
-    context.header("Content-Type", registry.contentType);
-    return context.body(await registry.metrics());
+    context.header("Content-Type", metrics.contentType);
+    return context.body(await metrics.print());
   });
   app.get("/health", (context) => {
     const now = health();

@@ -33,7 +33,7 @@ export interface Gauges {
 
 /** Counts what the stack shows it, and prints it all. */
 export class Metrics implements StackObserver {
-  readonly registry = new Registry();
+  readonly #registry = new Registry();
   readonly #requestsReceived = new Float64Array(methods.length);
   readonly #requestsSent = new Float64Array(methods.length);
   readonly #responsesReceived = new Float64Array(700);
@@ -50,8 +50,8 @@ export class Metrics implements StackObserver {
   readonly #loopDelay = monitorEventLoopDelay({ resolution: loopInterval });
 
   constructor(gauges: Gauges) {
-    const { registry } = this;
-    collectNodeMetrics(registry);
+    const registry = this.#registry;
+    nodeMetrics ??= collectNodeMetrics();
     const byMethod = (name: string, help: string, values: Float64Array) =>
       labelled(registry, name, help, "method", () => methods.map((method, i) => [method, values[i] ?? 0]));
     const byStatus = (name: string, help: string, values: Float64Array) =>
@@ -138,6 +138,16 @@ export class Metrics implements StackObserver {
     this.#authThrottled++;
   }
 
+  /** All of them, in the format of `contentType`. */
+  async print(): Promise<string> {
+    const texts = [this.#registry.metrics(), nodeMetrics?.metrics() ?? ""];
+    return (await Promise.all(texts)).join("\n");
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
   /** Stops what measures by itself. */
   close(): void {
     this.#loopDelay.disable();
@@ -164,12 +174,19 @@ function endOfMethod(bytes: Uint8Array): number {
   return end;
 }
 
-/** What prom-client knows of the process. Its own watch over the event loop has nothing to add, and is never awake. */
-function collectNodeMetrics(registry: Registry): void {
+/**
+ * What prom-client knows of the process, once for all servers in it: it never lets go of where it puts that. Its own watch
+ * over the event loop has nothing to add, and is never awake.
+ */
+let nodeMetrics: Registry | undefined;
+
+function collectNodeMetrics(): Registry {
+  const registry = new Registry();
   const never = 2 ** 31 - 1;
   collectDefaultMetrics({ register: registry, prefix: "offhook_", eventLoopMonitoringPrecision: never });
   for (const { name } of registry.getMetricsAsArray())
     if (name.startsWith("offhook_nodejs_eventloop_lag_")) registry.removeSingleMetric(name);
+  return registry;
 }
 
 function raise(values: Float64Array, index: number): void {

@@ -321,7 +321,7 @@ export class OffhookServer {
     }
     if (config.http !== false) {
       const { host, port, tls } = config.http;
-      const app = makeHttpApp(this.metrics.registry, () => this.#health());
+      const app = makeHttpApp(this.metrics, () => this.#health());
       await startingAt(`http ${printAddress(host, port)}`, async () => {
         this.#http = await this.#webServers.serve(app, host, port, tls);
         if (config.webSocket.onHttp) this.#webServers.takeWebSockets(this.#http, tls !== undefined);
