@@ -16,6 +16,17 @@ const plain: Reach = { transports: ["UDP", "TCP"], families: [4, 6] };
 /** For those who wait for an answer that does not come; all others get theirs, however busy this machine is. */
 const impatient: DnsOptions = { timeout: 250 };
 
+/** What the impatient find if this machine stands still while they wait: nothing at first. */
+async function inTheEnd(find: () => Promise<string>): Promise<string> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await find();
+    } catch (error) {
+      if (tries === 20 || !/no answer in time/.test((error as Error).message)) throw error;
+    }
+  }
+}
+
 async function setup(t: TestContext, zone: Zone, options: DnsOptions = {}) {
   const server = await NameServer.open(zone);
   t.after(() => server.close());
@@ -156,8 +167,11 @@ for (const [reply, error] of failures) {
       return true;
     });
     server.zone = { ...server.zone, "A b.example": [a("b.example", "192.0.2.1")] };
-    clock.at += 60_000;
-    assert.equal(await find("sip:b.example;transport=udp"), "UDP 192.0.2.1 5060");
+    const later = () => {
+      clock.at += 60_000;
+      return find("sip:b.example;transport=udp");
+    };
+    assert.equal(await (isAnswered ? later() : inTheEnd(later)), "UDP 192.0.2.1 5060");
   });
 }
 
@@ -213,8 +227,12 @@ test("a second name server answers where the first is silent", async (t) => {
   t.after(() => silent.close());
   const second = await NameServer.open(whole);
   t.after(() => second.close());
-  const { find } = await setup(t, {}, { ...impatient, servers: [silent.address, second.address] });
-  assert.equal(await find("sip:host.example:5060", { ...plain, families: [4] }), "UDP 192.0.2.7 5060");
+  const { clock, find } = await setup(t, {}, { ...impatient, servers: [silent.address, second.address] });
+  const found = await inTheEnd(() => {
+    clock.at += 60_000;
+    return find("sip:host.example:5060", { ...plain, families: [4] });
+  });
+  assert.equal(found, "UDP 192.0.2.7 5060");
 });
 
 test("the hosts file goes before DNS, for services too", async (t) => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { draftRequest } from "../message/index.ts";
+import type { Clock } from "../ports.ts";
 import { type RequestFailure, Stack, type StackOptions } from "../stack.ts";
 import type { Flow, Listener, Target } from "../transport/index.ts";
 import type { TlsClientOptions, TlsListenOptions } from "./certificate-files.ts";
@@ -21,7 +22,9 @@ export function issue(...names: string[]) {
   return makeCertificate({ names, issuer: authority });
 }
 
-export const days = (count: number) => new Date(Date.now() + count * 86_400_000);
+const today = Date.now();
+/** That many days from when the tests began, the same even beyond midnight. */
+export const days = (count: number) => new Date(today + count * 86_400_000);
 
 export interface Element {
   readonly driver: NodeDriver;
@@ -35,11 +38,17 @@ export interface Element {
 }
 
 /** A stack that answers every request with 200. */
-export function element(options: { tls?: TlsClientOptions } & Partial<StackOptions> = {}): Element {
-  const { tls, ...rest } = options;
+export function element(
+  options: { tls?: TlsClientOptions; clock?: Clock } & Partial<StackOptions> = {},
+): Element {
+  const { tls, clock, ...rest } = options;
   const errors: Error[] = [];
   const arrivals: Flow[] = [];
-  const driver = new NodeDriver({ ...(tls && { tls }), onError: (error) => errors.push(error) });
+  const driver = new NodeDriver({
+    ...(tls && { tls }),
+    ...(clock && { clock }),
+    onError: (error) => errors.push(error),
+  });
   const stack = new Stack({
     ...{ sink: driver, clock: driver.clock, random: nodeRandom },
     roles: {
@@ -121,7 +130,7 @@ export function folder() {
 
 /** Waits for a condition; false if it does not come within some seconds. */
 export async function until(done: () => boolean | Promise<boolean>): Promise<boolean> {
-  const end = performance.now() + 8000;
+  const end = performance.now() + 20_000;
   while (!(await done())) {
     if (performance.now() > end) return false;
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -3,6 +3,7 @@ import { chmodSync, renameSync } from "node:fs";
 import { connect as connectTcp, createServer, type Server } from "node:net";
 import { afterEach, test } from "node:test";
 import { createServer as createTlsServer } from "node:tls";
+import { VirtualClock } from "../testing/index.ts";
 import type { Flow } from "../transport/index.ts";
 import type { CertificatePair, TlsListenOptions, TlsServerOptions } from "./certificate-files.ts";
 import { makeCertificate } from "./make-certificate.ts";
@@ -466,12 +467,16 @@ for (const [title, text, expected] of visitors) {
 }
 
 test("half-open handshakes have connectTime to finish", async () => {
-  const far = element({ limits: { connectTime: 150 } });
+  const clock = new VirtualClock();
+  const far = element({ clock, limits: { connectTime: 10_000 } });
   const listener = await far.listen(issue("gw.example"));
   const socket = connectTcp(listener.port, "127.0.0.1");
   cleanups.push(() => socket.destroy());
   socket.on("error", () => {});
   assert.ok(await kit.until(() => far.stack.connectionCount === 1));
+  clock.advance(9_999);
+  assert.equal(far.stack.connectionCount, 1);
+  clock.advance(1);
   assert.ok(await kit.until(() => far.stack.connectionCount === 0), "still there");
   assert.ok(await kit.until(() => socket.destroyed));
 });

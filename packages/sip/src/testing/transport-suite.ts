@@ -254,7 +254,7 @@ const cases: readonly [title: string, kind: Kind, body: (context: Context) => Pr
     async ({ world, far, until }) => {
       const wire = await openWire(world, far);
       wire.send(encoder.encode("\r\n\r\n"));
-      const pong = await wire.receive(5000);
+      const pong = await wire.receive(20_000);
       check(pong !== undefined && decoder.decode(pong.bytes) === "\r\n", "no pong");
       wire.send(encoder.encode(requestText(`SIP/2.0/${world.transport} a.example.com;branch=z9hG4bKa`, "a")));
       await until("the request", () => far.requests.length === 1);
@@ -268,9 +268,9 @@ const cases: readonly [title: string, kind: Kind, body: (context: Context) => Pr
       const wire = await openWire(world, far);
       const text = requestText(`SIP/2.0/${world.transport} a.example.com;branch=z9hG4bKa`, "a");
       wire.send(encoder.encode(text.replace(/Content-Length.*\r\n/, "")));
-      const answer = await wire.receive(5000);
+      const answer = await wire.receive(20_000);
       check(answer !== undefined && decoder.decode(answer.bytes).startsWith("SIP/2.0 400 "), "no 400");
-      check((await wire.receive(5000)) === undefined && wire.isClosed, "not closed");
+      check((await wire.receive(20_000)) === undefined && wire.isClosed, "not closed");
       check(far.requests.length === 0, "passed up");
       await wire.close();
     },

@@ -24,7 +24,7 @@ export class WireMismatch extends Error {
 export interface WirePeerOptions {
   /** Where datagrams go until somebody has written to us. */
   remote?: Endpoint;
-  /** How long `expect` waits, milliseconds; default 5000. */
+  /** How long `expect` waits, milliseconds; default 10 000. */
   timeout?: number;
 }
 
@@ -53,7 +53,7 @@ export class WirePeer {
 
   constructor(wire: Wire, options: WirePeerOptions = {}) {
     this.wire = wire;
-    this.#timeout = options.timeout ?? 5000;
+    this.#timeout = options.timeout ?? 10_000;
     this.captures = { host: bracketed(wire.local.address), port: String(wire.local.port) };
     if (options.remote) this.#setRemote(options.remote);
   }
