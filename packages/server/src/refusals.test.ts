@@ -317,7 +317,7 @@ rowsFor("auth: { enabled: false }\naccounts: any\noverload: { maintenance: true,
 
 rowsFor("auth: { enabled: false }\naccounts: any\nlimits: { transactions: 2 }\noverload: { retryAfter: 7 }", [
   { title: "room for one", send: ["MESSAGE sip:bob@127.0.0.1"], status: 480 },
-  { title: "room for two", send: ["INVITE sip:bob@127.0.0.1"], status: 480 },
+  { title: "room for two", send: ["MESSAGE sip:bob@127.0.0.1"], status: 480 },
   { title: "§21.5.4 no room: 503", send: ["INVITE sip:bob@127.0.0.1"], status: 503, has: retryAfter },
   { title: "but in a dialog", send: ["BYE sip:bob@127.0.0.1", "To: <sip:bob@127.0.0.1>;tag=x"], status: 480 },
 ]);

@@ -64,7 +64,7 @@ export async function startServer(
         .pop(),
     );
   const shows = async (pattern: RegExp) => {
-    while (!pattern.test(shown)) await once(terminal, "data", { signal: AbortSignal.timeout(2000) });
+    while (!pattern.test(shown)) await once(terminal, "data", { signal: AbortSignal.timeout(20_000) });
   };
   return { server, folder, phones, shows, udpPort: port("UDP"), tcpPort: port("TCP") };
 }

@@ -86,7 +86,7 @@ function world(transport: "WS" | "WSS", address: string): SuiteWorld {
       };
     },
     async until(done) {
-      const end = performance.now() + 5000;
+      const end = performance.now() + 20_000;
       while (!done()) {
         if (performance.now() > end) return false;
         await setImmediate();

@@ -8,10 +8,13 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { makeCertificate } from "@offhook/sip/node";
+import { makeCertificate, NodeDriver, nodeRandom } from "@offhook/sip/node";
+import { Stack } from "@offhook/sip/stack";
+import { VirtualClock } from "@offhook/sip/testing";
 import { WebSocket } from "ws";
+import { makeUpgradeApp, serveHttp } from "./http.ts";
 import { type RunningServer, startServer } from "./server.test.kit.ts";
-import { checkHandshake } from "./websocket.ts";
+import { checkHandshake, WebSocketGate } from "./websocket.ts";
 
 const memory = "store: { kind: memory }\n";
 
@@ -287,15 +290,49 @@ test("RFC 7118 §5: several clients on one port, each answered on its own connec
 
 // --- Ends ----------------------------------------------------------------------------------------------------
 
-test("RFC 6455 §5.5.2: who does not answer a ping is cut off, who does stays", async (t) => {
+test("webSocket.pingInterval: who does not answer is cut off", async (t) => {
   const server = await startServer(t, `${memory}webSocket: { pingInterval: 1 }\n`);
   const deaf = await raw(t, server);
   deaf.write(upgrade(key, version, sip));
   await readHead(deaf);
-  const client = await open(t, server);
   await ended(deaf);
-  assert.equal(client.socket.readyState, WebSocket.OPEN);
-  await until(() => server.server.stack.connectionCount === 1);
+  await until(() => server.server.stack.connectionCount === 0);
+});
+
+test("RFC 6455 §5.5.2: who does not answer a ping is cut off at the next, who does stays", async (t) => {
+  const clock = new VirtualClock();
+  const driver = new NodeDriver();
+  const stack = new Stack({ sink: driver, clock: driver.clock, random: nodeRandom });
+  driver.attach(stack);
+  const http = await serveHttp(makeUpgradeApp(), { host: "127.0.0.1", port: 0 });
+  t.after(async () => {
+    await driver.stop();
+    await http.close();
+  });
+  new WebSocketGate(http.server, {
+    listener: driver.listenForMessages({ transport: "WS", address: http.address, port: http.port }),
+    ...{ origins: [], isOurHost: () => false, messageSize: 65_536, pingInterval: 25_000, clock },
+  });
+  const phone = async (autoPong: boolean) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${http.port}/`, "sip", { autoPong });
+    t.after(() => socket.terminate());
+    await once(socket, "open");
+    return socket;
+  };
+  const [deaf, good] = [await phone(false), await phone(true)];
+  await until(() => stack.connectionCount === 2);
+  for (let i = 0; i < 3; i++) {
+    const pinged = once(good, "ping");
+    const cutOff = i === 1 ? once(deaf, "close") : undefined;
+    clock.advance(25_000);
+    await Promise.all([pinged, cutOff]);
+    // What answers this ping of the phone's own comes when its pong has been read.
+    good.ping();
+    await once(good, "pong");
+    assert.equal(deaf.readyState, i === 0 ? WebSocket.OPEN : WebSocket.CLOSED);
+  }
+  assert.equal(good.readyState, WebSocket.OPEN);
+  await until(() => stack.connectionCount === 1);
 });
 
 test("limits.connectionsPerSource: one more gets 503 before the upgrade", async (t) => {
@@ -441,7 +478,7 @@ function options(branch: string, ...more: string[]): string {
 }
 
 async function until(done: () => boolean): Promise<void> {
-  const end = performance.now() + 5000;
+  const end = performance.now() + 20_000;
   while (!done()) {
     assert.ok(performance.now() < end, "waited in vain");
     await new Promise((resolve) => setTimeout(resolve, 5));

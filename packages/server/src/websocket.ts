@@ -5,10 +5,12 @@ import { type IncomingMessage, type Server, STATUS_CODES } from "node:http";
 import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
+import type { Clock } from "@offhook/sip";
 import {
   type MessageConnection,
   type MessageListener,
   type MessageSocket,
+  nodeClock,
   sipIdentities,
 } from "@offhook/sip/node";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -24,6 +26,8 @@ export interface WebSocketOptions {
   readonly messageSize: number;
   /** Milliseconds between pings; who has sent nothing at all by the next one is gone. */
   readonly pingInterval: number;
+  /** For pings; default: this process's. */
+  readonly clock?: Clock;
 }
 
 /** Why a handshake was refused, for logs. */
@@ -97,7 +101,8 @@ export class WebSocketGate {
   #run(webSocket: WebSocket, connection: MessageConnection, identities: readonly string[] | undefined): void {
     let error: Error | undefined;
     let isAlive = true;
-    const timer = setInterval(() => {
+    const { pingInterval, clock = nodeClock } = this.#options;
+    const ping = () => {
       if (!isAlive) {
         error ??= new Error("a ping was not answered");
         webSocket.terminate();
@@ -105,7 +110,9 @@ export class WebSocketGate {
       }
       isAlive = false;
       webSocket.ping();
-    }, this.#options.pingInterval);
+      timer = clock.schedule(pingInterval, ping);
+    };
+    let timer = clock.schedule(pingInterval, ping);
     webSocket.on("pong", () => {
       isAlive = true;
     });
@@ -117,7 +124,7 @@ export class WebSocketGate {
       error ??= cause;
     });
     webSocket.on("close", (code) => {
-      clearInterval(timer);
+      timer.cancel();
       // RFC 6455 §7.1.5: 1006 is no code that anybody sent; the connection was cut.
       if (code === 1006) error ??= new Error("the connection was cut");
       connection.closed(error);

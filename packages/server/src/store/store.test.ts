@@ -196,12 +196,11 @@ test("a database that refuses is heard of, and what it refused is written later"
 test("expired bindings are not loaded, and leave the file", async () => {
   const path = join(makeFolder(), "offhook.db");
   const store = await openIn(path);
-  const past = { ...change(1, 1, 60), now: clock.now() - 59_900 };
-  await store.locations.update(aorOf(1), past);
-  await store.locations.update(aorOf(2), change(2));
+  await store.locations.update(aorOf(1), change(1));
+  await store.locations.update(aorOf(2), change(2, 1, 7200));
   await store.close();
   assert.equal(countRows(path), 2);
-  const later = { ...clock, now: () => clock.now() + 1000 };
+  const later = { ...clock, now: () => clock.now() + 3_600_000 };
   const again = await openIn(path, { clock: later });
   assert.equal(again.locations.memory.bindingCount, 1);
   assert.equal(countRows(path), 1);
