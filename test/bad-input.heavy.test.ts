@@ -50,8 +50,10 @@ class Peer {
   async ask(text: string, port: number): Promise<string> {
     const callId = text.match(/^Call-ID: (.*)\r$/m)?.[1] ?? "";
     this.send(text, port);
-    return until(`an answer to ${text.split("\r\n")[0]}`, () =>
-      this.received.find((message) => message.includes(callId)),
+    return until(
+      `an answer to ${text.split("\r\n")[0]}`,
+      () => this.received.find((message) => message.includes(callId)),
+      20_000,
     );
   }
 }
@@ -76,9 +78,15 @@ describe("bad input is a normal day", () => {
       "Content-Length: 0",
     ]);
 
-  /** The others are served: an OPTIONS from another address gets its 200. */
+  /** The others are served: an OPTIONS from another address gets its 200; sent again as a client does, it may be lost. */
   async function othersAreServed(): Promise<void> {
-    assert.match(await good.ask(request(good, "OPTIONS"), port), /^SIP\/2\.0 200 /);
+    const text = request(good, "OPTIONS");
+    const again = setInterval(() => good.send(text, port), 500);
+    try {
+      assert.match(await good.ask(text, port), /^SIP\/2\.0 200 /);
+    } finally {
+      clearInterval(again);
+    }
   }
 
   async function metric(name: string): Promise<number> {
@@ -149,7 +157,7 @@ describe("bad input is a normal day", () => {
     connection.write("INVITE sip:eve@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1");
     await othersAreServed();
     connection.resume();
-    await once(connection, "close", { signal: AbortSignal.timeout(15_000) });
+    await once(connection, "close", { signal: AbortSignal.timeout(20_000) });
   });
 
   test("a 70 kB header: refused and closed on TCP, answered or dropped on UDP", async () => {
@@ -163,7 +171,7 @@ describe("bad input is a normal day", () => {
     connection.write(
       request(bad, "OPTIONS", [`Subject: ${"x".repeat(70_000)}`]).replaceAll("SIP/2.0/UDP", "SIP/2.0/TCP"),
     );
-    await once(connection, "close", { signal: AbortSignal.timeout(15_000) });
+    await once(connection, "close", { signal: AbortSignal.timeout(20_000) });
     assert.match(answer, /^$|^SIP\/2\.0 (400|413|513) /);
     bad.send(request(bad, "OPTIONS", [`Subject: ${"x".repeat(60_000)}`]), port);
     await othersAreServed();
@@ -185,7 +193,7 @@ describe("bad input is a normal day", () => {
     const other = connect({ port, host, localAddress: otherHost });
     await once(other, "connect");
     other.write(request(good, "OPTIONS").replaceAll("SIP/2.0/UDP", "SIP/2.0/TCP"));
-    const [answer] = await once(other, "data", { signal: AbortSignal.timeout(5000) });
+    const [answer] = await once(other, "data", { signal: AbortSignal.timeout(20_000) });
     assert.match(String(answer), /^SIP\/2\.0 200 /);
     other.destroy();
     await until("the silent ones to be closed", () => closed === silent.length, 20_000);

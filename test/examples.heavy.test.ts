@@ -12,7 +12,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 function start(
   example: string,
   ...args: string[]
-): { child: ChildProcess; output(): string; until(text: RegExp): Promise<void> } {
+): { child: ChildProcess; ended: Promise<unknown>; output(): string; until(text: RegExp): Promise<void> } {
   const child = spawn(process.execPath, ["--conditions=@offhook/source", `examples/${example}`, ...args], {
     cwd: root,
   });
@@ -26,6 +26,7 @@ function start(
   }
   return {
     child,
+    ended: once(child, "close"),
     output: () => output,
     until: (text) =>
       new Promise((resolve, reject) => {
@@ -49,15 +50,15 @@ describe("examples", () => {
       const port = /port (\d+)/.exec(answer.output())?.[1];
       const phone = start("phone.ts", `sip:somebody@127.0.0.1:${port}`);
       const register = start("register.ts", `sip:alice@127.0.0.1:${port}`, "secret");
-      await once(register.child, "exit");
+      await register.ended;
       assert.match(register.output(), /405 Method Not Allowed/);
-      await once(phone.child, "exit");
+      await phone.ended;
       assert.match(phone.output(), /talking to sip:somebody@127.0.0.1:\d+\s+over: bye/);
       await answer.until(/ended: bye remote/);
       assert.match(answer.output(), /call from phone/);
     } finally {
       answer.child.kill("SIGTERM");
-      await once(answer.child, "exit");
+      await answer.ended;
     }
   });
 });

@@ -7,11 +7,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { hrtime } from "node:process";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parseMessage, type SipResponse } from "@offhook/sip/message";
-import { nodeClock } from "@offhook/sip/node";
 import { freePort } from "./free-port.ts";
+import { until } from "./interop/peers/program.ts";
 
 const program = fileURLToPath(new URL("./kill9/server-child.ts", import.meta.url));
 const users = 1500;
@@ -83,7 +84,7 @@ class Phones {
 
 function serve(context: TestContext, config: string): ChildProcess {
   const child = spawn(process.execPath, ["--conditions=@offhook/source", program, config], {
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   context.after(() => child.kill("SIGKILL"));
   return child;
@@ -113,10 +114,20 @@ for (const durable of [false, true]) {
     const phones = new Phones(socket, port);
 
     const first = serve(context, config);
+    const ahead = once(first, "message").then(([milliseconds]) => milliseconds as number);
     assert.equal(await phones.fetch(0), 0);
-    /** User → when the first 200 arrived here, which is after the server sent it. */
+    /** User → when the first 200 arrived here, which is after the server sent it; by the server's clock. */
     const acknowledged = new Map<number, number>();
+    const offset = await ahead;
     const enough = Promise.withResolvers<void>();
+    /** When each flush began that has been committed, as the server says; nothing else is promised. */
+    const flushes = () =>
+      readFileSync(log, "utf8")
+        .split("\n")
+        .filter((line) => line.endsWith("}") && line.includes('"startedAt"'))
+        .map((line) => (JSON.parse(line) as { startedAt: number }).startedAt);
+    const promisedBy = (lastFlush: number) =>
+      [...acknowledged].filter(([, at]) => durable || at < lastFlush).map(([user]) => user);
     let next = 0;
     let answers = 0;
     const load = setInterval(() => {
@@ -124,32 +135,26 @@ for (const durable of [false, true]) {
         const user = next++ % users;
         phones.register(user, true, (response) => {
           assert.equal(response.statusCode, 200);
-          if (!acknowledged.has(user)) acknowledged.set(user, nodeClock.now());
+          if (!acknowledged.has(user)) acknowledged.set(user, Number(hrtime.bigint()) / 1e6 + offset);
           // In the middle of the first round, so that the last ones have just been told.
           if (++answers === 1100) enough.resolve();
         });
       }
     }, 2);
     await enough.promise;
+    // However slow the disk is.
+    await until("a flush of what was told", () => promisedBy(Math.max(...flushes())).length > 0, 60_000);
     first.kill("SIGKILL");
     clearInterval(load);
     await once(first, "exit");
-    const told = new Map(acknowledged);
-
-    // The server says when each flush began that has been committed; nothing else is promised.
-    const flushes = readFileSync(log, "utf8")
-      .split("\n")
-      .filter((line) => line.includes('"startedAt"'))
-      .map((line) => (JSON.parse(line) as { startedAt: number }).startedAt);
-    const lastFlush = Math.max(...flushes);
-    const promised = [...told].filter(([, at]) => durable || at < lastFlush).map(([user]) => user);
-    assert.ok(flushes.length > 0 && promised.length > 0);
+    const told = acknowledged.size;
+    const promised = promisedBy(Math.max(...flushes()));
 
     const second = serve(context, config);
     const lost: number[] = [];
     for (const user of promised) if ((await phones.fetch(user)) !== 1) lost.push(user);
     context.diagnostic(
-      `${told.size} users told 200, ${flushes.length} flushes, ${promised.length} promised, ${lost.length} lost`,
+      `${told} users told 200, ${flushes().length} flushes, ${promised.length} promised, ${lost.length} lost`,
     );
     second.kill("SIGKILL");
     await once(second, "exit");
