@@ -122,7 +122,7 @@ export class LocationStore implements LocationService {
         return;
       }
       this.#queues.set(aor, [entry]);
-      this.#commitFirst(aor);
+      this.#commitNext(aor);
     });
   }
 
@@ -229,17 +229,27 @@ export class LocationStore implements LocationService {
 
   // --- Durable ---
 
-  /** Plans the first update in the queue of an address-of-record and puts it into the group to be committed. */
-  #commitFirst(aor: string): void {
-    const entry = this.#queues.get(aor)?.[0];
-    if (entry === undefined) return;
-    const { change, waiter } = entry;
-    const plan = this.memory.plan(aor, change);
-    if (!plan.ok || change.contacts.length === 0) {
+  /**
+   * Puts the first update in the queue of an address-of-record that changes something into the group to be committed.
+   * Those before it are answered at once.
+   */
+  #commitNext(aor: string): void {
+    const queue = this.#queues.get(aor) ?? [];
+    for (let at = 0; at < queue.length; at++) {
+      const { change, waiter } = queue[at]!;
+      const plan = this.memory.plan(aor, change);
+      if (plan.ok && change.contacts.length > 0) {
+        queue.splice(0, at);
+        this.#commit(aor, plan, waiter);
+        return;
+      }
       waiter.resolve(plan);
-      this.#leaveQueue(aor);
-      return;
     }
+    this.#queues.delete(aor);
+    this.#settle(false);
+  }
+
+  #commit(aor: string, plan: UpdateResult & { ok: true }, waiter: Waiter): void {
     if (this.#group === undefined) {
       this.#group = { bindings: new Map(), waiters: [], failures: [] };
       // What else arrives in this turn of the event loop shares the commit.
@@ -258,14 +268,8 @@ export class LocationStore implements LocationService {
   }
 
   #leaveQueue(aor: string): void {
-    const queue = this.#queues.get(aor);
-    queue?.shift();
-    if (queue !== undefined && queue.length > 0) {
-      this.#commitFirst(aor);
-      return;
-    }
-    this.#queues.delete(aor);
-    this.#settle(false);
+    this.#queues.get(aor)?.shift();
+    this.#commitNext(aor);
   }
 
   #commitGroup(): void {

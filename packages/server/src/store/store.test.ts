@@ -112,6 +112,14 @@ test("durable: updates of one address-of-record keep their order, those of all s
   assert.ok(reports.length < 20, `${reports.length} commits`);
 });
 
+test("durable: any number of updates that are out of order may wait behind one", async () => {
+  const store = await openIn(join(makeFolder(), "offhook.db"), { durable: true });
+  const results = await Promise.all(
+    Array.from({ length: 50_000 }, () => store.locations.update(aorOf(0), change(0, 7))),
+  );
+  assert.equal(results.filter(({ ok }) => ok).length, 1);
+});
+
 test("write-behind: an answer at once, a flush soon, many changes of one address in one row", async () => {
   const started: FlushReport[] = [];
   const committed: FlushReport[] = [];
