@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { TransportError } from "../errors.ts";
 import { makeResponse, SipRequest } from "../message/index.ts";
 import {
@@ -331,4 +333,27 @@ test("§16.7 step 7, two challenges for one realm: both stay", () => {
   const sent = bed.respond(two, 407, { headers: [["Proxy-Authenticate", 'Digest realm="r", nonce="2"']] });
   const final = sent.find(({ to }) => to === "10.0.0.9:5060") as Sent;
   assert.equal(header(final, "Proxy-Authenticate").length, 2);
+});
+
+test("§16.7 step 10, a fork is won: what belongs to it goes once all branches have ended, not 32 s later", async () => {
+  let kept: WeakRef<object> | undefined;
+  const bed = new Testbed({
+    route: (message, context) => {
+      kept = new WeakRef(context);
+      return forkTo(1, 1)(message, context);
+    },
+  });
+  bed.receive("10.0.0.9:5060", request("INVITE"));
+  const [first, second] = branchesOf(bed.take()) as [Sent, Sent];
+  bed.respond(second, 180);
+  bed.respond(first, 200);
+  bed.respond(second, 487);
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  for (let i = 0; i < 5 && kept?.deref() !== undefined; i++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    collect();
+  }
+  assert.equal(kept?.deref(), undefined);
+  assert.ok(bed.stack.transactionCount > 0);
 });

@@ -143,9 +143,12 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
 
   #startOnly(target: ProxyTarget, share: number | undefined): void {
     this.#isStarting = true;
-    this.#start(target, share);
-    this.#isStarting = false;
-    this.#goOn();
+    try {
+      this.#start(target, share);
+    } finally {
+      this.#isStarting = false;
+      this.#goOn();
+    }
   }
 
   #targetSet(): TargetSet {
@@ -160,6 +163,24 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   #goOn(): void {
     if (this.#isStarting) return;
     this.#isStarting = true;
+    try {
+      this.#startReady();
+    } catch (error) {
+      // A mistake of the application. The target counts as failed (§16.6), and the search goes on without it.
+      this.#isStarting = false;
+      this.#goOn();
+      throw error;
+    }
+    this.#isStarting = false;
+    if (this.#branches.pendingCount > 0) return;
+    if (!this.#isFinal) this.#exhausted();
+    if (this.#isFinal) {
+      this.#transaction.user = nobody;
+      this.#branches.letGo();
+    }
+  }
+
+  #startReady(): void {
     const targets = this.#targets;
     while (targets !== undefined && !this.#isClosed && this.#decided === undefined) {
       if (targets.readyCount === 0) {
@@ -172,13 +193,6 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       const target = targets.take();
       if (target !== undefined) this.#start(target, share);
     }
-    this.#isStarting = false;
-    if (this.#branches.pendingCount > 0) return;
-    if (!this.#isFinal) this.#exhausted();
-    if (this.#isFinal) {
-      this.#transaction.user = nobody;
-      this.#branches.letGo();
-    }
   }
 
   #exhausted(): void {
@@ -188,9 +202,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
 
   searched(): Promise<number> {
     const isBusy = this.#branches.pendingCount > 0 || (this.#targets?.waitingCount ?? 0) > 0;
-    if (!isBusy || this.#isFinal) {
-      return Promise.resolve(this.#isFinal ? this.#transaction.statusCode : this.#bestStatus);
-    }
+    if (!isBusy || this.#isFinal) return Promise.resolve(this.#outcome);
     return new Promise((resolve) => {
       this.#waiters ??= [];
       this.#waiters.push(resolve);
@@ -229,8 +241,12 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   }
 
   #start(target: ProxyTarget, share: number | undefined): void {
-    const status = this.#branches.start(target, share, this.#loopMark);
-    if (status !== 0) this.#anyBest().addStatus(status);
+    let status = 500;
+    try {
+      status = this.#branches.start(target, share, this.#loopMark);
+    } finally {
+      if (status !== 0) this.#anyBest().addStatus(status);
+    }
   }
 
   // --- What branches bring ---------------------------------------------------------------------------------
@@ -254,7 +270,11 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       if (isFirst) this.#goOn();
       return;
     }
-    if (!isFirst || this.#isFinal) return;
+    if (!isFirst) return;
+    if (this.#isFinal) {
+      this.#goOn();
+      return;
+    }
     if (statusCode >= 600) {
       // Step 5: a 6xx speaks for the callee: no new branches, and the others are told to stop.
       this.#close();
@@ -270,7 +290,11 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   }
 
   branchFailed(branch: Branch, failure: RequestFailure): void {
-    if (!this.#branches.end(branch) || this.#isFinal) return;
+    if (!this.#branches.end(branch)) return;
+    if (this.#isFinal) {
+      this.#goOn();
+      return;
+    }
     // §16.6 step 7: no answer counts as 408; §16.9: an address that cannot be reached, as 503.
     const statusCode = failure.kind === "timeout" || failure.kind === "canceled" ? 408 : 503;
     if (this.#tryOtherFlow(branch, statusCode === 503 ? 430 : 408)) return;
@@ -350,6 +374,11 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     return this.#best?.statusCode ?? 0;
   }
 
+  /** What went back, if anything did; else the best so far. */
+  get #outcome(): number {
+    return this.#transaction.finalSent ? this.#transaction.statusCode : this.#bestStatus;
+  }
+
   #forwardBest(): void {
     this.#close();
     this.#isFinal = true;
@@ -398,6 +427,7 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   onTimeout(): void {
     this.#isFinal = true;
     this.#close();
+    this.#wake(this.#outcome);
   }
 
   // --- The route program's side ----------------------------------------------------------------------------

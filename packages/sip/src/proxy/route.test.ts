@@ -151,3 +151,50 @@ test("a CANCEL while the program looks something up: 487, and later targets are 
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(bed.take(), []);
 });
+
+test("RFC 4320 §4.2, searched(): nobody answers a MESSAGE in time: nothing may be sent, and the program goes on", async () => {
+  const seen: number[] = [];
+  let look: () => void = () => {};
+  const found = new Promise<void>((resolve) => {
+    look = resolve;
+  });
+  const bed = new Testbed({
+    route: async (_request, context) => {
+      await found;
+      context.addTargets([{ uri: "sip:bob@10.0.0.2:5060" }]);
+      seen.push(await context.searched());
+      assert.equal(context.addTargets([{ uri: "sip:bob@10.0.0.3:5060" }]), 0);
+      seen.push(await context.searched());
+    },
+  });
+  bed.receive("10.0.0.9:5060", request("MESSAGE"));
+  // While it looks bob up, the time of the caller's transaction runs: it ends before that of the branch.
+  bed.advance(100);
+  look();
+  await new Promise((resolve) => setImmediate(resolve));
+  bed.advance(40_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(toAlice(bed.take()), []);
+  assert.deepEqual(seen, [0, 0]);
+  assert.equal(bed.stack.transactionCount, 0);
+});
+
+test("a branch that cannot be made, by a mistake of the application: reported, and the search comes to its end", () => {
+  let asked = 0;
+  const bed = new Testbed({
+    route: (_request, context) =>
+      void context.addTargets(
+        [{ uri: "sip:bob@10.0.0.2:5060" }, { uri: "sip:bob@10.0.0.3:5060" }],
+        "in order",
+      ),
+    isOurRealm: () => {
+      if (++asked === 2) throw new Error("oops");
+      return false;
+    },
+  });
+  const credentials =
+    'Proxy-Authorization: Digest username="a", realm="r", nonce="n", uri="sip:x", response="0"';
+  bed.receive("10.0.0.9:5060", request("INVITE", { headers: [credentials] }));
+  assert.deepEqual(toAlice(bed.respond(branchesOf(bed.take())[0] as Sent, 486)), [486]);
+  assert.equal(bed.errors.length, 1);
+});
