@@ -303,3 +303,29 @@ test("trace: the observer sees every message both ways, by reference", () => {
     "client INVITE ended 486",
   ]);
 });
+
+test("trace: an observer that throws is reported, and nothing else comes of it", () => {
+  const clock = new VirtualClock();
+  const network = new Network({ clock });
+  const fails = () => {
+    throw new Error("observer");
+  };
+  const observer: StackObserver = {
+    ...{ received: fails, sent: fails, malformed: fails, flowFailed: fails },
+    ...{ refused: fails, stray: fails, resent: fails, transactionEnded: fails },
+  };
+  const [client, server] = [party(network, alice, observer), party(network, bob, observer)];
+  server.stack.roles = { isOurs: () => true, route: (incoming) => void incoming.respond(200) };
+  const heard: (string | number)[] = [];
+  const user = {
+    onResponse: ({ statusCode }: { statusCode: number }) => heard.push(statusCode),
+    onFailure: ({ kind }: { kind: string }) => heard.push(kind),
+  };
+  for (const method of ["MESSAGE", "INVITE"]) client.stack.request(requestTo(method, method), { user });
+  clock.advance(70_000);
+  client.stack.request(requestTo("MESSAGE", "silence", 1, "10.0.0.99"), { user });
+  clock.advance(70_000);
+  assert.deepEqual(heard, [200, 200, "timeout"]);
+  assert.deepEqual([client.stack.transactionCount, server.stack.transactionCount], [0, 0]);
+  assert.ok(client.errors.length > 0 && server.errors.length > 0);
+});

@@ -1,5 +1,6 @@
 // The spine: joins transport, transactions and dispatch, and owns next-target failover (RFC 3263 §4.3).
-// Beside it: stack-dispatch.ts (requests that come in), stack-request.ts (those that go out), stack-targets.ts.
+// Beside it: stack-dispatch.ts (requests that come in), stack-request.ts (those that go out), stack-targets.ts,
+// stack-observer.ts.
 
 import type {
   Limits,
@@ -12,6 +13,7 @@ import type {
 import { noLimits, parseMessage } from "./message/index.ts";
 import type { Clock, Random } from "./ports.ts";
 import { dispatch, Incoming } from "./stack-dispatch.ts";
+import { guarded } from "./stack-observer.ts";
 import { OutgoingRequest, type RequestHost } from "./stack-request.ts";
 import { TargetMemory } from "./stack-targets.ts";
 import { durationsOf, type ServerMachineView, type TimerOptions } from "./transaction/machine.ts";
@@ -114,7 +116,9 @@ export class Stack implements StackInput {
   #inputTime = 0;
 
   constructor(options: StackOptions) {
-    const { sink, observer } = options;
+    const { sink } = options;
+    const onError = (error: unknown) => this.#reportError?.(error, undefined);
+    const observer = options.observer && guarded(options.observer, onError);
     this.#sink = sink;
     this.#clock = options.clock;
     this.#observer = observer;
@@ -169,7 +173,7 @@ export class Stack implements StackInput {
       ...(rates && { rates }),
       ...(ratesInDialogs && { ratesInDialogs }),
       ...(observer && { observer }),
-      onError: (error) => this.#reportError?.(error, undefined),
+      onError,
       wake: (deadline) => {
         if (!this.#isInInput) sink.wake?.(deadline);
       },
@@ -185,7 +189,7 @@ export class Stack implements StackInput {
       flowTo: (target, now, listener) => transport.flowTo(target, now, listener),
       viaUpToBranch: (flow) => transport.via(flow, ""),
       locate: (uri, then, now) => this.#locate(uri, then, now),
-      onError: (error) => this.#reportError?.(error, undefined),
+      onError,
     };
   }
 
