@@ -138,7 +138,7 @@ export class Contestant {
   }
 
   /** Bytes in its heap, collected if that is asked, and how late its event loop was since the last time (heap-hook.ts). */
-  async ask(what: "heap" | "delay" = "heap"): Promise<{ heap: number; delay: number }> {
+  async ask(what: "heap" | "delay" | "memory" = "heap"): Promise<{ heap: number; delay: number }> {
     const child = this.#child;
     return await new Promise((resolve, reject) => {
       // Neither listens any longer than that: a long run asks often.

@@ -10,7 +10,7 @@ interface Taken {
 }
 
 async function taken(server: Contestant, isOurs: boolean): Promise<Taken> {
-  const heap = isOurs ? (await server.ask()).heap : Number.NaN;
+  const heap = isOurs ? (await server.ask("memory")).heap : Number.NaN;
   return { heap, pss: server.memory };
 }
 
