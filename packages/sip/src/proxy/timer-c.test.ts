@@ -65,3 +65,14 @@ test("fires in order, resets and clears", () => {
   clock.advance(start + 900_000);
   assert.deepEqual(fired, ["b", "c", "a"]);
 });
+
+test("timer C, closed: nothing fires, nor does what begins afterwards wait", () => {
+  const clock = new OneTimerClock();
+  const timerC = new TimerC(clock, 1000);
+  const fired: string[] = [];
+  timerC.set(entry("before", fired));
+  timerC.close();
+  timerC.set(entry("after", fired));
+  clock.advance(clock.time + 5000);
+  assert.deepEqual(fired, []);
+});

@@ -21,6 +21,7 @@ export class TimerC {
   #first: TimerCEntry | undefined;
   #last: TimerCEntry | undefined;
   #timer: Timer | undefined;
+  #isClosed = false;
 
   /** `duration`: milliseconds, more than 3 minutes by the RFC. */
   constructor(clock: Clock, duration: number) {
@@ -30,6 +31,7 @@ export class TimerC {
 
   /** Starts or restarts the time of an entry. */
   set(entry: TimerCEntry): void {
+    if (this.#isClosed) return;
     if (entry.timerCDue !== 0) this.#unlink(entry);
     entry.timerCDue = this.#clock.now() + this.#duration;
     entry.timerCPrevious = this.#last;
@@ -45,8 +47,9 @@ export class TimerC {
     entry.timerCDue = 0;
   }
 
-  /** Stops the clock's timer; nothing fires any more. */
+  /** Stops the clock's timer; nothing fires any more, whatever is still under way. */
   close(): void {
+    this.#isClosed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
   }
