@@ -27,7 +27,7 @@ async function register(host: string, port: number, aor: string, contact: string
     "Expires: 600",
     "Content-Length: 0",
   ];
-  const answer = once(socket, "message", { signal: AbortSignal.timeout(5000) });
+  const answer = once(socket, "message", { signal: AbortSignal.timeout(20_000) });
   socket.send(`${lines.join("\r\n")}\r\n\r\n`, port, host);
   const [message] = await answer;
   socket.close();

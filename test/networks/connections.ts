@@ -70,7 +70,7 @@ export async function connected(
 ): Promise<Connection> {
   const connection = connect({ host, port, ...(localAddress === undefined ? {} : { localAddress }) });
   connection.on("error", () => {});
-  await once(connection, "connect", { signal: AbortSignal.timeout(5000) });
+  await once(connection, "connect", { signal: AbortSignal.timeout(20_000) });
   return connection;
 }
 
@@ -100,7 +100,7 @@ export class FrozenPeer {
     const program = `const server = require("node:net").createServer().listen({ host: "127.0.0.1", port: 0, backlog: 1 },
       () => process.stdout.write(server.address().port + "\\n", () => process.kill(process.pid, "SIGSTOP")))`;
     const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
-    const [port] = await once(child.stdout!, "data", { signal: AbortSignal.timeout(10_000) });
+    const [port] = await once(child.stdout!, "data", { signal: AbortSignal.timeout(20_000) });
     const peer = new FrozenPeer(child, Number(port));
     await until("it to be stopped", async () => {
       const stat = await readFile(`/proc/${child.pid}/stat`, "latin1").catch(() => ") T");

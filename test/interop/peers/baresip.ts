@@ -129,7 +129,7 @@ export class Baresip {
     this.#socket?.write(`${Buffer.byteLength(text)}:${text},`);
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`baresip did not answer ${command}`)), 5000);
+      timer = setTimeout(() => reject(new Error(`baresip did not answer ${command}`)), 20_000);
     });
     const { data } = await Promise.race([reply, limit]).finally(() => clearTimeout(timer));
     return data ?? "";
