@@ -41,10 +41,12 @@ export interface PlayOptions {
   readonly transports?: readonly TransportName[];
 }
 
-/** Real milliseconds that one play may take: it hangs if it takes longer. */
-const limit = 10_000;
-/** Real milliseconds after which a play that waits for nothing on the stage hangs. */
-const idleLimit = 2_000;
+/** Real milliseconds between two looks at a play. Looks are counted: while the process stands still nobody hangs. */
+const lookInterval = 100;
+/** Looks that one play may take: it hangs if it takes more. */
+const limit = 100;
+/** Looks in a row after which a play that waits for nothing on the stage hangs. */
+const idleLimit = 20;
 
 /** Plays a scenario, every act on a stage of its own. */
 export async function playScenario(story: Scenario, options: PlayOptions = {}): Promise<Performance[]> {
@@ -128,18 +130,17 @@ class Hung extends Error {}
 
 /** The play, unless it hangs. */
 async function watched(playing: Promise<void>, stage: Stage): Promise<void> {
-  const started = performance.now();
-  let idleSince = started;
+  let looks = 0;
+  let idle = 0;
   let timer: NodeJS.Timeout | undefined;
   const hung = new Promise<never>((_, reject) => {
     // Real time on purpose: it is our own code that is watched.
     timer = setInterval(() => {
-      const now = performance.now();
-      if (stage.isWaiting) idleSince = now;
-      if (now - started > limit) reject(new Hung("it takes too long"));
-      else if (now - idleSince > idleLimit)
+      idle = stage.isWaiting ? 0 : idle + 1;
+      if (++looks > limit) reject(new Hung("it takes too long"));
+      else if (idle > idleLimit)
         reject(new Hung("it waits for something outside of the stage: use stage.value, rejected or until"));
-    }, 100);
+    }, lookInterval);
   });
   try {
     await Promise.race([playing, hung]);

@@ -14,6 +14,8 @@ const settleTime = 8_000;
 const quietTurns = 3;
 /** Real milliseconds after which what is under way counts as lost with a broken connection. */
 const lostAfter = 250;
+/** And turns of the event loop: a process that stood still has not looked whether it came. */
+const lostAfterTurns = 100;
 
 export class StageTime {
   readonly clock = new VirtualClock();
@@ -81,16 +83,17 @@ export class StageTime {
 
   /** Until nothing is under way on loopback and no timer is due, or until `done`. */
   async #quiet(done: () => boolean = () => false): Promise<void> {
-    let [quiet, events, since] = [0, -1, performance.now()];
+    let [quiet, events, since, turns] = [0, -1, performance.now(), 0];
     while (quiet < quietTurns) {
       while (this.clock.next <= this.clock.now()) this.clock.step();
       await settle();
       if (done()) return;
       await nextTurn();
+      turns++;
       if (this.#traffic.events !== events || this.clock.next <= this.clock.now()) {
-        [quiet, events, since] = [0, this.#traffic.events, performance.now()];
+        [quiet, events, since, turns] = [0, this.#traffic.events, performance.now(), 0];
       } else if (this.#traffic.isIdle) quiet++;
-      else if (performance.now() - since > lostAfter) this.#traffic.forget();
+      else if (turns > lostAfterTurns && performance.now() - since > lostAfter) this.#traffic.forget();
     }
   }
 }

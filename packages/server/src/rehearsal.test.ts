@@ -32,7 +32,7 @@ suite("a rehearsal", () => {
       t.after(() => rmSync(folder, { recursive: true }));
       const before = openSockets();
       const config = parseConfig(yaml, "offhook.yaml");
-      assert.equal(await rehearse({ config, folder }, { rounds: 12, limit: 10_000 }), 12);
+      assert.equal(await rehearse({ config, folder }, { rounds: 12, limit: 60_000 }), 12);
       assert.equal(openSockets(), before);
       assert.deepEqual(readdirSync(folder), []);
     });
