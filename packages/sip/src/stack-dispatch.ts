@@ -67,7 +67,7 @@ export function dispatch(roles: Roles, incoming: IncomingRequest, onError: OnErr
 function offer(roles: Roles, arrived: IncomingRequest): unknown {
   // Step 3: our own Route entries go, strict routers' rewriting is undone (§16.4).
   const incoming = roles.preprocess === undefined ? arrived : roles.preprocess(arrived);
-  if (incoming === undefined) return undefined;
+  if (incoming === undefined || isPromise(incoming)) return incoming;
   const request = incoming.borrowed;
   const uri = request.requestUri;
   const isOurs = roles.isOurs(uri);
@@ -124,6 +124,6 @@ function answerError(error: unknown, incoming: IncomingRequest, onError: OnError
   }
 }
 
-function isPromise<T>(value: T | Promise<T>): value is Promise<T> {
+function isPromise<T, U>(value: T | Promise<U>): value is Promise<U> {
   return typeof (value as { then?: unknown } | undefined)?.then === "function";
 }

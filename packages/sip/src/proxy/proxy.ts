@@ -1,6 +1,6 @@
 // The proxy: takes requests that are not for this server itself, checks them, and sends them on. RFC 3261 §16.
 
-import { ArgumentError, type ParseError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import { hashKey } from "../keyed-hash.ts";
 import {
   type ForwardEdits,
@@ -155,7 +155,7 @@ export class ProxyServer {
    * §16.4. A request that goes on along its route is forwarded right here, from the message as it came: rewriting
    * it for the roles below and parsing it again would cost more than all the rest. Others are handed on.
    */
-  preprocess(incoming: IncomingRequest): IncomingRequest | undefined {
+  preprocess(incoming: IncomingRequest): IncomingRequest | MaybePromise<undefined> {
     const request = incoming.borrowed;
     const decision = preprocessRoute(request, incoming.flow, this.#identity);
     if (decision.isForged) {
@@ -177,8 +177,8 @@ export class ProxyServer {
       }
       return onward;
     }
-    this.#proxyCaught(incoming, decision);
-    return undefined;
+    const running = this.#proxy(incoming, decision);
+    return running instanceof Promise ? running.then(() => undefined) : undefined;
   }
 
   /** A Route remains, or the Request-URI is not ours. */
@@ -231,14 +231,6 @@ export class ProxyServer {
   }
 
   // --- The ways through --------------------------------------------------------------------------------------
-
-  /** `#proxy` for a caller that cannot wait: what fails is answered here, as the stack would. */
-  #proxyCaught(incoming: IncomingRequest, decision: RouteDecision): void {
-    const running = this.#proxy(incoming, decision);
-    if (running instanceof Promise) {
-      running.catch((error: Partial<ParseError>) => incoming.respond(error.status ?? 500));
-    }
-  }
 
   #proxy(incoming: IncomingRequest, decision: RouteDecision): MaybePromise<void> {
     const { request } = incoming;

@@ -198,3 +198,16 @@ test("a branch that cannot be made, by a mistake of the application: reported, a
   assert.deepEqual(toAlice(bed.respond(branchesOf(bed.take())[0] as Sent, 486)), [486]);
   assert.equal(bed.errors.length, 1);
 });
+
+test("an admission that fails later, for a request along a route of ours: 500, reported", async () => {
+  const bed = new Testbed({
+    admit: async () => {
+      throw new Error("no directory");
+    },
+  });
+  const options = { uri: "sip:carol@10.0.0.3", headers: ["Route: <sip:10.0.0.1;lr>"] };
+  bed.receive("10.0.0.9:5060", request("INVITE", options));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(toAlice(bed.take()), [500]);
+  assert.equal(bed.errors.length, 1);
+});

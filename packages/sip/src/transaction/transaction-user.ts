@@ -124,9 +124,9 @@ export interface Roles {
   isOurs(uri: Uri): boolean;
   /**
    * Route preprocessing (§16.4): returns what to go on with, possibly the same object;
-   * undefined if it has answered. Called for ACK too, and before anything else.
+   * undefined if it has answered, or will, a promise if it may still fail. Called for ACK too, and before anything else.
    */
-  preprocess?(incoming: IncomingRequest): IncomingRequest | undefined;
+  preprocess?(incoming: IncomingRequest): IncomingRequest | MaybePromise<undefined>;
   /** A Route remains or the Request-URI is not ours. Without this role such requests go on below. */
   proxy?(incoming: IncomingRequest): MaybePromise<void>;
   /** The request has a To tag: true if a dialog of ours owns it and has taken it. */
