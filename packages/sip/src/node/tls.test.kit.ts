@@ -130,9 +130,9 @@ export function folder() {
 
 /** Waits for a condition; false if it does not come within some seconds. */
 export async function until(done: () => boolean | Promise<boolean>): Promise<boolean> {
-  const end = performance.now() + 20_000;
-  while (!(await done())) {
-    if (performance.now() > end) return false;
+  // Counted in looks: a process that stands still has not looked.
+  for (let looks = 0; !(await done()); looks++) {
+    if (looks === 4000) return false;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   return true;
