@@ -73,7 +73,14 @@ export class StreamSocket implements FlowSocket {
       this.#error ??= new TransportError("the connection has ended");
       return;
     }
+    // What one turn of the event loop gives cause to send leaves by one system call at its end.
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      setImmediate(() => socket.uncork());
+    }
     socket.write(bytes);
+    if (socket.writableLength <= PAUSE_AT) return;
+    socket.uncork();
     const unsent = socket.writableLength;
     if (unsent <= PAUSE_AT) return;
     if (unsent > DROP_AT) this.#drop();
