@@ -116,6 +116,17 @@ for (const [title, scheme, targets, expected, requestUri] of rows) {
   });
 }
 
+for (const method of ["ACK", "CANCEL"])
+  test(`RFC 5630 §5.3, a SIPS ${method} that is forwarded without a transaction: to SIPS contacts only`, () => {
+    const bed = bedFor(() => [{ uri: "sip:bob@10.0.0.2" }, { uri: "sips:bob@10.0.0.3" }]);
+    const via = "SIP/2.0/TLS 10.0.0.9";
+    bed.receive(
+      bed.accept(tls, "10.0.0.9"),
+      request(method, { uri: "sips:bob@example.com", via, toTag: "b" }),
+    );
+    assert.deepEqual(names(bed.take()), [`${method} tls 10.0.0.3:5061`]);
+  });
+
 test("§16.6 step 4, SIPS: every Record-Route value is SIPS, with the address of TLS", () => {
   const bed = bedFor(() => [{ uri: "sips:bob@10.0.0.2" }]);
   invite(bed, "sips");

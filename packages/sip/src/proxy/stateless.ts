@@ -15,7 +15,7 @@ import {
 import { magicCookie, type Stack } from "../stack.ts";
 import type { IncomingRequest, StatelessOptions } from "../transaction/transaction-user.ts";
 import type { Flow } from "../transport/flow.ts";
-import { type ForwardSettings, planForward } from "./forward.ts";
+import { type ForwardSettings, planForward, wouldDowngrade } from "./forward.ts";
 import type { RouteDecision } from "./preprocess-route.ts";
 import type { RouteContext } from "./route.ts";
 import type { ProxyTarget } from "./targets.ts";
@@ -118,7 +118,7 @@ export class StatelessContext implements RouteContext {
     let added = 0;
     for (const target of targets) {
       if (this.isOver) break;
-      if (this.#sent.has(target.uri)) continue;
+      if (this.#sent.has(target.uri) || wouldDowngrade(this.request, target)) continue;
       this.#sent.add(target.uri);
       forwardStatelessly(this.#settings, this.request, this.flow, this.#decision, target);
       added++;
