@@ -58,6 +58,14 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
+/** What waits to change one address-of-record, for `durable`. */
+interface Pending {
+  /** What is bound afterwards, given what is bound now, and whether there is anything to commit. */
+  plan(): { readonly result: UpdateResult; readonly isChange: boolean };
+  readonly cause: "registered" | "removed";
+  readonly waiter: Waiter;
+}
+
 /** Bindings planned but not committed, for `durable`. */
 interface Group {
   readonly bindings: Map<string, readonly Binding[]>;
@@ -80,8 +88,8 @@ export class LocationStore implements LocationService {
   #sequence = 0;
   #underWay = 0;
   #idle: (() => void)[] = [];
-  /** Updates that wait for their turn, by address-of-record; the first of each is being committed. */
-  readonly #queues = new Map<string, { change: BindingChange; waiter: Waiter }[]>();
+  /** What waits for its turn, by address-of-record; the first of each is being committed. */
+  readonly #queues = new Map<string, Pending[]>();
   #group: Group | undefined;
   #isCommitting = false;
   #isClosed = false;
@@ -99,7 +107,8 @@ export class LocationStore implements LocationService {
       ...(options.whenFull === undefined ? {} : { whenFull: options.whenFull }),
       observer: {
         changed: (aor, bindings, before, cause) => {
-          if (options.database !== undefined && !(options.durable && cause === "registered")) this.#mark(aor);
+          // Where all is committed before, only what expires is left to be written.
+          if (options.database !== undefined && !(options.durable && cause !== "expired")) this.#mark(aor);
           options.onChanged?.(aor, bindings, before);
         },
       },
@@ -112,18 +121,12 @@ export class LocationStore implements LocationService {
   }
 
   update(aor: string, change: BindingChange): UpdateResult | Promise<UpdateResult> {
-    if (!this.#options.durable || this.#options.database === undefined)
-      return this.memory.update(aor, change);
-    return new Promise((resolve, reject) => {
-      const entry = { change, waiter: { resolve, reject } };
-      const queue = this.#queues.get(aor);
-      if (queue !== undefined) {
-        queue.push(entry);
-        return;
-      }
-      this.#queues.set(aor, [entry]);
-      this.#commitNext(aor);
-    });
+    if (!this.#isDurable) return this.memory.update(aor, change);
+    const plan = () => {
+      const result = this.memory.plan(aor, change);
+      return { result, isChange: result.ok && change.contacts.length > 0 };
+    };
+    return this.#enqueue(aor, plan, "registered");
   }
 
   lookup(aor: string): readonly Binding[] {
@@ -132,8 +135,20 @@ export class LocationStore implements LocationService {
 
   /** Removes bindings without a REGISTER; resolves with how many once that is on disk. */
   async remove(aor: string, contact?: string): Promise<number> {
-    const count = this.memory.remove(aor, contact);
-    if (count > 0) await this.flushed();
+    if (!this.#isDurable) {
+      const count = this.memory.remove(aor, contact);
+      if (count > 0) await this.flushed();
+      return count;
+    }
+    // In its turn: an update that is being committed would bring back what is removed meanwhile.
+    let count = 0;
+    const plan = () => {
+      const held = this.memory.held(aor);
+      const bindings = contact === undefined ? [] : held.filter((binding) => binding.contact !== contact);
+      count = held.length - bindings.length;
+      return { result: { ok: true, bindings } as const, isChange: count > 0 };
+    };
+    await this.#enqueue(aor, plan, "removed");
     return count;
   }
 
@@ -229,27 +244,44 @@ export class LocationStore implements LocationService {
 
   // --- Durable ---
 
+  get #isDurable(): boolean {
+    return this.#options.durable === true && this.#options.database !== undefined;
+  }
+
+  #enqueue(aor: string, plan: Pending["plan"], cause: Pending["cause"]): Promise<UpdateResult> {
+    return new Promise((resolve, reject) => {
+      const pending = { plan, cause, waiter: { resolve, reject } };
+      const queue = this.#queues.get(aor);
+      if (queue !== undefined) {
+        queue.push(pending);
+        return;
+      }
+      this.#queues.set(aor, [pending]);
+      this.#commitNext(aor);
+    });
+  }
+
   /**
-   * Puts the first update in the queue of an address-of-record that changes something into the group to be committed.
-   * Those before it are answered at once.
+   * Puts the first in the queue of an address-of-record that changes something into the group to be committed. Those before
+   * it are answered at once.
    */
   #commitNext(aor: string): void {
     const queue = this.#queues.get(aor) ?? [];
     for (let at = 0; at < queue.length; at++) {
-      const { change, waiter } = queue[at]!;
-      const plan = this.memory.plan(aor, change);
-      if (plan.ok && change.contacts.length > 0) {
+      const pending = queue[at]!;
+      const { result, isChange } = pending.plan();
+      if (result.ok && isChange) {
         queue.splice(0, at);
-        this.#commit(aor, plan, waiter);
+        this.#commit(aor, result, pending);
         return;
       }
-      waiter.resolve(plan);
+      pending.waiter.resolve(result);
     }
     this.#queues.delete(aor);
     this.#settle(false);
   }
 
-  #commit(aor: string, plan: UpdateResult & { ok: true }, waiter: Waiter): void {
+  #commit(aor: string, plan: UpdateResult & { ok: true }, { cause, waiter }: Pending): void {
     if (this.#group === undefined) {
       this.#group = { bindings: new Map(), waiters: [], failures: [] };
       // What else arrives in this turn of the event loop shares the commit.
@@ -257,7 +289,7 @@ export class LocationStore implements LocationService {
     }
     this.#group.bindings.set(aor, plan.bindings);
     this.#group.waiters.push(() => {
-      this.memory.apply(aor, plan.bindings, "registered");
+      this.memory.apply(aor, plan.bindings, cause);
       waiter.resolve(plan);
       this.#leaveQueue(aor);
     });

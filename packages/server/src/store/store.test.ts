@@ -112,6 +112,24 @@ test("durable: updates of one address-of-record keep their order, those of all s
   assert.ok(reports.length < 20, `${reports.length} commits`);
 });
 
+test("durable: what is removed while an update is being committed stays removed, on disk too", async () => {
+  const path = join(makeFolder(), "offhook.db");
+  const reports: FlushReport[] = [];
+  const store = await openIn(path, { durable: true, onFlushCommitted: (report) => reports.push(report) });
+  await store.locations.update(aorOf(1), change(1, 1));
+  const [refreshed, removed] = await Promise.all([
+    store.locations.update(aorOf(1), change(1, 2)),
+    store.locations.remove(aorOf(1)),
+  ]);
+  assert.deepEqual([refreshed.ok, removed], [true, 1]);
+  assert.deepEqual(store.locations.lookup(aorOf(1)), []);
+  assert.equal(countRows(path), 0);
+  // Nothing to remove, nothing to commit.
+  assert.equal(await store.locations.remove(aorOf(1)), 0);
+  assert.equal(reports.length, 3);
+  assert.equal(store.locations.waitingCount, 0);
+});
+
 test("durable: any number of updates that are out of order may wait behind one", async () => {
   const store = await openIn(join(makeFolder(), "offhook.db"), { durable: true });
   const results = await Promise.all(
