@@ -1,11 +1,21 @@
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
+import { promisify } from "node:util";
+import { WirePeer } from "../testing/index.ts";
 import type { Flow, StackInput } from "../transport/index.ts";
 import { nodeClock } from "./clock.ts";
 import { DROP_AT, StreamSocket } from "./tcp.ts";
+import { tcpWireServer } from "./wire.ts";
+
+const modules = {
+  node: new URL("./index.ts", import.meta.url).href,
+  stack: new URL("../stack.ts", import.meta.url).href,
+  message: new URL("../message/index.ts", import.meta.url).href,
+};
 
 /** The system's side of a connection: takes at once whatever it is given. */
 class Taking extends Duplex {
@@ -66,4 +76,34 @@ test("closed in the turn that sent: the last words leave before", async () => {
   assert.deepEqual(system.calls, ["goodbye"]);
   assert.ok(system.writableEnded);
   stream.destroy();
+});
+
+test("what is sent in the turn that ends the process leaves before", async (t) => {
+  const server = await tcpWireServer();
+  t.after(() => server.close());
+  const program = `
+    const { NodeDriver, nodeRandom } = await import(${JSON.stringify(modules.node)});
+    const { Stack } = await import(${JSON.stringify(modules.stack)});
+    const { draftRequest } = await import(${JSON.stringify(modules.message)});
+    const driver = new NodeDriver();
+    const stack = new Stack({ sink: driver, clock: driver.clock, random: nodeRandom });
+    driver.attach(stack);
+    await driver.listen({ transport: "TCP", address: "127.0.0.1" });
+    const headers = [["From", "<sip:a@a.example>;tag=1"], ["To", "<sip:b@b.example>"], ["CSeq", "1 MESSAGE"]];
+    function send(callId, onResponse) {
+      const requestUri = "sip:b@127.0.0.1:${server.local.port};transport=tcp";
+      const draft = draftRequest({ method: "MESSAGE", requestUri, headers: [...headers, ["Call-ID", callId]] });
+      stack.request(draft, { user: { onResponse, onFailure() {} } });
+    }
+    send("first", () => {
+      send("last", () => {});
+      process.exit();
+    });`;
+  const flags = process.execArgv.filter((flag) => !flag.startsWith("--test") && !flag.startsWith("--import"));
+  const ended = promisify(execFile)(process.execPath, [...flags, "--input-type=module", "-e", program]);
+  const peer = new WirePeer(await server.accept());
+  await peer.expect("MESSAGE {*}");
+  peer.reply("200 OK");
+  assert.match((await peer.expect("MESSAGE {*}")).text, /Call-ID: last/);
+  await ended;
 });

@@ -24,6 +24,17 @@ const FLUSH_TIME = 3_000;
 /** Probes for dead peers, milliseconds. */
 export const probeAfter = 60_000;
 
+/** Sockets with something to send: what one turn of the event loop gives cause to send leaves by one system call at its end. */
+const corked = new Set<Socket>();
+
+function uncorkAll(): void {
+  for (const socket of corked) socket.uncork();
+  corked.clear();
+}
+
+// `process.exit` does not wait for the end of the turn.
+process.on("exit", uncorkAll);
+
 /** A stream socket and the flow that runs over it. */
 export class StreamSocket implements FlowSocket {
   readonly #host: SocketHost;
@@ -73,10 +84,10 @@ export class StreamSocket implements FlowSocket {
       this.#error ??= new TransportError("the connection has ended");
       return;
     }
-    // What one turn of the event loop gives cause to send leaves by one system call at its end.
     if (socket.writableCorked === 0) {
       socket.cork();
-      setImmediate(() => socket.uncork());
+      if (corked.size === 0) setImmediate(uncorkAll);
+      corked.add(socket);
     }
     socket.write(bytes);
     if (socket.writableLength <= PAUSE_AT) return;
