@@ -76,3 +76,15 @@ test("timer C, closed: nothing fires, nor does what begins afterwards wait", () 
   clock.advance(clock.time + 5000);
   assert.deepEqual(fired, []);
 });
+
+test("timer C, closed by what it fires: nothing else fires, now or later", () => {
+  const clock = new OneTimerClock();
+  const timerC = new TimerC(clock, 1000);
+  const fired: string[] = [];
+  timerC.set({ ...entry("first", fired), onTimerC: () => timerC.close() });
+  timerC.set(entry("at the same time", fired));
+  clock.advance(clock.time + 500);
+  timerC.set(entry("later", fired));
+  clock.advance(clock.time + 5000);
+  assert.deepEqual(fired, []);
+});

@@ -52,6 +52,7 @@ export class TimerC {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#timer = undefined;
+    while (this.#first !== undefined) this.clear(this.#first);
   }
 
   #unlink(entry: TimerCEntry): void {
