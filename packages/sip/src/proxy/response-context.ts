@@ -163,25 +163,22 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
   #goOn(): void {
     if (this.#isStarting) return;
     this.#isStarting = true;
-    try {
-      this.#startReady();
-    } catch (error) {
-      // A mistake of the application. The target counts as failed (§16.6), and the search goes on without it.
-      this.#isStarting = false;
-      this.#goOn();
-      throw error;
-    }
+    const mistake = this.#startReady();
     this.#isStarting = false;
-    if (this.#branches.pendingCount > 0) return;
-    if (!this.#isFinal) this.#exhausted();
-    if (this.#isFinal) {
-      this.#transaction.user = nobody;
-      this.#branches.letGo();
+    if (this.#branches.pendingCount === 0) {
+      if (!this.#isFinal) this.#exhausted();
+      if (this.#isFinal) {
+        this.#transaction.user = nobody;
+        this.#branches.letGo();
+      }
     }
+    if (mistake !== undefined) throw mistake.error;
   }
 
-  #startReady(): void {
+  /** A target that a mistake of the application throws for counts as failed (§16.6): returns the first of these. */
+  #startReady(): { readonly error: unknown } | undefined {
     const targets = this.#targets;
+    let mistake: { error: unknown } | undefined;
     while (targets !== undefined && !this.#isClosed && this.#decided === undefined) {
       if (targets.readyCount === 0) {
         // §16.6: lower q, and the next in order, only when all before have failed.
@@ -191,8 +188,14 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
       const share = this.#nextShare(targets.readyCount);
       if (share === 0) break;
       const target = targets.take();
-      if (target !== undefined) this.#start(target, share);
+      if (target === undefined) continue;
+      try {
+        this.#start(target, share);
+      } catch (error) {
+        mistake ??= { error };
+      }
     }
+    return mistake;
   }
 
   #exhausted(): void {

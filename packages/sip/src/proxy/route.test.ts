@@ -199,6 +199,32 @@ test("a branch that cannot be made, by a mistake of the application: reported, a
   assert.equal(bed.errors.length, 1);
 });
 
+test("branches that cannot be made: each counts as failed, the first mistake is reported", () => {
+  let asked = 0;
+  const bed = new Testbed({
+    route: (_request, context) =>
+      void context.addTargets(
+        [2, 3, 4, 5].map((last) => ({ uri: `sip:bob@10.0.0.${last}:5060` })),
+        "in order",
+      ),
+    isOurRealm: () => {
+      asked++;
+      if (asked === 2 || asked === 3) throw new Error(`oops ${asked}`);
+      return false;
+    },
+  });
+  const credentials =
+    'Proxy-Authorization: Digest username="a", realm="r", nonce="n", uri="sip:x", response="0"';
+  bed.receive("10.0.0.9:5060", request("INVITE", { headers: [credentials] }));
+  const last = branchesOf(bed.respond(branchesOf(bed.take())[0] as Sent, 486));
+  assert.deepEqual(
+    last.map(({ to }) => to),
+    ["10.0.0.5:5060"],
+  );
+  assert.deepEqual(bed.errors.map(String), ["Error: oops 2"]);
+  assert.deepEqual(toAlice(bed.respond(last[0] as Sent, 480)), [486]);
+});
+
 test("an admission that fails later, for a request along a route of ours: 500, reported", async () => {
   const bed = new Testbed({
     admit: async () => {
