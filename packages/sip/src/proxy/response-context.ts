@@ -2,7 +2,14 @@
 // RFC 5393 §5.3.3 (breadth), RFC 5626 §5.3.1 (another flow).
 
 import { ParseError, TransportError } from "../errors.ts";
-import type { HeaderInit, NameAddr, SipRequest, SipResponse, Uri } from "../message/index.ts";
+import {
+  type HeaderInit,
+  type NameAddr,
+  printResponse,
+  type SipRequest,
+  type SipResponse,
+  type Uri,
+} from "../message/index.ts";
 import type {
   IncomingRequest,
   RequestFailure,
@@ -439,6 +446,8 @@ export class ResponseContext implements RouteContext, ServerUser, BranchOwner {
     if (this.#isFinal || this.#decided !== undefined || statusCode < 200) return false;
     this.#targets?.clear();
     if (this.#branches.pendingCount > 0 && this.#isInvite && statusCode >= 300) {
+      // What cannot be written is thrown at whoever gives it: once the branches have ended nobody would answer.
+      printResponse(this.request, statusCode, options);
       // As with a 6xx: a 2xx that is already on its way must not follow a failure.
       this.#decided = { statusCode, options };
       this.#branches.cancel();

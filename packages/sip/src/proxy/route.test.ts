@@ -225,6 +225,22 @@ test("branches that cannot be made: each counts as failed, the first mistake is 
   assert.deepEqual(toAlice(bed.respond(last[0] as Sent, 480)), [486]);
 });
 
+test("an answer that cannot be written, while a branch is under way: 500, reported, and the branch is cancelled", () => {
+  const bed = new Testbed({
+    route: (_request, context) => {
+      context.addTargets([{ uri: "sip:bob@10.0.0.2:5060" }]);
+      context.answer(486, { headers: [["Subject", "a\r\nb"]] });
+    },
+  });
+  bed.receive("10.0.0.9:5060", request("INVITE"));
+  const sent = bed.take();
+  assert.equal(toAlice(sent).at(-1), 500);
+  assert.deepEqual(bed.errors.map(String), ["ArgumentError: Subject must not hold a line break or NUL"]);
+  const branch = branchesOf(sent)[0] as Sent;
+  assert.deepEqual(names(bed.respond(branch, 180)), ["CANCEL 10.0.0.2:5060"]);
+  assert.deepEqual(names(bed.respond(branch, 487)), ["ACK 10.0.0.2:5060"]);
+});
+
 test("an admission that fails later, for a request along a route of ours: 500, reported", async () => {
   const bed = new Testbed({
     admit: async () => {
