@@ -335,25 +335,36 @@ test("§16.7 step 7, two challenges for one realm: both stay", () => {
   assert.equal(header(final, "Proxy-Authenticate").length, 2);
 });
 
-test("§16.7 step 10, a fork is won: what belongs to it goes once all branches have ended, not 32 s later", async () => {
-  let kept: WeakRef<object> | undefined;
-  const bed = new Testbed({
-    route: (message, context) => {
-      kept = new WeakRef(context);
-      return forkTo(1, 1)(message, context);
-    },
+const lastEnds: readonly [title: string, end: (bed: Testbed, last: Sent) => unknown][] = [
+  ["with a 487", (bed, last) => [bed.respond(last, 180), bed.respond(last, 487)]],
+  [
+    "with its connection",
+    (bed, { flow }) => [bed.stack.flowClosed(flow, undefined, bed.clock.time), bed.settle()],
+  ],
+];
+for (const [title, end] of lastEnds) {
+  test(`§16.7 step 10, a fork is won: what belongs to it goes once the last branch has ended, ${title}, not 32 s later`, async () => {
+    let kept: WeakRef<object> | undefined;
+    const bed = new Testbed({
+      route: (_request, context) => {
+        kept = new WeakRef(context);
+        context.addTargets([
+          { uri: "sip:bob@10.0.0.2:5060" },
+          { uri: "sip:bob@10.0.0.3:5060;transport=tcp" },
+        ]);
+      },
+    });
+    bed.receive("10.0.0.9:5060", request("INVITE"));
+    const [first, last] = branchesOf(bed.take()) as [Sent, Sent];
+    bed.respond(first, 200);
+    end(bed, last);
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    for (let i = 0; i < 5 && kept?.deref() !== undefined; i++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      collect();
+    }
+    assert.equal(kept?.deref(), undefined);
+    assert.ok(bed.stack.transactionCount > 0);
   });
-  bed.receive("10.0.0.9:5060", request("INVITE"));
-  const [first, second] = branchesOf(bed.take()) as [Sent, Sent];
-  bed.respond(second, 180);
-  bed.respond(first, 200);
-  bed.respond(second, 487);
-  setFlagsFromString("--expose-gc");
-  const collect = runInNewContext("gc") as () => void;
-  for (let i = 0; i < 5 && kept?.deref() !== undefined; i++) {
-    await new Promise((resolve) => setImmediate(resolve));
-    collect();
-  }
-  assert.equal(kept?.deref(), undefined);
-  assert.ok(bed.stack.transactionCount > 0);
-});
+}

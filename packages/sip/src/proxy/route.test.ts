@@ -225,6 +225,21 @@ test("branches that cannot be made: each counts as failed, the first mistake is 
   assert.deepEqual(toAlice(bed.respond(last[0] as Sent, 480)), [486]);
 });
 
+test("the only branch cannot be made, and the program does not mind: 500, not as if there were no target", () => {
+  const bed = new Testbed({
+    route: (_request, context) =>
+      assert.throws(() => context.addTargets([{ uri: "sip:bob@10.0.0.2:5060" }]), /oops/),
+    isOurRealm: () => {
+      throw new Error("oops");
+    },
+  });
+  const credentials =
+    'Proxy-Authorization: Digest username="a", realm="r", nonce="n", uri="sip:x", response="0"';
+  bed.receive("10.0.0.9:5060", request("INVITE", { headers: [credentials] }));
+  assert.deepEqual(toAlice(bed.take()), [500]);
+  assert.deepEqual(bed.errors, []);
+});
+
 test("an answer that cannot be written, while a branch is under way: 500, reported, and the branch is cancelled", () => {
   const bed = new Testbed({
     route: (_request, context) => {

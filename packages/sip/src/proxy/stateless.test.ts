@@ -23,6 +23,9 @@ test("§16.11, an ACK that is sent again is the same further on, another is not"
   const first = forwarded("z9hG4bKone");
   assert.equal(forwarded("z9hG4bKone"), first);
   assert.notEqual(forwarded("z9hG4bKtwo"), first);
+  // Nor is it the same if it comes through here once more.
+  const [own, below] = [...first.matchAll(/;branch=([^;\r]+)/g)].map(([, branch]) => branch);
+  assert.deepEqual([below, own === below], ["z9hG4bKone", false]);
   // RFC 2543: what tells one from the other is not in the branch.
   assert.notEqual(forwarded("1"), forwarded("1"));
 });
