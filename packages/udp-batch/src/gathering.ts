@@ -24,7 +24,6 @@ export class Gathering {
   #unhindered = 0;
   /** For the rest of the round nothing waits. */
   #isHeld = false;
-  #isWaiting = false;
 
   /**
    * @param longest milliseconds that a datagram may wait
@@ -53,12 +52,8 @@ export class Gathering {
     const rate = this.#rate;
     // After a full batch there may be more already.
     const isWorthwhile = count < BATCH && rate * this.#longest >= WORTHWHILE;
-    const wait =
-      isWorthwhile && this.#period > 0 && !this.#isHeld
-        ? Math.min(this.#longest, Math.floor(ENOUGH / rate))
-        : 0;
-    this.#isWaiting = wait > 0;
-    return wait;
+    if (!isWorthwhile || this.#period === 0 || this.#isHeld) return 0;
+    return Math.min(this.#longest, Math.floor(ENOUGH / rate));
   }
 
   /**
@@ -69,7 +64,7 @@ export class Gathering {
     if (this.#period === 0) {
       this.#unhindered = rate;
       this.#isHeld = false;
-    } else if (this.#isWaiting && this.#unhindered > 2 * rate) {
+    } else if (this.#unhindered > 2 * rate) {
       this.#isHeld = true;
     }
     this.#period = (this.#period + 1) % ROUND;
