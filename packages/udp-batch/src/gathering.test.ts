@@ -106,6 +106,13 @@ test("whoever waits for answers is not kept waiting", () => {
   assert.ok(answered > 0.85 * 8000 * 2 * 16, `${answered} of 256000`);
 });
 
+test("a lull does not keep those after it from waiting", () => {
+  const arrivals = evenly(2, 1000).filter((time) => time < 300 || time >= 500);
+  const after = play(new Gathering(20), 1000, arrivals).filter(({ at }) => at > 600);
+  const mean = sum(after.map(({ count }) => count)) / after.length;
+  assert.ok(mean > 30, `${mean}`);
+});
+
 test("when they are gone, others wait again", () => {
   const gathering = new Gathering(20);
   play(gathering, 2000, new Array(16).fill(0), (count, now) => new Array(count).fill(now + 0.5));

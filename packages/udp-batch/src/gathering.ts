@@ -46,6 +46,8 @@ export class Gathering {
     this.#arrived += count;
     if (elapsed >= PERIOD) {
       this.#endPeriod(this.#arrived / elapsed);
+      // A lull is not what waiting leads to: who comes after it may be others.
+      if (elapsed >= 2 * PERIOD) this.#period = 0;
       this.#countedFrom = now;
       this.#arrived = 0;
     }
