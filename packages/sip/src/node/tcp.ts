@@ -91,6 +91,7 @@ export class StreamSocket implements FlowSocket {
     }
     socket.write(bytes);
     if (socket.writableLength <= PAUSE_AT) return;
+    // Only what the system does not take is held against the peer.
     socket.uncork();
     const unsent = socket.writableLength;
     if (unsent <= PAUSE_AT) return;
